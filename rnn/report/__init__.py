@@ -1,0 +1,1 @@
+"""From numbers to pages: figures, tables, the assembled report and its two exporters."""
