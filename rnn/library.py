@@ -1,0 +1,150 @@
+"""Which file a name of a text means."""
+
+import difflib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnn.decoding import named
+from rnn.errors import ReportError
+from rnn.paths import ROOT
+
+__all__ = ["BOOKS", "GOBLET", "Book", "locate"]
+
+
+@dataclass(frozen=True)
+class Book:
+    """A text that is known by name.
+
+    Attributes
+    ----------
+    name, title : str
+        The short name and the one on its cover.
+    file : str
+        Its file's name in ``data/``.
+    sha256 : str
+        Of the edition that is meant.
+    url : str
+        Where it is fetched from, if it may be.
+    """
+
+    name: str
+    title: str
+    file: str
+    sha256: str
+    url: str = ""
+
+
+GOBLET = Book(
+    "goblet",
+    "The Goblet of Fire",
+    "goblet_book.txt",
+    "f86bfd40b13d9d0c7be2d8608e2691583322bf7a13d9fdf8979c19ca2f3f15e0",
+)
+
+BOOKS = {
+    book.name: book
+    for book in (
+        Book(
+            "saltmarrow",
+            "The Mapmakers of Saltmarrow",
+            "saltmarrow.txt",
+            "112aee118421070a6024ea24cb67ff95e5793b1d1c76725d481fd9f3d120200e",
+        ),
+        GOBLET,
+        Book(
+            "tinyshakespeare",
+            "Tiny Shakespeare",
+            "tinyshakespeare.txt",
+            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            "https://raw.githubusercontent.com/karpathy/char-rnn/"
+            "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
+        ),
+    )
+}
+
+
+def locate(corpus: str | os.PathLike[str]) -> tuple[Path, str, str]:
+    """Return the file that a name or path means, with its short name and its title.
+
+    Parameters
+    ----------
+    corpus : str or path
+        A name in `BOOKS`, or the path of any text.  A relative path is taken from the working
+        directory if it exists there, else from the project's root.
+
+    Returns
+    -------
+    path : Path
+    name : str
+        The known name, else the file's name without its suffix.
+    title : str
+        The known title, else the file's name.
+
+    Raises
+    ------
+    ReportError
+        If there is no such text.
+    """
+    wanted = os.fspath(corpus) if isinstance(corpus, str | os.PathLike) else corpus
+    if not isinstance(wanted, str):
+        raise ReportError(
+            f"corpus: expected a name or the path of a text, got {type(wanted).__name__}"
+        )
+    if wanted in BOOKS:
+        book = BOOKS[wanted]
+        path = ROOT / "data" / book.file
+        if not path.exists():
+            _provide(book, path)
+        return path, book.name, book.title
+    if not wanted.strip():
+        raise ReportError(f"corpus: expected one of {', '.join(BOOKS)} or a path, got nothing")
+    path = _path(wanted)
+    return path, named(path.stem), named(path.name)
+
+
+def _path(wanted: str) -> Path:
+    given = Path(wanted).expanduser()
+    try:
+        for path in (given.absolute(), ROOT / given):
+            if path.exists():
+                return path
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ReportError(
+            f"corpus: expected a path that can be read, got {named(wanted)[:80]!r} ({reason})"
+        ) from None
+    near = difflib.get_close_matches(wanted.lower(), BOOKS, 1)
+    advice = f"do you mean {near[0]!r}?" if near else "check the path"
+    raise ReportError(
+        f"corpus: expected {', '.join(BOOKS)} or the path of a text, "
+        f"got {named(wanted)!r}: no such file; {advice}"
+    )
+
+
+def _provide(book: Book, path: Path) -> None:
+    """Fetch a known text that is not there yet, or say how it comes here."""
+    if not book.url:
+        raise ReportError(
+            f"corpus: expected {book.title!r} in data/{book.file}, got no such file; put your own "
+            f"copy there (the one with sha256 {book.sha256[:12]}..., if it is to match)"
+            if book is not GOBLET
+            else f"corpus: expected the assignment's book in data/{book.file}, got no such file; "
+            "it may not be passed on: put the course's goblet_book.txt there (1,107,545 bytes, "
+            f"sha256 {book.sha256[:12]}...)"
+        )
+    # Only this text needs it, and it is slow to import.
+    import pooch
+
+    # Its messages name folders of this machine, and would end up in the notebook.
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        pooch.retrieve(
+            book.url, known_hash=f"sha256:{book.sha256}", fname=path.name, path=path.parent
+        )
+    except (OSError, ValueError) as error:
+        reason = "another text came" if isinstance(error, ValueError) else type(error).__name__
+        raise ReportError(
+            f"corpus: expected to download {book.name} once from {book.url}, got no text "
+            f"({reason}); go online, or put it into data/{path.name} yourself"
+        ) from None
