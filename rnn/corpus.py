@@ -5,29 +5,24 @@ set of characters, the same in every process, and ids are kept in the smallest u
 A byte-order mark says how the text is encoded and is no part of it.
 """
 
-import hashlib
 import math
 import os
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rnn.decoding import CodePoints, Facts, code_points, codec_name, decoded, facts, named
+from rnn.cautions import cautions, edition
+from rnn.decoding import CodePoints, code_points, codec_name, facts
 from rnn.errors import ReportError
+from rnn.ids import Ids, text_ids
 from rnn.library import BOOKS, locate
+from rnn.visible import printable
 
 __all__ = ["Corpus", "load_corpus", "require_segments"]
-
-Ids = npt.NDArray[np.unsignedinteger[Any]]
-
-#: Bytes of text above which the ids are mapped from a file instead of held in memory.
-LARGE = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +53,8 @@ class Corpus:
         The encoding whose byte-order mark the file begins with, or 'none'.
     line_ends : str
         'LF', 'CR LF', 'CR' or 'none'; each with its number where they are mixed.
+    edition : str
+        Which edition of a book known by name it is; empty for any other text.
     warnings : list of str
         What is unusual about the text, each a sentence with its likely cause.
     """
@@ -73,6 +70,7 @@ class Corpus:
     bytes: int
     bom: str
     line_ends: str
+    edition: str
     warnings: list[str]
 
     def __len__(self) -> int:
@@ -83,6 +81,11 @@ class Corpus:
     def K(self) -> int:
         """The number of distinct characters."""
         return len(self.vocabulary)
+
+    @property
+    def file(self) -> str:
+        """The file's name, printable, without its folder."""
+        return printable(self.path.name)
 
     @cached_property
     def _points(self) -> CodePoints:
@@ -160,21 +163,21 @@ def load_corpus(corpus: str | os.PathLike[str] = "saltmarrow", encoding: str = "
     """
     codec = codec_name(encoding)
     path, name, title = locate(corpus)
-    shown = named(path.name)
+    shown = printable(path.name)
     if path.is_dir():
         raise ReportError(f"corpus: expected the path of a text, got the directory {shown!r}")
     if not path.is_file():
         raise ReportError(f"corpus: expected a file, got {shown!r}; copy the text into a file")
     try:
         read = facts(path, codec)
-        if read.counts.sum() == 0:
+        if read.characters == 0:
             raise ReportError(f"corpus: expected a text, got {shown!r}, which is empty")
         if len(read.points) == 1:
             raise ReportError(
                 "corpus: expected a text with at least two distinct characters, "
                 f"got {shown!r}, which repeats {chr(read.points[0])!r}"
             )
-        ids, warnings = _ids(path, codec, read)
+        ids, note = text_ids(path, codec, read)
     except OSError as error:
         raise ReportError(
             f"corpus: expected a file that can be read, got {shown!r} ({error.strerror})"
@@ -200,7 +203,8 @@ def load_corpus(corpus: str | os.PathLike[str] = "saltmarrow", encoding: str = "
         line_ends=" and ".join(f"{end} ({n:,})" for end, n in ends.items())
         if len(ends) > 1
         else next(iter(ends), "none"),
-        warnings=warnings,
+        edition=edition(read, name, path.name),
+        warnings=cautions(read, name, path.name) + ([note] if note else []),
     )
 
 
@@ -224,74 +228,3 @@ def _positive(seq_length: int) -> int:
     if not whole or seq_length < 1:
         raise ReportError(f"seq_length: expected a whole number of at least 1, got {seq_length!r}")
     return int(seq_length)
-
-
-def _ids(path: Path, codec: str, read: Facts) -> tuple[Ids, list[str]]:
-    """Return the ids, from memory or from a cache, and what is to be said about it."""
-    n = int(read.counts.sum())
-    dtype = np.min_scalar_type(len(read.points) - 1)
-    if read.bytes <= LARGE:
-        return _held(path, codec, read, n, dtype), []
-    cache = path.with_name(f"{path.name}.{read.sha256[:16]}.{read.encoding}.ids.npy")
-    try:
-        return _mapped(cache, n, dtype, len(read.points)), []
-    except (OSError, ValueError):
-        pass  # not there yet, or not one of ours: made anew
-    part = cache.with_name(f"{cache.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            header = {"descr": dtype.str, "fortran_order": False, "shape": (n,)}
-            np.lib.format.write_array_header_1_0(file, header)
-            for ids in _pieces(path, codec, read, dtype):
-                file.write(ids)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(cache)
-        return _mapped(cache, n, dtype, len(read.points)), []
-    except OSError as error:
-        memory = n * dtype.itemsize / 1e6
-        note = (
-            f"The ids take {memory:,.0f} MB of memory, because no cache could be written beside "
-            f"the text ({error.strerror})."
-        )
-    finally:
-        part.unlink(missing_ok=True)
-    return _held(path, codec, read, n, dtype), [note]
-
-
-def _held(path: Path, codec: str, read: Facts, n: int, dtype: np.dtype[Any]) -> Ids:
-    ids = np.empty(n, dtype)
-    at = 0
-    for piece in _pieces(path, codec, read, dtype):
-        ids[at : at + len(piece)] = piece
-        at += len(piece)
-    ids.flags.writeable = False
-    return ids
-
-
-def _mapped(cache: Path, n: int, dtype: np.dtype[Any], K: int) -> Ids:
-    """Map a cache, and raise a ValueError if it cannot hold the ids of this text."""
-    ids = np.load(cache, mmap_mode="r", allow_pickle=False)
-    if ids.shape != (n,) or ids.dtype != dtype or ids.max() >= K:
-        raise ValueError(cache)
-    # A plain view: what is compiled for arrays need not know where they lie.
-    return ids.view(np.ndarray)
-
-
-def _pieces(path: Path, codec: str, read: Facts, dtype: np.dtype[Any]) -> Iterator[Ids]:
-    """Read the file again and yield its ids in pieces."""
-    table = np.zeros(int(read.points[-1]) + 1, dtype)
-    table[read.points] = np.arange(len(read.points), dtype=dtype)
-    digest = hashlib.sha256()
-    left = int(read.counts.sum())
-    for text in decoded(path, codec, digest):
-        points = code_points(text)
-        left -= len(points)
-        if left < 0 or points.max() >= len(table):
-            break
-        yield table[points]
-    if digest.hexdigest() != read.sha256:
-        raise ReportError(
-            f"corpus: expected {named(path.name)!r} to stay as it is while it is read, "
-            "got a change; run it again"
-        )

@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rnn.errors import ReportError
+from rnn.visible import printable
 
-__all__ = ["Facts", "code_points", "codec_name", "decoded", "facts", "named"]
+__all__ = ["Facts", "code_points", "codec_name", "decoded", "facts"]
 
 CodePoints = npt.NDArray[np.uint32]
 
@@ -79,6 +80,11 @@ class Facts:
     line_ends: dict[str, int]
     misread: tuple[int, int]
 
+    @property
+    def characters(self) -> int:
+        """The number of characters, the byte-order mark not among them."""
+        return int(self.counts.sum())
+
 
 def codec_name(encoding: str) -> str:
     """Return the common name of an encoding.
@@ -93,13 +99,12 @@ def codec_name(encoding: str) -> str:
             f"encoding: expected a name such as 'utf-8', got {type(encoding).__name__}"
         )
     try:
-        codec: Any = codecs.lookup(encoding)
+        b"a".decode(encoding, "replace")  # refuses codecs from bytes to bytes
+        name = codecs.lookup(encoding).name.replace("_", "-")
     except (LookupError, ValueError):
-        codec = None
-    if codec is not None and codec._is_text_encoding:
-        name = codec.name.replace("_", "-")
-        if name not in NOT_FOR_FILES:
-            return {"utf-8-sig": "utf-8", "iso8859-1": "latin-1"}.get(name, name)
+        name = "undefined"
+    if name not in NOT_FOR_FILES:
+        return {"utf-8-sig": "utf-8", "iso8859-1": "latin-1"}.get(name, name)
     known = {x.replace("_", "-") for x in encodings.aliases.aliases.values()} | {"latin-1"}
     near = difflib.get_close_matches(encoding.lower(), sorted(known - NOT_FOR_FILES), 1, 0.5)
     raise ReportError(
@@ -145,7 +150,7 @@ def decoded(path: Path, encoding: str, digest: Any = None) -> Iterator[str]:
                 raise ReportError(
                     f"encoding: expected text in {codec}, got the byte "
                     f"0x{error.object[error.start]:02x} at position {at:,} "
-                    f"(line {line + before.count(chr(10)):,}) of {named(path.name)!r}; "
+                    f"(line {line + before.count(chr(10)):,}) of {printable(path.name)!r}; "
                     f"{_would_work(path, encoding)}"
                 ) from None
             line += text.count("\n")
@@ -183,11 +188,6 @@ def facts(path: Path, encoding: str) -> Facts:
         if not text.isascii():
             more = _misread(points)
             leads, misread = leads + more[0], misread + more[1]
-    if counts[0xD800:0xE000].any():
-        raise ReportError(
-            f"encoding: expected text in {encoding}, got half a surrogate pair in "
-            f"{named(path.name)!r}; {_would_work(path, encoding)}"
-        )
     with path.open("rb") as file:
         codec, mark = _signature(file.read(4), encoding)
         size = os.fstat(file.fileno()).st_size
@@ -205,18 +205,13 @@ def facts(path: Path, encoding: str) -> Facts:
     )
 
 
-def named(name: str) -> str:
-    """Return a file's name with nothing in it that is not printable."""
-    return "".join(x if x.isprintable() else "\N{REPLACEMENT CHARACTER}" for x in name)
-
-
 def _signature(head: bytes, encoding: str) -> tuple[str, bytes]:
     """Return the codec to decode with and the byte-order mark to leave out."""
     for mark, codec in MARKS:
         family = encoding in (codec, codec[:6]) or encoding == "utf-8"
         if family and head.startswith(mark):
             return codec, mark
-    if encoding in ("utf-16", "utf-32"):
+    if head and encoding in ("utf-16", "utf-32"):
         raise ReportError(
             f"encoding: expected a byte-order mark for {encoding}, got none; "
             f"use {encoding}-le or {encoding}-be"
@@ -227,8 +222,6 @@ def _signature(head: bytes, encoding: str) -> tuple[str, bytes]:
 def _would_work(path: Path, refused: str) -> str:
     """Name the encodings a file can be read in, the likeliest first."""
     good = [x for x in ("utf-8", "cp1252", "latin-1") if x != refused and _is_text(path, x)]
-    if not good:
-        return "no usual encoding reads it: is it a text?"
     return f"encodings that would work: {', '.join(good)}"
 
 

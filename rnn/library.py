@@ -5,9 +5,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnn.decoding import named
 from rnn.errors import ReportError
 from rnn.paths import ROOT
+from rnn.visible import printable
 
 __all__ = ["BOOKS", "GOBLET", "Book", "locate"]
 
@@ -24,6 +24,8 @@ class Book:
         Its file's name in ``data/``.
     sha256 : str
         Of the edition that is meant.
+    absent : str
+        What a person is to do when the file is not there.
     url : str
         Where it is fetched from, if it may be.
     """
@@ -32,6 +34,7 @@ class Book:
     title: str
     file: str
     sha256: str
+    absent: str
     url: str = ""
 
 
@@ -40,6 +43,7 @@ GOBLET = Book(
     "The Goblet of Fire",
     "goblet_book.txt",
     "f86bfd40b13d9d0c7be2d8608e2691583322bf7a13d9fdf8979c19ca2f3f15e0",
+    "it may not be passed on: put the course's goblet_book.txt there (1,107,545 bytes)",
 )
 
 BOOKS = {
@@ -50,6 +54,7 @@ BOOKS = {
             "The Mapmakers of Saltmarrow",
             "saltmarrow.txt",
             "112aee118421070a6024ea24cb67ff95e5793b1d1c76725d481fd9f3d120200e",
+            "it comes with the project: bring it back with git checkout",
         ),
         GOBLET,
         Book(
@@ -57,6 +62,7 @@ BOOKS = {
             "Tiny Shakespeare",
             "tinyshakespeare.txt",
             "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            "go online for its one download, or put it there yourself",
             "https://raw.githubusercontent.com/karpathy/char-rnn/"
             "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
         ),
@@ -100,7 +106,7 @@ def locate(corpus: str | os.PathLike[str]) -> tuple[Path, str, str]:
     if not wanted.strip():
         raise ReportError(f"corpus: expected one of {', '.join(BOOKS)} or a path, got nothing")
     path = _path(wanted)
-    return path, named(path.stem), named(path.name)
+    return path, printable(path.stem), printable(path.name)
 
 
 def _path(wanted: str) -> Path:
@@ -112,39 +118,35 @@ def _path(wanted: str) -> Path:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ReportError(
-            f"corpus: expected a path that can be read, got {named(wanted)[:80]!r} ({reason})"
+            f"corpus: expected a path that can be read, got {printable(wanted)[:80]!r} ({reason})"
         ) from None
     near = difflib.get_close_matches(wanted.lower(), BOOKS, 1)
     advice = f"do you mean {near[0]!r}?" if near else "check the path"
     raise ReportError(
         f"corpus: expected {', '.join(BOOKS)} or the path of a text, "
-        f"got {named(wanted)!r}: no such file; {advice}"
+        f"got {printable(wanted)!r}: no such file; {advice}"
     )
 
 
 def _provide(book: Book, path: Path) -> None:
     """Fetch a known text that is not there yet, or say how it comes here."""
-    if not book.url:
-        raise ReportError(
-            f"corpus: expected {book.title!r} in data/{book.file}, got no such file; put your own "
-            f"copy there (the one with sha256 {book.sha256[:12]}..., if it is to match)"
-            if book is not GOBLET
-            else f"corpus: expected the assignment's book in data/{book.file}, got no such file; "
-            "it may not be passed on: put the course's goblet_book.txt there (1,107,545 bytes, "
-            f"sha256 {book.sha256[:12]}...)"
-        )
-    # Only this text needs it, and it is slow to import.
-    import pooch
+    reason = "no such file"
+    if book.url:
+        # Only this text needs it, and it is slow to import.
+        import pooch
 
-    # Its messages name folders of this machine, and would end up in the notebook.
-    pooch.get_logger().setLevel("WARNING")
-    try:
-        pooch.retrieve(
-            book.url, known_hash=f"sha256:{book.sha256}", fname=path.name, path=path.parent
-        )
-    except (OSError, ValueError) as error:
-        reason = "another text came" if isinstance(error, ValueError) else type(error).__name__
-        raise ReportError(
-            f"corpus: expected to download {book.name} once from {book.url}, got no text "
-            f"({reason}); go online, or put it into data/{path.name} yourself"
-        ) from None
+        # Its messages name folders of this machine, and would end up in the notebook.
+        pooch.get_logger().setLevel("WARNING")
+        try:
+            pooch.retrieve(
+                book.url, known_hash=f"sha256:{book.sha256}", fname=path.name, path=path.parent
+            )
+            return
+        except OSError as error:
+            reason = f"{type(error).__name__} from {book.url}"
+        except ValueError:
+            reason = f"another text from {book.url}"
+    raise ReportError(
+        f"corpus: expected {book.title!r} in data/{book.file}, got {reason}; {book.absent} "
+        f"(sha256 {book.sha256[:12]}...)"
+    )
