@@ -1,0 +1,50 @@
+"""How well a model predicts a whole text."""
+
+from typing import Any
+
+import numpy as np
+
+from rnn.compiled import compiled
+from rnn.model import NO_FRESH, forward
+
+__all__ = ["text_loss"]
+
+_SEGMENT = 100  # characters computed at a time; the result does not depend on it
+
+
+def text_loss(parameters: Any, ids: np.ndarray) -> float:
+    """Return the mean loss over a text that is read once, from a zero state.
+
+    Parameters
+    ----------
+    parameters : named tuple
+        A cell's parameters.
+    ids : (n,) integers, n >= 2
+        The text.
+
+    Returns
+    -------
+    float
+        Nats a character: the mean of :math:`-\\log p_t[y_t]` over all but the first character.
+    """
+    return _text_loss(parameters, np.asarray(ids)) / (len(ids) - 1)
+
+
+@compiled
+def _text_loss(parameters, ids):  # type: ignore[no-untyped-def]
+    K, m = parameters.V.shape
+    H = np.zeros((_SEGMENT + 1, 1, m), parameters.V.dtype)
+    P = np.empty((_SEGMENT, 1, K), parameters.V.dtype)
+    x = np.empty((_SEGMENT, 1), ids.dtype)
+    y = np.empty((_SEGMENT, 1), ids.dtype)
+    loss = 0.0
+    start = 0
+    while start < ids.size - 1:
+        n = min(_SEGMENT, ids.size - 1 - start)
+        for t in range(n):
+            x[t, 0] = ids[start + t]
+            y[t, 0] = ids[start + t + 1]
+        loss += forward(parameters, x[:n], y[:n], NO_FRESH, H[: n + 1], P[:n])
+        H[0] = H[n]
+        start += n
+    return loss

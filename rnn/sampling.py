@@ -1,0 +1,153 @@
+"""Text from a model: each character is drawn, and read by the network before the next."""
+
+from typing import Any
+
+import numpy as np
+
+from rnn.cell import recur
+from rnn.compiled import compiled
+from rnn.errors import ReportError
+from rnn.model import NO_FRESH, forward
+
+__all__ = ["read", "synthesize"]
+
+
+def read(parameters: Any, h0: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Let the network read a text, to prime it.
+
+    Parameters
+    ----------
+    parameters : named tuple
+        A cell's parameters.
+    h0 : (m,)
+        The state before the text.
+    ids : (n,) integers
+        The text.
+
+    Returns
+    -------
+    (m,)
+        The state after it.
+    """
+    H = np.zeros((len(ids) + 1, 1, h0.size), parameters.V.dtype)
+    H[0, 0] = h0
+    recur(parameters, np.asarray(ids).reshape(-1, 1), NO_FRESH, H)
+    return H[-1, 0]
+
+
+def synthesize(
+    parameters: Any,
+    h0: np.ndarray,
+    x0: int,
+    n: int,
+    rng: np.random.Generator,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    end: np.ndarray | None = None,
+) -> np.ndarray:
+    """Synthesize `n` characters.
+
+    Parameters
+    ----------
+    parameters : named tuple
+        A cell's parameters.
+    h0 : (m,)
+        The state before `x0` is read.
+    x0 : int
+        The first character read; it is not part of the result.
+    n : int
+        How many characters.
+    rng : numpy.random.Generator
+        Drawn from once a character, whatever the other settings.
+    temperature : float
+        The outputs are divided by it; 0 takes the likeliest character every time.
+    top_p : float
+        Only the likeliest characters that together have this probability are drawn from
+        (nucleus sampling: Holtzman et al., 2020), at least one.
+    end : (k,) integers, optional
+        The end of a document: the text ends with its first occurrence.
+
+    Returns
+    -------
+    (n,) int64, or fewer if `end` occurred
+        The characters' ids.
+
+    Raises
+    ------
+    ReportError
+        If `temperature` or `top_p` is out of range.
+    """
+    if not 0 <= temperature < np.inf:
+        raise ReportError(f"temperature: expected a number of at least 0, got {temperature}")
+    if not 0 < top_p <= 1:
+        raise ReportError(f"top_p: expected a number above 0 and at most 1, got {top_p}")
+    h0 = np.ascontiguousarray(h0, parameters.V.dtype)
+    ids = _synthesize(parameters, h0, x0, rng.random(n), float(temperature), float(top_p))
+    if end is not None and 0 < len(end) <= n:
+        found = (np.lib.stride_tricks.sliding_window_view(ids, len(end)) == end).all(axis=1)
+        if found.any():
+            return ids[: np.argmax(found) + len(end)]
+    return ids
+
+
+@compiled
+def _synthesize(parameters, h0, x0, uniforms, temperature, top_p):  # type: ignore[no-untyped-def]
+    K, m = parameters.V.shape
+    H = np.empty((2, 1, m), h0.dtype)
+    P = np.empty((1, 1, K), h0.dtype)
+    x = np.full((1, 1), x0, np.int64)
+    p = np.empty(K, np.float64)
+    ids = np.empty(uniforms.size, np.int64)
+    H[0, 0] = h0
+    for t in range(uniforms.size):
+        forward(parameters, x, x, NO_FRESH, H, P)
+        H[0] = H[1]
+        for k in range(K):
+            p[k] = P[0, 0, k]
+        if temperature == 0.0:
+            x[0, 0] = np.argmax(p)
+        else:
+            _sharpen(p, temperature)
+            _keep_nucleus(p, top_p)
+            x[0, 0] = _draw(p, uniforms[t])
+        ids[t] = x[0, 0]
+    return ids
+
+
+@compiled
+def _sharpen(p, temperature):  # type: ignore[no-untyped-def]
+    """Divide the outputs that gave `p` by the temperature: ``p_k^(1/T)``, scaled to sum to 1."""
+    if temperature != 1.0:
+        largest = p.max()
+        for k in range(p.size):
+            p[k] = (p[k] / largest) ** (1.0 / temperature)
+    total = p.sum()
+    for k in range(p.size):
+        p[k] /= total
+
+
+@compiled
+def _keep_nucleus(p, top_p):  # type: ignore[no-untyped-def]
+    """Set all but the likeliest characters that together reach `top_p` to zero."""
+    if top_p < 1.0:
+        order = np.argsort(-p)
+        mass = 0.0
+        for rank in range(p.size):
+            if mass >= top_p:
+                p[order[rank]] = 0.0
+            mass += p[order[rank]]
+
+
+@compiled
+def _draw(p, uniform):  # type: ignore[no-untyped-def]
+    """Return the character at which the running sum of `p` passes `uniform` of the whole."""
+    aim = uniform * p.sum()
+    reached = 0.0
+    last = 0
+    for k in range(p.size):
+        if p[k] > 0.0:
+            reached += p[k]
+            last = k
+            if reached > aim:
+                break
+    return last

@@ -1,0 +1,65 @@
+"""The one record of a training run in progress: what is passed is what is saved."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rnn.model import initialise
+from rnn.optimizers import MEMORY_ROWS
+from rnn.randomness import FIRST_PARAMETERS, generator
+from rnn.settings import Settings
+
+__all__ = ["TrainingState", "first_state"]
+
+
+@dataclass
+class TrainingState:
+    """All that training needs to go on as if it had never stopped.
+
+    Attributes
+    ----------
+    theta : (n,)
+        The parameters, as in `rnn.model`.
+    memory : (rows, n)
+        The optimiser's memory.
+    h : (B, m)
+        The state after the last update.
+    best_theta, best_h : (n,), (B, m)
+        The model with the lowest smooth loss, after its update, and its state.
+    losses : (2,) float64
+        Smooth loss after the last update, lowest smooth loss; in the unit of the loss.
+    counts : (2,) int64
+        The number of the last update, that of the lowest smooth loss; from 1.
+    history : list of (int, float, float or None)
+        Update, smooth loss, and the validation loss where it was measured.
+    snapshots : list of dict
+        ``update``, ``smooth_loss``, ``text``.
+    """
+
+    theta: np.ndarray
+    memory: np.ndarray
+    h: np.ndarray
+    best_theta: np.ndarray
+    best_h: np.ndarray
+    losses: np.ndarray
+    counts: np.ndarray
+    history: list[tuple[int, float, float | None]] = field(default_factory=list)
+    snapshots: list[dict[str, Any]] = field(default_factory=list)
+
+
+def first_state(settings: Settings, K: int) -> TrainingState:
+    """Return the state before the first update, for `K` characters."""
+    rng = generator(settings.seed, FIRST_PARAMETERS)
+    sig = settings.sig if settings.init == "normal" else None
+    theta, _ = initialise(settings.m, K, sig, rng, settings.dtype)
+    h = np.zeros((settings.batch_size, settings.m), theta.dtype)
+    return TrainingState(
+        theta=theta,
+        memory=np.zeros((MEMORY_ROWS[str(settings.optimizer)], theta.size), theta.dtype),
+        h=h,
+        best_theta=theta.copy(),
+        best_h=h.copy(),
+        losses=np.array([np.inf, np.inf]),
+        counts=np.zeros(2, np.int64),
+    )

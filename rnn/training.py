@@ -1,0 +1,309 @@
+"""Training: the loop around the compiled engine, with snapshots, history and the best model."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from rnn.cell import views
+from rnn.checkpoint import Checkpoints
+from rnn.corpus import Corpus
+from rnn.engine import train_segments
+from rnn.errors import ReportError
+from rnn.evaluation import text_loss
+from rnn.optimizers import OPTIMIZERS
+from rnn.randomness import SNAPSHOT, generator
+from rnn.reading import epoch_starts, fresh_marks, split_held_out, updates_per_epoch
+from rnn.sampling import synthesize
+from rnn.settings import Settings
+from rnn.state import TrainingState, first_state
+from rnn.vanilla import Vanilla
+
+__all__ = ["HISTORY_EVERY", "Diverged", "Run", "train"]
+
+#: Updates from one row of the history to the next.
+HISTORY_EVERY = 100
+
+_SECONDS_A_CALL = 0.2  # of the compiled engine: how soon the bar moves and Ctrl-C is heard
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run that has ended.
+
+    Attributes
+    ----------
+    corpus, settings
+        What was trained on, and how.
+    state : TrainingState
+        Where it ended.
+    updates_per_epoch : int
+        Updates that read the trained part of the text once.
+    seconds : float
+        Time spent in this process, and ...
+    updates : int
+        ... updates made in it; fewer than the run's when it went on from a checkpoint.
+    diverged : str
+        Why training stopped early, if a loss was not finite; empty otherwise.
+    """
+
+    corpus: Corpus
+    settings: Settings
+    state: TrainingState
+    updates_per_epoch: int
+    seconds: float
+    updates: int
+    diverged: str
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Smooth loss over the updates: ``update``, ``epoch`` (from 1), ``smooth_loss``, ...
+
+        With a held-out part there is a column ``validation_loss`` too, in nats a character, with
+        a number where it was measured.
+        """
+        columns = ["update", "smooth_loss", "validation_loss"]
+        history = pd.DataFrame(self.state.history, columns=columns)
+        history.insert(1, "epoch", (history["update"] - 1) // self.updates_per_epoch + 1)
+        return history if self.settings.held_out else history.drop(columns="validation_loss")
+
+    @property
+    def last_update(self) -> int:
+        """The number of updates made in all."""
+        return int(self.state.counts[0])
+
+    @property
+    def best_update(self) -> int:
+        """The update with the lowest smooth loss."""
+        return int(self.state.counts[1])
+
+    @property
+    def best_loss(self) -> float:
+        """The lowest smooth loss, in the unit of the loss."""
+        return float(self.state.losses[1])
+
+    @property
+    def best_parameters(self) -> Vanilla:
+        """The parameters after the update with the lowest smooth loss."""
+        return views(Vanilla, self.state.best_theta, self.settings.m, self.corpus.K)
+
+
+def train(
+    corpus: Corpus,
+    settings: Settings,
+    checkpoints: Checkpoints | None = None,
+    progress: bool = True,
+) -> Run:
+    """Train on a text.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The text.
+    settings : Settings
+        How.
+    checkpoints : Checkpoints, optional
+        Where states are kept, and taken up again after an interruption.
+    progress : bool
+        Whether to show a bar on standard error.
+
+    Returns
+    -------
+    Run
+        The result.  The same text, settings and machine give the same numbers to the last bit,
+        however often the run was interrupted.
+
+    Raises
+    ------
+    ReportError
+        If the text is too short for the settings, or the very first loss is not finite.
+    KeyboardInterrupt
+        On Ctrl-C or SIGTERM, after the state has been saved.
+    """
+    trained = split_held_out(len(corpus.ids), settings)
+    per_epoch = updates_per_epoch(trained, settings)
+    last = settings.epochs * per_epoch
+    if settings.max_updates:
+        last = min(last, settings.max_updates)
+    state = checkpoints.latest(last) if checkpoints else None
+    if state is None:
+        state = first_state(settings, corpus.K)
+    trainer = _Trainer(corpus, settings, state, trained, per_epoch, last)
+    begun, first = time.perf_counter(), int(state.counts[0])
+    diverged = ""
+    with (
+        threadpool_limits(1, "blas"),
+        _terminated_like_interrupted(),
+        _bar(progress, first, last) as bar,
+    ):
+        try:
+            for state in trainer:
+                bar.update(int(state.counts[0]) - bar.n)
+                epoch = min((bar.n - 1) // per_epoch + 1, settings.epochs)
+                bar.set_description(f"epoch {epoch}/{settings.epochs}", refresh=False)
+                bar.set_postfix_str(f"smooth loss {state.losses[0]:.4f}", refresh=False)
+                if checkpoints:
+                    checkpoints.save_if_due(state)
+        except Diverged as error:
+            if state.counts[0] == 0:
+                raise
+            diverged = str(error)
+        except KeyboardInterrupt:
+            if checkpoints:
+                checkpoints.save(state)
+            raise
+        if checkpoints:
+            checkpoints.save(state)
+    seconds = time.perf_counter() - begun
+    made = int(state.counts[0]) - first
+    return Run(corpus, settings, state, per_epoch, seconds, made, diverged)
+
+
+class Diverged(ReportError):
+    """A loss was not a finite number."""
+
+
+class _Trainer:
+    """Advances a state from event to event: snapshots, rows with a validation loss, the end."""
+
+    def __init__(
+        self, corpus: Corpus, settings: Settings, state: TrainingState, trained: int,
+        per_epoch: int, last: int,
+    ) -> None:  # fmt: skip
+        self.corpus, self.settings, self.state = corpus, settings, state
+        self.ids = np.asarray(corpus.ids)[:trained]
+        self.held_out = np.asarray(corpus.ids)[trained:]
+        self.end = corpus.encode(settings.document_end)
+        self.marks = fresh_marks(self.ids, self.end)
+        self.per_epoch, self.last = per_epoch, last
+        # Five times an epoch, at an update that the history has a row for.
+        steps = max(1, round(per_epoch / 5 / HISTORY_EVERY))
+        self.validate_every = steps * HISTORY_EVERY if settings.held_out else 0
+        self.parameters = views(Vanilla, state.theta, settings.m, corpus.K)
+        self.gradient = np.zeros_like(state.theta)
+        self.gradients = views(Vanilla, self.gradient, settings.m, corpus.K)
+        self.epoch = -1
+        self.starts = self.resets = np.zeros(0)
+        self.updates_a_call = 100
+
+    def __iter__(self) -> Iterator[TrainingState]:
+        """Yield the state every now and then, until the last update is made."""
+        while (done := int(self.state.counts[0])) < self.last:
+            update = done + 1
+            if update == 1 or update % self.settings.snapshot_every == 0:
+                text = self._snapshot(update)
+                self._advance(1)
+                loss = float(self.state.losses[0])
+                self.state.snapshots.append({"update": update, "smooth_loss": loss, "text": text})
+            else:
+                begun = time.perf_counter()
+                self._advance(min(self.updates_a_call, self._until_next_event(update)))
+                spent = time.perf_counter() - begun
+                made = int(self.state.counts[0]) - done
+                self.updates_a_call = max(1, int(made * _SECONDS_A_CALL / max(spent, 1e-4)))
+            yield self.state
+
+    def _until_next_event(self, update: int) -> int:
+        """Count the updates, from `update` on, up to the next one that is to be made alone."""
+        events = [
+            self.settings.snapshot_every - update % self.settings.snapshot_every,
+            self.per_epoch - (update - 1) % self.per_epoch,
+            self.last - update + 1,
+        ]
+        if self.validate_every:
+            events.append(self.validate_every - (update - 1) % self.validate_every)
+        return min(events)
+
+    def _read_epoch(self, epoch: int) -> None:
+        if epoch != self.epoch:
+            self.epoch = epoch
+            self.starts, self.resets = epoch_starts(self.ids.size, self.settings, epoch)
+
+    def _advance(self, updates: int) -> None:
+        """Make so many updates, all in one epoch."""
+        state, settings = self.state, self.settings
+        done = int(state.counts[0])
+        epoch, begin = divmod(done, self.per_epoch)
+        self._read_epoch(epoch)
+        part = slice(begin, begin + updates)
+        real = state.theta.dtype.type
+        history = np.empty(updates // HISTORY_EVERY + 1)
+        finite = train_segments(
+            self.parameters, self.gradients, state.theta, self.gradient, state.memory, state.h,
+            state.best_theta, state.best_h, state.losses, state.counts, self.ids, self.marks,
+            self.starts[part], self.resets[part], settings.seq_length, settings.loss == "mean",
+            OPTIMIZERS.index(str(settings.optimizer)), real(settings.eta), real(settings.clip),
+            HISTORY_EVERY, history,
+        )  # fmt: skip
+        reached = int(state.counts[0])
+        if done == 0 and reached >= 1:
+            # Only the first update is made alone, so that this is its loss.
+            self._record(1, float(state.losses[0]))
+        first_row = (done // HISTORY_EVERY + 1) * HISTORY_EVERY
+        for row, update in enumerate(range(first_row, reached + 1, HISTORY_EVERY)):
+            self._record(update, float(history[row]))
+        if reached == self.last and self.last % HISTORY_EVERY and self.last > 1:
+            self._record(reached, float(state.losses[0]))
+        if not finite:
+            largest = float(np.abs(self.gradient).max(initial=0.0))
+            raise Diverged(
+                f"the loss of update {reached + 1:,} is not a finite number (largest gradient of "
+                f"the update before: {largest:.3g}); a smaller eta or a smaller clip usually helps"
+            )
+
+    def _record(self, update: int, smooth_loss: float) -> None:
+        validation = None
+        if self.validate_every and update % self.validate_every == 0:
+            validation = text_loss(self.parameters, self.held_out)
+        self.state.history.append((update, smooth_loss, validation))
+
+    def _snapshot(self, update: int) -> str:
+        """Synthesize with the parameters and the state before an update."""
+        epoch, index = divmod(update - 1, self.per_epoch)
+        self._read_epoch(epoch)
+        h = np.zeros_like(self.state.h[0]) if self.resets[index] else self.state.h[0]
+        x0 = int(self.ids[self.starts[index, 0]])
+        rng = generator(self.settings.seed, SNAPSHOT, update)
+        length = self.settings.snapshot_length
+        ids = synthesize(self.parameters, h, x0, length, rng, end=self.end)
+        return self.corpus.decode(ids)
+
+
+def _bar(shown: bool, first: int, last: int) -> Any:
+    return tqdm(
+        total=last,
+        initial=first,
+        disable=not shown,
+        file=sys.stderr,
+        unit=" updates",
+        ncols=100,
+        mininterval=_SECONDS_A_CALL,
+        bar_format="{desc} {percentage:3.0f}%|{bar}| {n:,}/{total:,} [{remaining} left, "
+        "{rate_fmt}{postfix}]",
+    )
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt, where signals can be heard."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,84 @@
+"""The assignment's recurrence, forward and backward.
+
+.. math:: h_t = tanh(W h_{t-1} + U x_t + b)
+
+The symbols are those of `rnn.model`.  B streams are computed side by side; the assignment's
+B is 1.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rnn.compiled import compiled, tanh_in_place
+
+__all__ = ["Vanilla"]
+
+
+@compiled
+def _recur(parameters, x, fresh, H):  # type: ignore[no-untyped-def]
+    W, U, b = parameters.W, parameters.U, parameters.b
+    tau, B = x.shape
+    for t in range(tau):
+        # a_t = W h_{t-1} + U x_t + b
+        if B == 1:
+            np.dot(W, H[t, 0], H[t + 1, 0])
+        else:
+            np.dot(H[t], W.T, H[t + 1])
+        for s in range(B):
+            a, u = H[t + 1, s], U[x[t, s]]
+            if fresh.size and fresh[t, s]:
+                a[:] = 0
+            for i in range(a.size):
+                a[i] += u[i] + b[i]
+        # h_t = tanh(a_t)
+        tanh_in_place(H[t + 1].reshape(-1))
+
+
+@compiled
+def _recur_back(parameters, x, fresh, H, dH, gradients):  # type: ignore[no-untyped-def]
+    W = parameters.W
+    dW, dU, db = gradients.W, gradients.U, gradients.b
+    tau, B = x.shape
+    m = W.shape[0]
+    dh = np.zeros((B, m), H.dtype)  # what reaches h_t from the steps after t
+    db[:] = 0
+    for t in range(tau - 1, -1, -1):
+        for s in range(B):
+            # da_t = dh_t (1 - h_t^2)
+            da, h, later, du = dH[t, s], H[t + 1, s], dh[s], dU[x[t, s]]
+            for i in range(m):
+                da[i] = (da[i] + later[i]) * (1 - h[i] * h[i])
+                # dU = sum_t da_t x_t^T, db = sum_t da_t
+                du[i] += da[i]
+                db[i] += da[i]
+        # dh_{t-1} = W^T da_t
+        if B == 1:
+            np.dot(dH[t, 0], W, dh[0])
+        else:
+            np.dot(dH[t], W, dh)
+        if fresh.size:
+            for s in range(B):
+                if fresh[t, s]:
+                    dh[s] = 0
+                    H[t, s] = 0
+    # dW = sum_t da_t h_{t-1}^T
+    np.dot(dH.reshape(tau * B, m).T, H[:tau].reshape(tau * B, m), dW)
+
+
+class Vanilla(NamedTuple):
+    """The parameters of the vanilla RNN; the shapes are those of `rnn.model`."""
+
+    W: Any
+    b: Any
+    V: Any
+    c: Any
+    U: Any
+
+    @staticmethod
+    def shapes(m: int, K: int) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each array for `m` hidden units and `K` characters."""
+        return {"W": (m, m), "b": (m,), "V": (K, m), "c": (K,), "U": (K, m)}
+
+    recur = staticmethod(_recur)
+    recur_back = staticmethod(_recur_back)
