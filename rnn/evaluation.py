@@ -13,7 +13,7 @@ _SEGMENT = 100  # characters computed at a time; the result does not depend on i
 
 
 def text_loss(parameters: Any, ids: np.ndarray) -> float:
-    """Return the mean loss over a text that is read once, from a zero state.
+    r"""Return the mean loss over a text that is read once, from a zero state.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def text_loss(parameters: Any, ids: np.ndarray) -> float:
     Returns
     -------
     float
-        Nats a character: the mean of :math:`-\\log p_t[y_t]` over all but the first character.
+        Nats a character: the mean of :math:`-\log p_t[y_t]` over all but the first character.
     """
     return _text_loss(parameters, np.asarray(ids)) / (len(ids) - 1)
 

@@ -78,8 +78,8 @@ def forward(parameters, x, y, fresh, H, P):  # type: ignore[no-untyped-def]
     K, m = V.shape
     recur(parameters, x, fresh, H)
     # o_t = V h_t + c
-    O = P.reshape(tau * B, K)
-    np.dot(H[1:].reshape(tau * B, m), V.T, O)
+    outputs = P.reshape(tau * B, K)
+    np.dot(H[1:].reshape(tau * B, m), V.T, outputs)
     loss = 0.0
     for t in range(tau):
         for s in range(B):
@@ -94,7 +94,7 @@ def forward(parameters, x, y, fresh, H, P):  # type: ignore[no-untyped-def]
     exp_in_place(P.reshape(-1))
     for row in range(tau * B):
         # p_t = exp(o_t) / sum_k exp(o_t[k])
-        p = O[row]
+        p = outputs[row]
         total = _sum(p)
         loss += np.log(total)
         scale = 1 / total

@@ -1,0 +1,1 @@
+"""A character-level recurrent network with hand-written gradients, and the report about it."""
