@@ -1,7 +1,7 @@
 """What is unusual about a text, said with its likely cause."""
 
 from rnn.decoding import Facts
-from rnn.library import BOOKS, GOBLET
+from rnn.library import BOOKS
 from rnn.visible import visible
 
 __all__ = ["cautions", "edition"]
@@ -71,19 +71,17 @@ def cautions(read: Facts, name: str, file: str) -> list[str]:
 def edition(read: Facts, name: str, file: str) -> str:
     """Return which edition of a book known by name a text is; empty for any other text."""
     K = len(read.points)
-    book = next((x for x in BOOKS.values() if x.sha256 == read.sha256), None)
+    goblet = BOOKS["goblet"]
+    book = next((x for x in BOOKS.values() if x.sha256 == read.sha256), BOOKS.get(name))
+    if book is None and file == goblet.file:
+        book = goblet
     if book is None:
-        if file == GOBLET.file:
-            book = GOBLET
-        elif name in BOOKS:
-            book = BOOKS[name]
-        else:
-            return ""
+        return ""
     if read.sha256 == book.sha256:
         if read.encoding == "utf-8":
             return f"canonical (K = {K})"
         return f"the canonical file read as {read.encoding} (K = {K}); read it as utf-8"
-    if book is GOBLET:
+    if book is goblet:
         if K == 81 and read.line_ends["CR LF"]:
             return "the one with CR LF kept (K = 81 instead of 80); convert its line ends to LF"
         if K == 83 and read.misread[1]:

@@ -212,9 +212,10 @@ def _signature(head: bytes, encoding: str) -> tuple[str, bytes]:
         if family and head.startswith(mark):
             return codec, mark
     if head and encoding in ("utf-16", "utf-32"):
+        other = next((codec for mark, codec in MARKS if head.startswith(mark)), "")
         raise ReportError(
-            f"encoding: expected a byte-order mark for {encoding}, got none; "
-            f"use {encoding}-le or {encoding}-be"
+            f"encoding: expected a byte-order mark for {encoding}, got "
+            + (f"that of {other}; use {other}" if other else f"none; use {encoding}-le or -be")
         )
     return encoding, b""
 

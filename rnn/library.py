@@ -9,7 +9,7 @@ from rnn.errors import ReportError
 from rnn.paths import ROOT
 from rnn.visible import printable
 
-__all__ = ["BOOKS", "GOBLET", "Book", "locate"]
+__all__ = ["BOOKS", "Book", "locate"]
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,6 @@ class Book:
     url: str = ""
 
 
-GOBLET = Book(
-    "goblet",
-    "The Goblet of Fire",
-    "goblet_book.txt",
-    "f86bfd40b13d9d0c7be2d8608e2691583322bf7a13d9fdf8979c19ca2f3f15e0",
-    "it may not be passed on: put the course's goblet_book.txt there (1,107,545 bytes)",
-)
-
 BOOKS = {
     book.name: book
     for book in (
@@ -56,7 +48,13 @@ BOOKS = {
             "112aee118421070a6024ea24cb67ff95e5793b1d1c76725d481fd9f3d120200e",
             "it comes with the project: bring it back with git checkout",
         ),
-        GOBLET,
+        Book(
+            "goblet",
+            "The Goblet of Fire",
+            "goblet_book.txt",
+            "f86bfd40b13d9d0c7be2d8608e2691583322bf7a13d9fdf8979c19ca2f3f15e0",
+            "it may not be passed on: put the course's goblet_book.txt there (1,107,545 bytes)",
+        ),
         Book(
             "tinyshakespeare",
             "Tiny Shakespeare",
@@ -111,15 +109,18 @@ def locate(corpus: str | os.PathLike[str]) -> tuple[Path, str, str]:
 
 def _path(wanted: str) -> Path:
     given = Path(wanted).expanduser()
-    try:
-        for path in (given.absolute(), ROOT / given):
-            if path.exists():
-                return path
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ReportError(
-            f"corpus: expected a path that can be read, got {printable(wanted)[:80]!r} ({reason})"
-        ) from None
+    for path in (given.absolute(), ROOT / given):
+        try:
+            path.stat()
+            return path
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ReportError(
+                f"corpus: expected a path that can be read, got {printable(wanted)[:80]!r} "
+                f"({reason})"
+            ) from None
     near = difflib.get_close_matches(wanted.lower(), BOOKS, 1)
     advice = f"do you mean {near[0]!r}?" if near else "check the path"
     raise ReportError(
