@@ -53,7 +53,7 @@ BOOKS = {
             "The Goblet of Fire",
             "goblet_book.txt",
             "f86bfd40b13d9d0c7be2d8608e2691583322bf7a13d9fdf8979c19ca2f3f15e0",
-            "it may not be passed on: put the course's goblet_book.txt there (1,107,545 bytes)",
+            "it may not be passed on: put the course's file of 1,107,545 bytes there",
         ),
         Book(
             "tinyshakespeare",
