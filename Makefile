@@ -1,0 +1,224 @@
+# The pipeline as a diagram: files are targets, code and values are prerequisites.
+#
+#     notebooks/*.ipynb + rnn/ + values  --papermill-->  reports/RUN/*.ipynb and data
+#     reports/RUN/*.ipynb + templates    --nbconvert-->  reports/RUN/report.pdf, report.html
+#
+# For GNU make 3.81 and newer.  Nothing is written outside this folder.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+# ---- What can be said on the command line ---------------------------------------------------
+
+## the run's name, and that of its folder in reports/
+RUN = assignment
+## the book: saltmarrow, goblet, tinyshakespeare, or a path to a text
+CORPUS = saltmarrow
+## where all randomness comes from
+SEED = 0
+## options for the training, as papermill takes them: "-p m 200 -p eta 0.05"
+PARAMS =
+## options for the gradient check
+CHECK_PARAMS =
+## options for the text of the best model
+SAMPLE_PARAMS =
+## the report's title
+TITLE = A recurrent network that writes, one character at a time
+## the report's author
+AUTHOR =
+## the report's date
+DATE =
+## the Python that .venv is made of, 3.11 or newer
+PYTHON = python3 python3.14 python3.13 python3.12 python3.11
+
+# They reach the steps as environment variables, never as shell text, and $ is not make's in them.
+said := RUN CORPUS SEED PARAMS CHECK_PARAMS SAMPLE_PARAMS TITLE AUTHOR DATE
+$(foreach name,$(said),$(eval override $(name) := $$(value $(name))))
+export $(said)
+
+# RUN becomes part of file names here, so it is looked at before anything else.
+letters := a b c d e f g h i j k l m n o p q r s t u v w x y z A B C D E F G H I J K L M N O P Q R \
+           S T U V W X Y Z 0 1 2 3 4 5 6 7 8 9 . _ -
+odd := $(RUN)
+$(foreach letter,$(letters),$(eval odd := $$(subst $(letter),,$$(odd))))
+ifneq ($(words $(RUN)) $(words x$(odd)) $(odd)$(filter .% -%,$(RUN)),1 1 )
+$(error RUN: expected a name of letters, digits, ".", "_" and "-" that starts with a letter or \
+digit, got "$(RUN)"; do choose another)
+endif
+
+# ---- Where things are -----------------------------------------------------------------------
+
+out      := reports/$(RUN)
+math     := $(wildcard rnn/*.py $(addprefix rnn/report/,show.py figures.py tables.py style.py))
+pages    := $(filter-out $(math),$(wildcard rnn/report/*.py)) \
+            $(shell find rnn/report/templates -type f ! -name '.*')
+executed := $(out)/01_gradient_check.ipynb $(out)/02_training_evolution.ipynb \
+            $(out)/03_best_model_sampling.ipynb
+
+cache := $(CURDIR)/.cache
+export XDG_CACHE_HOME := $(cache)
+export MPLCONFIGDIR := $(cache)/matplotlib
+export IPYTHONDIR := $(cache)/ipython
+export JUPYTER_CONFIG_DIR := $(cache)/jupyter/config
+export JUPYTER_DATA_DIR := $(cache)/jupyter/data
+export JUPYTER_RUNTIME_DIR := $(cache)/jupyter/runtime
+export JUPYTER_PATH :=
+export JUPYTER_PREFER_ENV_PATH := 1
+export RUFF_CACHE_DIR := $(cache)/ruff
+export MYPY_CACHE_DIR := $(cache)/mypy
+export UV_CACHE_DIR := $(cache)/uv
+export UV_PYTHON_DOWNLOADS := never
+export PIP_NO_CACHE_DIR := 1
+export PIP_USER := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONNOUSERSITE := 1
+export PYTHONPATH :=
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+# An active conda environment other than base is used as it is; else there is .venv.
+ifneq ($(and $(CONDA_PREFIX),$(filter-out base,$(CONDA_DEFAULT_ENV))),)
+python := $(CONDA_PREFIX)/bin/python
+ready  := .cache/conda.ready
+locked :=
+# What tells nbconvert of this project's exporters, without installing anything there.
+PYTHONPATH := $(CURDIR):$(cache)/rnn
+else
+python := .venv/bin/python
+ready  := .venv/installed.rnn
+locked := .venv/installed.lock
+endif
+run := exec "$(python)" -m
+
+# ---- The report -----------------------------------------------------------------------------
+
+.PHONY: report pages bench clean lab lint lock test test-browser test-slow help FORCE
+
+## make the report: reports/RUN/report.pdf and report.html
+report: $(ready)
+	@test ! -x "$(python)" || exec "$(python)" tools/hold_run.py $(out) "$(MAKE)" pages
+
+pages: $(out)/report.pdf $(out)/report.html
+	@"$(python)" tools/closing_lines.py $(out)
+
+$(out)/report.pdf: $(executed) $(out)/.pages.values $(pages)
+	@$(run) rnn.report.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE"
+
+# Written by the same step; this rule is for the day that one of the two was deleted.
+$(out)/report.html: $(out)/report.pdf
+	@test -f $@ || $(run) rnn.report.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE"
+
+$(out)/01_gradient_check.ipynb: notebooks/01_gradient_check.ipynb $(out)/.check.values $(math) $(locked) | $(ready)
+	@$(run) rnn.report.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d run_dir $(out) --options "$$CHECK_PARAMS"
+
+$(out)/02_training_evolution.ipynb: notebooks/02_training_evolution.ipynb $(out)/.training.values $(math) $(locked) | $(ready)
+	@$(run) rnn.report.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d run_dir $(out) --options "$$PARAMS"
+
+$(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(out)/02_training_evolution.ipynb $(out)/.sample.values $(math) $(locked) | $(ready)
+	@$(run) rnn.report.execute $< $@ -d seed "$$SEED" -d run_dir $(out) --options "$$SAMPLE_PARAMS"
+
+# A step's values lie in a file that is rewritten only if one of them changed or the book did.
+values = mkdir -p $(out); values() { printf '%s\n' $(1); }; \
+         values | cmp -s - $@ && $(if $(2),! newer "$$CORPUS" data/"$$CORPUS"*.txt,:) || values > $@
+newer  = newer() { for book; do [ "$$book" -nt $@ ] && return; done; return 1; };
+
+$(out)/.check.values: FORCE
+	+@$(newer) $(call values,"$$CORPUS" "$$SEED" "$$CHECK_PARAMS",book)
+
+$(out)/.training.values: FORCE
+	+@$(newer) $(call values,"$$CORPUS" "$$SEED" "$$PARAMS",book)
+
+$(out)/.sample.values: FORCE
+	+@$(call values,"$$SEED" "$$SAMPLE_PARAMS")
+
+$(out)/.pages.values: FORCE
+	+@$(call values,"$$TITLE" "$$AUTHOR" "$$DATE")
+
+## delete a run's folder
+clean:
+	@if test -x "$(python)"; then exec "$(python)" tools/hold_run.py $(out) rm -rf $(out); else rm -rf $(out); fi
+
+# ---- Working on it --------------------------------------------------------------------------
+
+## open the notebooks in JupyterLab
+lab: $(ready)
+	@$(run) jupyterlab --LabApp.default_url=/lab/tree/notebooks
+
+## lint, check types, and run the tests (those in a browser where Chromium is installed)
+test: lint
+	@$(run) pytest -q -n auto -m "not slow"
+
+## run the tests that take minutes
+test-slow: $(ready)
+	@$(run) pytest -q -m slow
+
+## run the tests in a browser alone
+test-browser: $(ready)
+	@$(run) pytest -q -m browser
+
+## look at style, types and the stored notebooks
+lint: $(ready)
+	@"$(python)" -m ruff check -q .
+	@"$(python)" -m ruff format -q --check .
+	@"$(python)" -m mypy
+	@"$(python)" -m pytest -q tests/test_notebooks.py
+
+## compare the speed with other systems (those that are installed)
+bench: $(ready)
+	@$(run) benchmarks
+
+## write requirements.lock anew from pyproject.toml (needs uv and a network)
+lock:
+	@command -v uv >/dev/null || { echo "lock: expected uv on PATH, got none; do pip install uv"; exit 1; }
+	@uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --extra dev --extra lab pyproject.toml -o requirements.lock
+
+# ---- Set-up, once ---------------------------------------------------------------------------
+
+say = { echo "set-up: $(1)"; exit 1; }
+
+.venv/bin/python:
+	@for python in $(PYTHON); do \
+	    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
+	done; \
+	test "$$python" || $(call say,expected Python 3.11 or newer; got $$(python3 --version 2>&1 | head -n 1); do install one (Debian: apt install python3 python3-venv) or name it with PYTHON=); \
+	rm -rf .venv; \
+	if command -v uv >/dev/null; then uv venv --quiet --python "$$python" .venv; \
+	elif "$$python" -c 'import ensurepip, venv' 2>/dev/null; then "$$python" -m venv .venv || { rm -rf .venv; exit 1; }; \
+	else $(call say,expected the module venv; got a Python without it; do install it (Debian: apt install python3-venv)); fi
+
+# The stamp is the lock that was installed: a lock that was only touched changes nothing.
+.venv/installed.lock: requirements.lock | .venv/bin/python
+	@cmp -s $< $@ && exit; \
+	if command -v uv >/dev/null; then \
+	    echo "set-up: installing requirements.lock into .venv with uv"; \
+	    uv pip install --quiet --python .venv/bin/python --require-hashes --only-binary :all: -r $<; \
+	else \
+	    echo "set-up: installing requirements.lock into .venv with pip (a minute or two, once)"; \
+	    .venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r $<; \
+	fi && cp $< $@ || $(call say,expected to install requirements.lock; got the error above; do look at it and run make again)
+
+# This project itself, so that its exporters have names: again when it moved or pyproject changed.
+.venv/installed.rnn: FORCE | .venv/installed.lock
+	@values() { pwd; cat pyproject.toml; }; values | cmp -s - $@ && exit; \
+	if command -v uv >/dev/null; then \
+	    uv pip install --quiet --python .venv/bin/python --offline --no-deps --no-build-isolation --editable .; \
+	else \
+	    .venv/bin/python -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .; \
+	fi && values > $@
+
+.cache/conda.ready: FORCE
+	@values() { echo "$$CONDA_PREFIX"; cat pyproject.toml; }; values | cmp -s - $@ && exit; \
+	"$(python)" tools/check_environment.py && mkdir -p .cache && rm -rf .cache/rnn && mkdir .cache/rnn && \
+	"$(python)" -c 'from flit_core.buildapi import *; prepare_metadata_for_build_wheel(".cache/rnn")' && values > $@
+
+## show this
+help:
+	@awk '/^## / { text = substr($$0, 4); next } \
+	    text && /^[a-z-]+:/ { targets = targets sprintf("  make %-14s %s\n", substr($$1, 1, index($$1, ":") - 1), text) } \
+	    text && /^[A-Z_]+ =/ { name = $$1; sub(/^[A-Z_]+ = ?/, ""); values = values sprintf("  %-15s %s%s\n", name "=", text, $$0 == "" ? "" : "  [" $$0 "]") } \
+	    { text = "" } \
+	    END { printf "Targets:\n%s\nVariables, with what they are unless said:\n%s", targets, values }' Makefile
+
+FORCE:
