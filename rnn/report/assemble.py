@@ -1,0 +1,76 @@
+"""Three executed notebooks become one: the report's source."""
+
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
+
+from rnn.errors import ReportError
+
+__all__ = ["assemble"]
+
+#: Cells that set values rather than tell something.
+_HIDDEN_TAGS = {"parameters", "injected-parameters", "remove-cell"}
+
+
+def assemble(folder: Path, *, title: str, author: str = "", date: str = "") -> NotebookNode:
+    """Join the executed notebooks ``0*.ipynb`` of a run, in the order of their names.
+
+    Every notebook's first-level heading becomes a section of the report.  Parameters, progress,
+    cell numbers, timings and the machine's traces are left behind, so that the same results
+    give the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        A run's folder.
+    title, author, date : str
+        Plain text for the title block.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        A valid notebook with deterministic cell identifiers.
+
+    Raises
+    ------
+    ReportError
+        If the folder holds no executed notebook or one that cannot be read.
+    """
+    paths = sorted(folder.glob("0*.ipynb"))
+    if not paths:
+        raise ReportError(
+            f"expected executed notebooks 0*.ipynb in {folder}, got none; do: make report"
+        )
+    cells = []
+    for path in paths:
+        for number, cell in enumerate(_read(path).cells, start=1):
+            if _HIDDEN_TAGS & set(cell.metadata.get("tags", ())):
+                continue
+            cells.append(_bare(cell, f"{path.stem[:2]}-{number:03d}"))
+    metadata = {"title": title, "authors": [{"name": author}] if author else [], "date": date}
+    language = {"language_info": {"name": "python"}}
+    return new_notebook(cells=cells, metadata={**metadata, **language})
+
+
+def _read(path: Path) -> NotebookNode:
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise ReportError(f"{path.name}: expected a notebook, got: {reason}") from None
+
+
+def _bare(cell: NotebookNode, identifier: str) -> NotebookNode:
+    """Keep of a cell what the report shows."""
+    tags = cell.metadata.get("tags", [])
+    cell.metadata = NotebookNode({"tags": tags} if tags else {})
+    cell.id = identifier
+    if cell.cell_type == "code":
+        cell.execution_count = None
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = None
+    return cell

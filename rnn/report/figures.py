@@ -1,0 +1,163 @@
+"""The report's figures, drawn for its pages: their fonts, their width, their line weights."""
+
+import atexit
+import io
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from cycler import cycler
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+
+from rnn.report.fonts import embedded_fonts
+
+__all__ = ["COLOURS", "PAGE_WIDTH", "loss_figure", "style", "svg"]
+
+#: Width of the text on the page, in inches.
+PAGE_WIDTH = 6.1
+
+#: Distinct for colour-blind eyes (after Okabe and Ito), and falling in lightness for grey print.
+COLOURS = ("#0b4f8a", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+_STROKES = (
+    "-",
+    (0, (5, 1.6)),
+    (0, (1.2, 1.4)),
+    (0, (7, 1.6, 1.2, 1.6)),
+    (0, (9, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+)
+
+
+@cache
+def _text_font() -> str:
+    """Make the page's own face known to matplotlib; return its name, or one of matplotlib's."""
+    font = embedded_fonts().get("NewCM10-Regular")
+    if font is None:
+        return "STIXGeneral"
+    with tempfile.NamedTemporaryFile(suffix=".otf", delete=False) as file:
+        file.write(font)
+    atexit.register(os.unlink, file.name)
+    font_manager.fontManager.addfont(file.name)
+    return font_manager.FontProperties(fname=file.name).get_name()
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the style of the page: ``with style(): figure = Figure(...)``."""
+    lines = cycler(color=COLOURS) + cycler(linestyle=_STROKES)
+    settings: dict[str, Any] = {
+        "font.family": [_text_font(), "DejaVu Sans"],
+        "mathtext.fontset": "cm",
+        "text.hinting": "none",
+        "font.size": 9.5,
+        "axes.labelsize": 9.5,
+        "axes.titlesize": 9.5,
+        "xtick.labelsize": 8.5,
+        "ytick.labelsize": 8.5,
+        "legend.fontsize": 8.5,
+        "legend.frameon": False,
+        "axes.linewidth": 0.5,
+        "axes.edgecolor": "#333333",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.prop_cycle": lines,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": "#dddddd",
+        "grid.linewidth": 0.4,
+        "xtick.major.width": 0.5,
+        "ytick.major.width": 0.5,
+        "xtick.major.size": 3,
+        "ytick.major.size": 3,
+        "lines.linewidth": 1.0,
+        "lines.markersize": 4.5,
+        "figure.constrained_layout.use": True,
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "savefig.facecolor": "none",
+    }
+    with matplotlib.rc_context(settings):
+        yield
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as SVG, the same bytes for the same figure.
+
+    Letters are drawn as outlines, so that they look alike in the PDF and in every browser.
+    """
+    drawn = io.StringIO()
+    fixed = {"svg.hashsalt": "report", "svg.fonttype": "path"}
+    with style(), matplotlib.rc_context(fixed):
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    return re.sub(r"^.*?(?=<svg)", "", drawn.getvalue(), count=1, flags=re.DOTALL)
+
+
+def loss_figure(
+    history: pd.DataFrame, updates_per_epoch: int, best_update: int, best_loss: float
+) -> Figure:
+    """Draw the smooth loss over the updates, with the epochs and the best update marked.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        Columns ``update``, ``epoch`` and ``smooth_loss`` (nats a segment).
+    updates_per_epoch : int
+        The distance between the epochs' marks.
+    best_update : int
+        The update of the lowest smooth loss.
+    best_loss : float
+        That loss.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        As wide as the page's text.
+    """
+    updates = history["update"].to_numpy()
+    losses = history["smooth_loss"].to_numpy()
+    last = int(updates[-1])
+    with style():
+        figure = Figure(figsize=(PAGE_WIDTH, 2.9))
+        axes = figure.subplots()
+        axes.grid(axis="x", visible=False)
+        axes.plot(updates, losses, linewidth=0.9)
+        for start in range(0, last, updates_per_epoch):
+            end = min(start + updates_per_epoch, last)
+            if start:
+                axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
+            if end - start > last / 25:
+                axes.annotate(
+                    f"epoch {start // updates_per_epoch + 1}",
+                    ((start + end) / 2, 1),
+                    xycoords=("data", "axes fraction"),
+                    xytext=(0, 2),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=8,
+                    color="#555555",
+                )
+        axes.plot([best_update], [best_loss], "o", color=COLOURS[1], markeredgewidth=0, zorder=3)
+        high = float(np.nanmax(losses[np.isfinite(losses)], initial=best_loss))
+        left = best_update > last / 2
+        axes.annotate(
+            f"lowest: {best_loss:.4f} at update {best_update:,}",
+            (best_update, best_loss),
+            xytext=(best_update, best_loss + (high - best_loss) * 0.33 + 1e-9),
+            ha="right" if left else "left",
+            fontsize=8.5,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#555555", "shrinkB": 3},
+        )
+        axes.set_xlim(0, max(last, 1) * 1.005)
+        axes.set_xlabel("update")
+        axes.set_ylabel("smooth loss (nats a segment)")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    return figure

@@ -1,0 +1,113 @@
+"""Show results in a notebook so that JupyterLab and the report's pages both know what they are."""
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from IPython.display import display
+
+from rnn.report.visible import escape
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["escape", "show_figure", "show_prose", "show_table", "show_text"]
+
+
+def show_figure(figure: "Figure", *, label: str, caption: str, alt: str) -> None:
+    """Show a figure with a caption.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Drawn in the style of `rnn.report.figures`.
+    label : str
+        What references use: ``[Figure](#fig-loss)`` for ``fig-loss``.
+    caption : str
+        Markdown; data goes in through `escape`.  The report adds 'Figure 1:'.
+    alt : str
+        What the figure shows, in plain words, for those who cannot see it.
+    """
+    from rnn.report.figures import svg
+
+    about = {"kind": "figure", "label": label, "caption": caption, "alt": alt}
+    _display({"image/svg+xml": svg(figure), "text/plain": alt}, about)
+    _display_caption(f"**Figure.** {caption}")
+
+
+def show_table(
+    dataframe: pd.DataFrame, *, label: str, caption: str, float_format: str = "{:.4g}"
+) -> None:
+    """Show a table with a caption.
+
+    Parameters
+    ----------
+    dataframe : pandas.DataFrame
+        The index becomes the first column unless it is a bare range.  Text is shown as it is,
+        never as markup.
+    label, caption : str
+        As for `show_figure`.
+    float_format : str
+        How numbers with a fraction are written, for `str.format`.
+    """
+    about = {"kind": "table", "label": label, "caption": caption}
+    _display_caption(f"**Table.** {caption}")
+    content = _table_html(dataframe, float_format)
+    _display({"text/html": content, "text/plain": dataframe.to_string()}, about)
+
+
+def show_text(text: str, *, title: str) -> None:
+    """Show text as it is, character by character, under a title.
+
+    Parameters
+    ----------
+    text : str
+        Synthesized text or any other data; never read as markup.
+    title : str
+        Markdown, as captions.
+    """
+    block = f'<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
+    _display_caption(f"**{title}**")
+    _display({"text/plain": text, "text/html": block}, {"kind": "sample", "title": title})
+
+
+def show_prose(markdown: str) -> None:
+    """Show a paragraph with computed numbers.
+
+    Parameters
+    ----------
+    markdown : str
+        Data that is not a number goes in through `escape`.
+    """
+    display({"text/markdown": markdown, "text/plain": markdown}, raw=True)
+
+
+def _display(bundle: dict[str, str], about: dict[str, str]) -> None:
+    display(bundle, metadata={"report": about}, raw=True)
+
+
+def _display_caption(markdown: str) -> None:
+    """Show a caption in JupyterLab; the report makes its own from the metadata."""
+    _display({"text/markdown": markdown, "text/plain": markdown}, {"kind": "caption"})
+
+
+def _table_html(dataframe: pd.DataFrame, float_format: str) -> str:
+    """Return a table of escaped text, its head and its row names marked as such."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, float):
+            value = "" if pd.isna(value) else float_format.format(value)
+        return html.escape(str(value))
+
+    named = not isinstance(dataframe.index, pd.RangeIndex)
+    head = [f'<th scope="col">{text(name)}</th>' for name in dataframe.columns]
+    if named:
+        head.insert(0, f'<th scope="col">{text(dataframe.index.name or "")}</th>')
+    rows = [f"<tr>{''.join(head)}</tr>"]
+    for name, *values in dataframe.itertuples(index=True, name=None):
+        cells = [f"<td>{text(value)}</td>" for value in values]
+        if named:
+            cells.insert(0, f'<th scope="row">{text(name)}</th>')
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    body = "".join(rows[1:])
+    return f"<table><thead>{rows[0]}</thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,323 @@
+-- Turns every piece of prose of a notebook into Typst or HTML in one run of `pandoc lua`.
+--
+-- Standard input is JSON: {to, fragments = {{text, from, inline}}, references, images,
+-- take_title}. Standard output is JSON: {fragments = {{body, plain | error, warnings}},
+-- headings, title}. Nothing raw and no attribute of the source survives: what a page shows is
+-- built from pandoc's document tree alone, so no text can become markup of the page.
+
+local job = pandoc.json.decode(io.read('a'), false)
+local typst = job.to == 'typst'
+local format = typst and 'typst-smart' or 'html'
+local options = pandoc.WriterOptions{html_math_method = 'mathml', wrap_text = 'none'}
+local current -- the fragment in hand, for warnings and errors
+
+local markdown = 'markdown'
+  .. '-blank_before_header-blank_before_blockquote-citations-example_lists-footnotes'
+  .. '-implicit_figures-inline_notes-markdown_in_html_blocks-raw_attribute-subscript-superscript'
+  .. '-fancy_lists-startnum-definition_lists-line_blocks-yaml_metadata_block-pandoc_title_block'
+  .. '-header_attributes-link_attributes-fenced_divs-bracketed_spans-table_captions'
+  .. '-inline_code_attributes-latex_macros-simple_tables-multiline_tables-grid_tables'
+  .. '+autolink_bare_uris+lists_without_preceding_blankline+tex_math_single_backslash'
+
+local function quoted(text) -- a Typst string literal
+  return '"' .. text:gsub('[\\"]', '\\%0'):gsub('[\n\r]', ' ') .. '"'
+end
+
+local function raw(text)
+  return pandoc.RawInline(job.to, text)
+end
+
+local function written(inlines)
+  return (pandoc.write(pandoc.Pandoc{pandoc.Plain(inlines)}, format, options):gsub('%s+$', ''))
+end
+
+-- Cleaning: what was read becomes a tree without raw parts ------------------------------------
+
+local function read(text, from)
+  return pandoc.read(text, from == 'html' and 'html' or markdown)
+end
+
+local clean -- the filter below, which also cleans what it finds inside raw HTML
+
+local function environment(text)
+  return text:match('^%s*\\begin{%a+%*?}') and pandoc.Math('DisplayMath', text)
+end
+
+local function safe_target(target)
+  local scheme = target:match('^%s*([%a][%w+.-]*):')
+  if target:find('%c') or target == '' then return false end
+  if scheme then
+    scheme = scheme:lower()
+    return scheme == 'http' or scheme == 'https' or scheme == 'mailto'
+  end
+  return target:sub(1, 1) == '#'
+end
+
+clean = {
+  RawInline = function(el)
+    if el.format == 'tex' then return environment(el.text) or pandoc.Str(el.text) end
+    if el.text:match('^<br[%s/>]') then return pandoc.LineBreak() end
+    if el.text:match('^<img%s') then
+      return pandoc.utils.blocks_to_inlines(read(el.text, 'html').blocks)
+    end
+    return {}
+  end,
+  RawBlock = function(el)
+    if el.format == 'tex' then return pandoc.Para{environment(el.text) or pandoc.Str(el.text)} end
+    return el.format:match('^html') and read(el.text, 'html').blocks or {}
+  end,
+  Span = function(el) return el.content end,
+  Div = function(el) return el.content end,
+  Figure = function(el)
+    local blocks = pandoc.Blocks(el.content)
+    blocks:extend(el.caption.long)
+    return blocks
+  end,
+  Note = function() return {} end,
+  Code = function(el) return pandoc.Code(el.text) end,
+  CodeBlock = function(el)
+    local language = (el.classes[1] or ''):match('^[%w+-]+$')
+    return pandoc.CodeBlock(el.text, pandoc.Attr('', language and {language} or {}))
+  end,
+  Header = function(el) return pandoc.Header(el.level, el.content, pandoc.Attr(el.identifier)) end,
+  LineBlock = function(el) return pandoc.Para(pandoc.utils.blocks_to_inlines{el}) end,
+}
+
+local function number_like(text)
+  return text:match('^[-+−]?[%d.,]*%d[%d.,]*%s?%%?$')
+    or text:match('^[-+−]?%d[%d.]*[eE][-+−]?%d+$')
+    or text == '' or text == 'nan' or text == 'NaN' or text == '–'
+end
+
+local function cells_of(rows, visit)
+  for _, row in ipairs(rows) do
+    row.attr = pandoc.Attr()
+    local column = 1
+    for _, cell in ipairs(row.cells) do
+      visit(cell, column)
+      column = column + cell.col_span
+    end
+  end
+end
+
+-- Columns of numbers are set flush right; widths and captions are the page's own affair.
+local function tidy_table(el)
+  local numbers, aligned = {}, {}
+  for _, body in ipairs(el.bodies) do
+    body.attr = pandoc.Attr()
+    cells_of(body.body, function(cell, column)
+      local text = pandoc.utils.stringify(cell.contents)
+      if numbers[column] == nil then numbers[column] = true end
+      if not number_like(text) then numbers[column] = false end
+      if cell.alignment ~= 'AlignDefault' then aligned[column] = cell.alignment end
+    end)
+  end
+  local function bare(cell)
+    cell.attr = pandoc.Attr()
+    cell.alignment = 'AlignDefault'
+  end
+  for _, body in ipairs(el.bodies) do
+    cells_of(body.body, bare)
+    cells_of(body.head, bare)
+  end
+  cells_of(el.head.rows, bare)
+  cells_of(el.foot.rows, bare)
+  el.head.attr, el.foot.attr = pandoc.Attr(), pandoc.Attr()
+  local specs = {}
+  for column, spec in ipairs(el.colspecs) do
+    local alignment = spec[1]
+    if alignment == 'AlignDefault' then
+      alignment = aligned[column] or (numbers[column] and 'AlignRight') or 'AlignLeft'
+    end
+    specs[column] = {alignment, nil}
+  end
+  el.colspecs = specs
+  el.caption = {long = {}, short = nil}
+  el.attr = pandoc.Attr('', {'typst:no-figure'})
+  return el
+end
+
+-- Headings: levels without gaps, identifiers that are unique, the title taken out ---------------
+
+local headings, anchors, title = {}, {}, nil
+
+local function each_header(documents, visit)
+  for index, document in ipairs(documents) do
+    current = index
+    if document then documents[index] = document:walk{Header = visit} end
+  end
+end
+
+local function count_headers(documents)
+  local first, lowest, firsts = nil, 7, 0
+  each_header(documents, function(el)
+    first = first or el.level
+    if el.level == 1 then firsts = firsts + 1 end
+    lowest = math.min(lowest, el.level)
+  end)
+  return first == 1 and firsts == 1, lowest
+end
+
+local function unique(name)
+  local slug = name:lower():gsub('[^%w]+', '-'):gsub('^-+', ''):gsub('-+$', '')
+  if slug == '' then slug = 'section' end
+  local id, count = 's-' .. slug, 1
+  while anchors[id] or job.references[id] do
+    count = count + 1
+    id = 's-' .. slug .. '-' .. count
+  end
+  return id
+end
+
+local function arrange_headings(documents)
+  local has_title = count_headers(documents)
+  if job.take_title and has_title then
+    each_header(documents, function(el)
+      if el.level > 1 or title then return nil end
+      title = {plain = pandoc.utils.stringify(el.content), body = written(el.content)}
+      return {}
+    end)
+  end
+  local _, lowest = count_headers(documents)
+  local last, counters = 0, {0, 0, 0, 0, 0, 0}
+  each_header(documents, function(el)
+    local plain = pandoc.utils.stringify(el.content)
+    local level = math.min(el.level - lowest + 1, last + 1)
+    last = level
+    counters[level] = counters[level] + 1
+    for deeper = level + 1, 6 do counters[deeper] = 0 end
+    local id = unique(plain)
+    anchors[id] = id
+    anchors[el.identifier] = anchors[el.identifier] or id
+    anchors[plain:gsub(' ', '-'):lower()] = id
+    local number = table.concat(counters, '.', 1, level)
+    table.insert(headings, {level = level, id = id, number = number, body = written(el.content)})
+    if not typst then
+      if job.number_sections then
+        el.content:insert(1, raw('<span class="number">' .. number .. '</span> '))
+      end
+      level = math.min(level + 1, 6) -- the page's title is the only first-level heading
+    end
+    return pandoc.Header(level, el.content, pandoc.Attr(id))
+  end)
+end
+
+-- Writing: formulas, references and pictures in the page's own terms ----------------------------
+
+local function reference(el)
+  local name = el.target:sub(2)
+  local word = pandoc.utils.stringify(el.content):lower()
+  local known = job.references[name]
+  if known then
+    if word == '' or known:lower():sub(1, #word) == word then
+      el.content = {pandoc.Str((known:gsub(' ', '\u{a0}')))}
+    end
+    if typst then
+      return {raw('#link(label(' .. quoted(name) .. '))['), table.unpack(el.content), raw(']')}
+    end
+    return pandoc.Link(el.content, el.target)
+  end
+  if word == 'figure' or word == 'table' then
+    error({unknown = name})
+  end
+  local id = anchors[name] or anchors[name:lower()]
+  return id and pandoc.Link(el.content, '#' .. id) or el.content
+end
+
+-- Where pandoc's formulas differ from TeX's: a bar is an ordinary sign, \mathbf is upright, a plus
+-- after a bar is binary, and a function's name keeps a thin space from what follows.
+local function as_tex_sets_it(set, tex)
+  if typst then return (set:gsub('\\|', 'class("normal", %0)')) end
+  if not tex:find('\\boldsymbol') and not tex:find('\\bm%f[%A]') then
+    set = set:gsub('<mi mathvariant="bold%-italic">([^<]*)</mi>', function(letters)
+      return '<mi mathvariant="bold">' .. letters:gsub(utf8.charpattern, function(letter)
+        local code = utf8.codepoint(letter)
+        return code >= 0x1D468 and code <= 0x1D49B and utf8.char(code - 0x68) or letter
+      end) .. '</mi>'
+    end)
+  end
+  set = set:gsub('(|</mo>)<mi>([+−][\128-\191]*)</mi>', '%1<mo>%2</mo>')
+  return (set:gsub('(<mo>&#8289;</mo></mrow>)(<m[^o])', '%1<mspace width="0.167em"></mspace>%2'))
+end
+
+local function formula(el)
+  local set = as_tex_sets_it(written{el}, el.text)
+  local display = el.mathtype == 'DisplayMath'
+  if (typst and not set:match('^%$')) or (not typst and not set:match('^<math')) then
+    table.insert(current.warnings, 'a formula pandoc cannot read is shown as its TeX: ' .. el.text)
+    return pandoc.Code(el.text)
+  end
+  local spoken = el.text:gsub('^%s+', ''):gsub('%s+$', '')
+  if not typst then
+    if not display then return raw(set) end
+    return raw('<span class="formula" tabindex="0" role="group" aria-label="Formula">'
+      .. set .. '</span>')
+  end
+  local equation = 'math.equation(block: ' .. tostring(display) .. ', alt: ' .. quoted(spoken)
+    .. ', ' .. set .. ')'
+  -- A short formula in running text does not break at the end of a line.
+  return raw('#' .. (not display and #spoken <= 24 and 'box(' .. equation .. ')' or equation))
+end
+
+local page = {
+  Math = formula,
+  Link = function(el)
+    if el.target:sub(1, 1) == '#' then return reference(el) end
+    return safe_target(el.target) and pandoc.Link(el.content, el.target) or el.content
+  end,
+  Image = function(el)
+    local file = job.images[el.src]
+    local spoken = pandoc.utils.stringify(el.caption)
+    if not file then
+      local words = pandoc.Inlines(spoken == '' and 'picture' or spoken)
+      return safe_target(el.src) and el.src:sub(1, 1) ~= '#' and pandoc.Link(words, el.src) or words
+    end
+    if typst then
+      return raw('#picture(' .. quoted(file) .. ', ' .. quoted(spoken == '' and 'Picture' or spoken)
+        .. ')')
+    end
+    return pandoc.Image(spoken, file)
+  end,
+  Table = function(el)
+    el = tidy_table(el)
+    if typst then return el end
+    el.attr = pandoc.Attr()
+    return {
+      pandoc.RawBlock('html', '<div class="scroll" tabindex="0" role="group" aria-label="Table">'),
+      el,
+      pandoc.RawBlock('html', '</div>'),
+    }
+  end,
+}
+
+local function finish(document, fragment)
+  document = document:walk(page)
+  local blocks = document.blocks
+  if fragment.inline then blocks = pandoc.Blocks{pandoc.Plain(pandoc.utils.blocks_to_inlines(blocks))} end
+  return (pandoc.write(pandoc.Pandoc(blocks), format, options):gsub('%s+$', ''))
+end
+
+local function explain(problem)
+  if type(problem) == 'table' and problem.unknown then return {unknown = problem.unknown} end
+  return {error = tostring(problem)}
+end
+
+local documents, results = {}, {}
+for index, fragment in ipairs(job.fragments) do
+  local ok, document = pcall(function()
+    return read(fragment.text, fragment.from):walk(clean):walk(clean)
+  end)
+  documents[index] = ok and document or false
+  results[index] = ok and {} or explain(document)
+end
+arrange_headings(documents)
+for index, fragment in ipairs(job.fragments) do
+  if documents[index] then
+    current = {warnings = {}}
+    local plain = pandoc.utils.stringify(documents[index])
+    local ok, body = pcall(finish, documents[index], fragment)
+    results[index] = ok and {body = body, plain = plain, warnings = current.warnings}
+      or explain(body)
+  end
+end
+io.write(pandoc.json.encode{fragments = results, headings = headings, title = title or false})

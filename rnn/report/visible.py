@@ -1,0 +1,84 @@
+"""Text as data: what must be escaped, and what must be made visible."""
+
+import html
+import re
+
+__all__ = ["INVISIBLE", "escape", "html_visible", "typst_string", "without_surrogates"]
+
+#: What a reader would not see or what would change how other text is read: control, zero-width
+#: and bidirectional characters, line separators, private-use characters and noncharacters.
+INVISIBLE = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufeff\uffa0"
+    "\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff\U000f0000-\U0010ffff"
+)
+
+_HTML_PIECE = re.compile(
+    rf"<title>.*?</title>|<style>.*?</style>|<math.*?</math>|<[^>]*>|[{INVISIBLE}]", re.DOTALL
+)
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+_MARKDOWN_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
+_LOOSE_SPACE = re.compile(r"^ | $|(?<= ) ")
+
+
+def without_surrogates(text: str) -> str:
+    """Replace halves of surrogate pairs, which no file can hold, by U+FFFD."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def escape(text: object) -> str:
+    r"""Make any data safe to put into Markdown prose, a title or a caption.
+
+    Every ASCII sign is escaped, so that nothing of `text` can become markup, in JupyterLab, in
+    the HTML or in the PDF; line ends, tabs and other controls are shown as their Unicode
+    pictures, and spaces that Markdown would drop are made to stay.
+
+    Examples
+    --------
+    >>> print(escape("<b> & *a*"))
+    \<b\> \& \*a\*
+    """
+    pictured = re.sub(
+        "[\x00-\x1f\x7f]",
+        lambda match: "\u2421" if match[0] == "\x7f" else chr(0x2400 + ord(match[0])),
+        without_surrogates(str(text)),
+    )
+    return _LOOSE_SPACE.sub("\xa0", _MARKDOWN_SPECIAL.sub(r"\\\1", pictured))
+
+
+def html_visible(page: str) -> str:
+    """Show the invisible characters of an HTML page as their code points.
+
+    In running text they become a small box; inside a tag or a formula, where no element may
+    stand, the plain code point.
+    """
+
+    def plain(match: re.Match[str]) -> str:
+        return f"U+{ord(match[0]):04X}"
+
+    def shown(match: re.Match[str]) -> str:
+        piece = match[0]
+        if piece.startswith("<"):
+            return _INVISIBLE.sub(plain, piece)
+        return f'<span class="code-point">{plain(match)}</span>'
+
+    return _HTML_PIECE.sub(shown, page)
+
+
+def typst_string(text: object) -> str:
+    r"""Return `text` as a Typst string literal, which no text can end or leave.
+
+    Line separators other than ``\n`` are moved to plane 15, from where the style sheet shows
+    them as code points: inside a text block Typst would take them for line ends.
+    """
+    plain = without_surrogates(str(text)).replace("\r\n", "\n")
+    plain = plain.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    plain = re.sub(
+        "[\x0b\x0c\r\x85\u2028\u2029]", lambda m: f"\\u{{{0xF0000 + ord(m[0]):x}}}", plain
+    )
+    return '"' + _INVISIBLE.sub(lambda m: f"\\u{{{ord(m[0]):x}}}", plain) + '"'
+
+
+def html_text(text: object) -> str:
+    """Return `text` escaped for HTML, in running text and in attributes."""
+    return html.escape(without_surrogates(str(text)).replace("\r\n", "\n"))
