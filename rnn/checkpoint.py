@@ -63,6 +63,8 @@ class Model:
         Its parameters.
     h : (m,)
         The state of the network after its last update.
+    x : int
+        The character that follows in the text: what is read next.
     vocabulary : str
         The characters; a character's id is its place.
     update : int
@@ -75,6 +77,7 @@ class Model:
 
     parameters: Vanilla
     h: np.ndarray
+    x: int
     vocabulary: str
     update: int
     smooth_loss: float
@@ -85,6 +88,7 @@ def save_model(path: Path, model: Model) -> None:
     """Write a model; the same model gives the same bytes."""
     content = io.BytesIO()
     arrays: dict[str, Any] = {**model.parameters._asdict(), "h": model.h}
+    arrays["x"] = np.int64(model.x)
     arrays["vocabulary"] = np.frombuffer(model.vocabulary.encode("utf-32-le"), "<u4")
     arrays["update"] = np.int64(model.update)
     arrays["smooth_loss"] = np.float64(model.smooth_loss)
@@ -122,12 +126,13 @@ def load_model(path: Path) -> Model:
         return Model(
             parameters,
             arrays["h"].astype(parameters.W.dtype),
+            range(K)[int(arrays["x"])],
             vocabulary,
             int(arrays["update"]),
             float(arrays["smooth_loss"]),
             arrays["book"].tobytes().hex(),
         )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         raise ReportError(
             f"{path.name}: expected a model of this program, got another file ({error})"
         ) from None

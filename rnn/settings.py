@@ -2,7 +2,8 @@
 
 import difflib
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from rnn.errors import ReportError
@@ -128,6 +129,13 @@ class Settings:
         put("held_out", require_number("held_out", self.held_out, least=0, below=1))
         if not isinstance(self.document_end, str):
             raise ReportError(f"document_end: expected a text, got {self.document_end!r}")
+
+    @classmethod
+    def among(cls, names: Mapping[str, Any]) -> "Settings":
+        """Take the settings from the names of a notebook, which may have others too."""
+        return cls(
+            **{field.name: names[field.name] for field in fields(cls) if field.name in names}
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain data that JSON can hold."""

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from rnn.cell import views
-from rnn.checkpoint import Checkpoints
+from rnn.checkpoint import Checkpoints, Model
 from rnn.corpus import Corpus
 from rnn.engine import train_segments
 from rnn.errors import ReportError
@@ -92,9 +92,17 @@ class Run:
         return float(self.state.losses[1])
 
     @property
-    def best_parameters(self) -> Vanilla:
-        """The parameters after the update with the lowest smooth loss."""
-        return views(Vanilla, self.state.best_theta, self.settings.m, self.corpus.K)
+    def best_model(self) -> Model:
+        """The model after the update with the lowest smooth loss, ready to be saved."""
+        parameters = views(Vanilla, self.state.best_theta, self.settings.m, self.corpus.K)
+        trained = split_held_out(len(self.corpus.ids), self.settings)
+        epoch, index = divmod(self.best_update - 1, self.updates_per_epoch)
+        starts, _ = epoch_starts(trained, self.settings, epoch)
+        following = self.corpus.ids[starts[index, 0] + self.settings.seq_length]
+        return Model(
+            parameters, self.state.best_h[0], int(following), self.corpus.vocabulary,
+            self.best_update, self.best_loss, self.corpus.sha256,
+        )  # fmt: skip
 
 
 def train(
