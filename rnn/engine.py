@@ -88,7 +88,7 @@ def train_segments(
                     characters += 1
         if resets[n]:
             h[:] = 0
-        H[0] = h
+        _copy(h, H[0])
         loss = forward(parameters, x, y, fresh, H, P)
         if mean:
             loss /= tau
@@ -105,8 +105,8 @@ def train_segments(
             counts[1] = counts[0] + 1
         elif best_is_current:
             best_is_current = False
-            best_theta[:] = theta
-            best_h[:] = h
+            _copy_vector(theta, best_theta)
+            _copy(h, best_h)
         losses[0] = smooth
         counts[0] += 1
 
@@ -124,12 +124,25 @@ def train_segments(
         for i in range(characters):
             gradients.U[read[i]] = 0
             seen[read[i]] = False
-        h[:] = H[tau]
+        _copy(H[tau], h)
         if counts[0] % history_every == 0:
             history[rows] = smooth
             rows += 1
 
     if best_is_current:
-        best_theta[:] = theta
-        best_h[:] = h
+        _copy_vector(theta, best_theta)
+        _copy(h, best_h)
     return finite
+
+
+# Assigning one array to another compiles the text of an error message too, for seconds.
+@compiled
+def _copy_vector(source, target):  # type: ignore[no-untyped-def]
+    for i in range(target.size):
+        target[i] = source[i]
+
+
+@compiled
+def _copy(source, target):  # type: ignore[no-untyped-def]
+    for s in range(target.shape[0]):
+        _copy_vector(source[s], target[s])

@@ -27,11 +27,11 @@ def text_loss(parameters: Any, ids: np.ndarray) -> float:
     float
         Nats a character: the mean of :math:`-\log p_t[y_t]` over all but the first character.
     """
-    return _text_loss(parameters, np.asarray(ids)) / (len(ids) - 1)
+    return _text_loss(parameters, np.asarray(ids), NO_FRESH) / (len(ids) - 1)
 
 
 @compiled
-def _text_loss(parameters, ids):  # type: ignore[no-untyped-def]
+def _text_loss(parameters, ids, fresh):  # type: ignore[no-untyped-def]
     K, m = parameters.V.shape
     H = np.zeros((_SEGMENT + 1, 1, m), parameters.V.dtype)
     P = np.empty((_SEGMENT, 1, K), parameters.V.dtype)
@@ -44,7 +44,8 @@ def _text_loss(parameters, ids):  # type: ignore[no-untyped-def]
         for t in range(n):
             x[t, 0] = ids[start + t]
             y[t, 0] = ids[start + t + 1]
-        loss += forward(parameters, x[:n], y[:n], NO_FRESH, H[: n + 1], P[:n])
-        H[0] = H[n]
+        loss += forward(parameters, x[:n], y[:n], fresh, H[: n + 1], P[:n])
+        for i in range(m):
+            H[0, 0, i] = H[n, 0, i]
         start += n
     return loss

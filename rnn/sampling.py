@@ -81,8 +81,15 @@ def synthesize(
         raise ReportError(f"temperature: expected a number of at least 0, got {temperature}")
     if not 0 < top_p <= 1:
         raise ReportError(f"top_p: expected a number above 0 and at most 1, got {top_p}")
-    h0 = np.ascontiguousarray(h0, parameters.V.dtype)
-    ids = _synthesize(parameters, h0, x0, rng.random(n), float(temperature), float(top_p))
+    K, m = parameters.V.shape
+    # The type that the text's ids have, so that training's compiled code serves here too.
+    x = np.full((1, 1), x0, np.min_scalar_type(K - 1))
+    H = np.zeros((2, 1, m), parameters.V.dtype)
+    H[0, 0] = h0
+    P = np.empty((1, 1, K), H.dtype)
+    ids = np.empty(n, np.int64)
+    uniforms = rng.random(n)
+    _synthesize(parameters, x, NO_FRESH, H, P, uniforms, float(temperature), float(top_p), ids)
     if end is not None and 0 < len(end) <= n:
         found = (np.lib.stride_tricks.sliding_window_view(ids, len(end)) == end).all(axis=1)
         if found.any():
@@ -91,63 +98,72 @@ def synthesize(
 
 
 @compiled
-def _synthesize(parameters, h0, x0, uniforms, temperature, top_p):  # type: ignore[no-untyped-def]
-    K, m = parameters.V.shape
-    H = np.empty((2, 1, m), h0.dtype)
-    P = np.empty((1, 1, K), h0.dtype)
-    x = np.full((1, 1), x0, np.int64)
-    p = np.empty(K, np.float64)
-    ids = np.empty(uniforms.size, np.int64)
-    H[0, 0] = h0
-    for t in range(uniforms.size):
-        forward(parameters, x, x, NO_FRESH, H, P)
-        H[0] = H[1]
-        for k in range(K):
+def _synthesize(parameters, x, fresh, H, P, uniforms, temperature, top_p, ids):  # type: ignore[no-untyped-def]
+    p = np.empty(P.shape[2], np.float64)
+    for t in range(ids.size):
+        forward(parameters, x, x, fresh, H, P)
+        for i in range(H.shape[2]):
+            H[0, 0, i] = H[1, 0, i]
+        likeliest = 0
+        for k in range(p.size):
             p[k] = P[0, 0, k]
-        if temperature == 0.0:
-            x[0, 0] = np.argmax(p)
-        else:
-            _sharpen(p, temperature)
+            if p[k] > p[likeliest]:
+                likeliest = k
+        ids[t] = likeliest
+        if temperature > 0.0:
+            _sharpen(p, p[likeliest], temperature)
             _keep_nucleus(p, top_p)
-            x[0, 0] = _draw(p, uniforms[t])
-        ids[t] = x[0, 0]
-    return ids
+            ids[t] = _draw(p, uniforms[t])
+        x[0, 0] = ids[t]
 
 
 @compiled
-def _sharpen(p, temperature):  # type: ignore[no-untyped-def]
+def _sharpen(p, largest, temperature):  # type: ignore[no-untyped-def]
     """Divide the outputs that gave `p` by the temperature: ``p_k^(1/T)``, scaled to sum to 1."""
-    if temperature != 1.0:
-        largest = p.max()
-        for k in range(p.size):
+    total = 0.0
+    for k in range(p.size):
+        if temperature != 1.0:
             p[k] = (p[k] / largest) ** (1.0 / temperature)
-    total = p.sum()
+        total += p[k]
     for k in range(p.size):
         p[k] /= total
 
 
 @compiled
 def _keep_nucleus(p, top_p):  # type: ignore[no-untyped-def]
-    """Set all but the likeliest characters that together reach `top_p` to zero."""
+    """Set all but the likeliest characters that together reach `top_p` to zero.
+
+    Characters of the same probability are taken in the order of the vocabulary.
+    """
     if top_p < 1.0:
-        order = np.argsort(-p)
         mass = 0.0
-        for rank in range(p.size):
-            if mass >= top_p:
-                p[order[rank]] = 0.0
-            mass += p[order[rank]]
+        kept = np.zeros(p.size, np.bool_)
+        while mass < top_p:
+            likeliest = -1
+            for k in range(p.size):
+                if not kept[k] and (likeliest < 0 or p[k] > p[likeliest]):
+                    likeliest = k
+            if likeliest < 0:
+                break
+            kept[likeliest] = True
+            mass += p[likeliest]
+        for k in range(p.size):
+            if not kept[k]:
+                p[k] = 0.0
 
 
 @compiled
 def _draw(p, uniform):  # type: ignore[no-untyped-def]
     """Return the character at which the running sum of `p` passes `uniform` of the whole."""
-    aim = uniform * p.sum()
+    total = 0.0
+    for k in range(p.size):
+        total += p[k]
     reached = 0.0
     last = 0
     for k in range(p.size):
         if p[k] > 0.0:
             reached += p[k]
             last = k
-            if reached > aim:
+            if reached > uniform * total:
                 break
     return last
