@@ -2,14 +2,18 @@
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
+from numbers import Real
 from typing import Any
 
 from rnn.errors import ReportError
 from rnn.optimizers import OPTIMIZERS, USUAL_ETA
 
-__all__ = ["COURSES", "Settings", "one_of", "require_number", "require_whole"]
+__all__ = ["COURSES", "LARGEST", "Settings", "one_of", "require_number", "require_whole"]
+
+#: No whole number needs to be larger, and every float64 and file name can hold this one.
+LARGEST = 10**15
 
 #: What the assignment asked for in its classic years (2020 to 2023) and in 2026.
 COURSES = {
@@ -110,7 +114,9 @@ class Settings:
 
         for name, least in _WHOLE.items():
             put(name, require_whole(name, getattr(self, name), least))
-        put("course", one_of("course", str(self.course), COURSES))
+        # A year is easily given as a number, and a command line makes it one.
+        year: Any = self.course
+        put("course", one_of("course", "2026" if year == 2026 else year, COURSES))
         for name, value in COURSES[self.course].items():
             if getattr(self, name) is None:
                 put(name, value)
@@ -124,11 +130,10 @@ class Settings:
         put("eta", require_number("eta", self.eta, above=0))
         put("sig", require_number("sig", self.sig, above=0))
         if self.clip != math.inf:
-            clip = require_number("clip", self.clip, least=0)
-            put("clip", clip if clip > 0 else math.inf)
+            put("clip", require_number("clip", self.clip, least=0) or math.inf)
         put("held_out", require_number("held_out", self.held_out, least=0, below=1))
         if not isinstance(self.document_end, str):
-            raise ReportError(f"document_end: expected a text, got {self.document_end!r}")
+            raise ReportError(f"document_end: expected a text, got {_shown(self.document_end)}")
 
     @classmethod
     def among(cls, names: Mapping[str, Any]) -> "Settings":
@@ -138,26 +143,39 @@ class Settings:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings as plain data that JSON can hold."""
+        """Return the settings as plain data that JSON can hold; no clipping is a clip of 0."""
         settings = asdict(self)
-        settings["clip"] = None if math.isinf(settings["clip"]) else settings["clip"]
-        return settings
+        return settings | {"clip": 0.0 if math.isinf(settings["clip"]) else settings["clip"]}
 
 
-def one_of(name: str, value: Any, known: Any) -> Any:
-    """Return `value` if it is one of the known names, or say which is nearest."""
-    if value in known:
+def one_of(name: str, value: Any, known: Collection[str]) -> str:
+    """Return `value` if it is one of the known names.
+
+    Raises
+    ------
+    ReportError
+        If it is not; the message has all that are known, and the nearest.
+    """
+    if isinstance(value, str) and value in known:
         return value
-    near = difflib.get_close_matches(str(value), known, 1, 0.5)
+    near = difflib.get_close_matches(str(value)[:100].lower(), known, 1, 0.4)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise ReportError(f"{name}: expected one of {', '.join(known)}, got {value!r}{hint}")
+    raise ReportError(f"{name}: expected one of {', '.join(known)}, got {_shown(value)}{hint}")
 
 
-def require_whole(name: str, value: Any, least: int) -> int:
-    """Return `value` as an int if it is a whole number of at least `least`."""
-    whole = not isinstance(value, bool | str) and hasattr(value, "__int__") and value == value
-    if not whole or abs(value) == math.inf or int(value) != value or value < least:
-        raise ReportError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+def require_whole(name: str, value: Any, least: int, most: int = LARGEST) -> int:
+    """Return `value` as an int if it is a whole number from `least` to `most`.
+
+    Raises
+    ------
+    ReportError
+        If it is not, or is a bool or a text.
+    """
+    if not _is_number(value) or not least <= value <= most or value != int(value):
+        bounds = f"of at least {least}"
+        if _is_number(value) and value > most:
+            bounds = f"from {least} to {most:,}"
+        raise ReportError(f"{name}: expected a whole number {bounds}, got {_shown(value)}")
     return int(value)
 
 
@@ -165,18 +183,37 @@ def require_number(
     name: str,
     value: Any,
     *,
-    above: float | None = None,
-    least: float | None = None,
-    below: float | None = None,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
+    most: float = math.inf,
 ) -> float:
-    """Return `value` as a float if it is a finite number within the bounds."""
-    number = not isinstance(value, bool | str) and hasattr(value, "__float__")
-    bounds = [
-        (f"above {above}", above is None or (number and value > above)),
-        (f"of at least {least}", least is None or (number and value >= least)),
-        (f"below {below}", below is None or (number and value < below)),
-    ]
-    if not number or not math.isfinite(value) or not all(met for _, met in bounds):
-        said = " and ".join(words for words, _ in bounds if "None" not in words)
-        raise ReportError(f"{name}: expected a number {said}, got {value!r}".replace("  ", " "))
-    return float(value)
+    """Return `value` as a float if it is a finite number within the bounds.
+
+    Raises
+    ------
+    ReportError
+        If it is not, or is a bool or a text.
+    """
+    number = value if _is_number(value) else math.nan
+    within = above < number < below and least <= number <= most
+    if not within or abs(number) > _LARGEST_FLOAT:
+        bounds = {"above": above, "of at least": least, "below": below, "at most": most}
+        said = " and ".join(f"{words} {b}" for words, b in bounds.items() if math.isfinite(b))
+        raise ReportError(f"{name}: expected a finite number {said}, got {_shown(value)}")
+    return float(number)
+
+
+_LARGEST_FLOAT = 1.7e308
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    """Write a value so that it fits into a line."""
+    if isinstance(value, int) and abs(value) >= 10**50:
+        return "a number of more than 50 digits"
+    line = " ".join(repr(value).split())
+    return line if len(line) <= 60 else line[:57] + "..."

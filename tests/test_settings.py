@@ -1,0 +1,144 @@
+"""Settings: the course's values, and one clear line for what cannot be."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnn.errors import ReportError
+from rnn.settings import LARGEST, Settings
+
+
+def refusal(**given: Any) -> str:
+    with pytest.raises(ReportError) as caught:
+        Settings(**given)
+    message = str(caught.value)
+    assert "\n" not in message and len(message) < 200
+    return message
+
+
+def test_nothing_given_means_the_classic_assignment() -> None:
+    s = Settings()
+    assert (s.m, s.seq_length, s.batch_size, s.epochs, s.max_updates) == (100, 25, 1, 7, 0)
+    assert (s.optimizer, s.eta, s.sig, s.clip) == ("adagrad", 0.1, 0.01, 5.0)
+    assert (s.loss, s.init, s.order, s.held_out) == ("sum", "normal", "sequential", 0.0)
+
+
+@pytest.mark.parametrize("course", ["2026", 2026])
+def test_a_course_sets_what_is_not_given(course: Any) -> None:
+    s = Settings(course=course)
+    assert (s.optimizer, s.eta, s.loss, s.init, s.clip) == (
+        "adam", 0.001, "mean", "scaled", math.inf,
+    )  # fmt: skip
+
+
+def test_what_is_given_overrides_the_course() -> None:
+    s = Settings(course="2026", loss="sum", clip=5, eta=0.01)
+    assert (s.optimizer, s.eta, s.loss, s.clip) == ("adam", 0.01, "sum", 5.0)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "eta"), [("adagrad", 0.1), ("rmsprop", 0.001), ("adam", 0.001)]
+)
+def test_every_optimizer_has_its_usual_eta(optimizer: str, eta: float) -> None:
+    assert Settings(optimizer=optimizer).eta == eta
+
+
+def test_a_clip_of_zero_means_no_clipping() -> None:
+    assert Settings(clip=0).clip == Settings(clip=math.inf).clip == math.inf
+
+
+@pytest.mark.parametrize("given", [{}, {"course": "2026"}, {"clip": 0}, {"document_end": "\n\n"}])
+def test_settings_survive_json(given: dict[str, Any]) -> None:
+    s = Settings(**given)
+    assert Settings(**json.loads(json.dumps(s.as_dict(), allow_nan=False))) == s
+
+
+@pytest.mark.parametrize("value", [100, 100.0, np.int32(100), np.float32(100)])
+def test_a_whole_number_may_come_in_any_type_of_number(value: Any) -> None:
+    m = Settings(m=value).m
+    assert m == 100 and type(m) is int
+
+
+WHOLE = {
+    "m": 1, "seq_length": 1, "epochs": 1, "max_updates": 0, "snapshot_every": 1,
+    "snapshot_length": 1, "seed": 0, "chunks": 1, "batch_size": 1,
+}  # fmt: skip
+NO_WHOLE_NUMBERS = [
+    math.nan, math.inf, -math.inf, -1, 2.5, "100", "many", True, None, [100], {}, b"1",
+    1 + 0j, np.bool_(True), np.ones(2), 10**400, 10**6000, 1e300, LARGEST + 1,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NO_WHOLE_NUMBERS, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_is_no_whole_number_is_refused(name: str, value: Any) -> None:
+    assert refusal(**{name: value}).startswith(f"{name}: expected a whole number ")
+
+
+@pytest.mark.parametrize(("name", "least"), WHOLE.items())
+def test_the_least_whole_number_is_taken_and_the_one_below_is_not(name: str, least: int) -> None:
+    assert getattr(Settings(**{name: least}), name) == least
+    expected = f"{name}: expected a whole number of at least {least}, got {least - 1}"
+    assert refusal(**{name: least - 1}) == expected
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf, -0.5, "0.1", True, [], 1j, 10**400])
+@pytest.mark.parametrize("name", ["eta", "sig", "clip", "held_out"])
+def test_what_is_no_finite_number_is_refused(name: str, value: Any) -> None:
+    assert refusal(**{name: value}).startswith(f"{name}: expected a finite number ")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"m": 0}, "m: expected a whole number of at least 1, got 0"),
+        ({"m": "100"}, "m: expected a whole number of at least 1, got '100'"),
+        ({"eta": 0}, "eta: expected a finite number above 0, got 0"),
+        ({"eta": math.inf}, "eta: expected a finite number above 0, got inf"),
+        ({"sig": 0.0}, "sig: expected a finite number above 0, got 0.0"),
+        ({"clip": -5}, "clip: expected a finite number of at least 0, got -5"),
+        (
+            {"held_out": 1.5},
+            "held_out: expected a finite number of at least 0 and below 1, got 1.5",
+        ),
+        ({"held_out": 1}, "held_out: expected a finite number of at least 0 and below 1, got 1"),
+        (
+            {"optimizer": "adamm"},
+            "optimizer: expected one of adagrad, rmsprop, adam, got 'adamm'; did you mean adam?",
+        ),
+        (
+            {"optimizer": "Adagrad"},
+            "optimizer: expected one of adagrad, rmsprop, adam, got 'Adagrad'; "
+            "did you mean adagrad?",
+        ),
+        ({"optimizer": "xyz"}, "optimizer: expected one of adagrad, rmsprop, adam, got 'xyz'"),
+        ({"loss": "average"}, "loss: expected one of sum, mean, got 'average'"),
+        (
+            {"order": "shuffled"},
+            "order: expected one of sequential, chunks, random, got 'shuffled'",
+        ),
+        (
+            {"init": "norm"},
+            "init: expected one of normal, scaled, got 'norm'; did you mean normal?",
+        ),
+        (
+            {"dtype": "flaot32"},
+            "dtype: expected one of float32, float64, got 'flaot32'; did you mean float32?",
+        ),
+        ({"dtype": np.float32}, None),
+        ({"course": 2025}, "course: expected one of classic, 2026, got 2025; did you mean 2026?"),
+        ({"course": None}, "course: expected one of classic, 2026, got None"),
+        ({"loss": 3}, "loss: expected one of sum, mean, got 3"),
+        ({"order": ["random"]}, None),
+        ({"order": "random\n" * 50}, None),
+        ({"document_end": 7}, "document_end: expected a text, got 7"),
+        ({"document_end": None}, "document_end: expected a text, got None"),
+    ],
+)
+def test_an_impossible_setting_is_one_clear_line(given: dict[str, Any], message: str) -> None:
+    said = refusal(**given)
+    assert said.startswith(f"{next(iter(given))}: expected ")
+    assert message is None or said == message
