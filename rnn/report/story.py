@@ -4,6 +4,7 @@ They hold for any text and any run, also a short or a bad one.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ from rnn.passport import passport, passport_rows
 from rnn.report.show import escape, show_text
 from rnn.text_quality import Book
 from rnn.training import Run
+from rnn.writing import write
 
 __all__ = [
     "best_model_reading",
@@ -22,11 +24,14 @@ __all__ = [
     "names_reading",
     "passport_caption",
     "passport_table",
+    "show_sampling",
     "show_snapshots",
     "shown_snapshots",
     "snapshots_setting",
     "training_setting",
 ]
+
+_SHORT = 200  # characters of a text that shows a setting
 
 _OPTIMIZERS = {"adagrad": "AdaGrad", "rmsprop": "RMSProp", "adam": "Adam"}
 
@@ -198,6 +203,18 @@ def names_reading(run: Run, book: Book) -> str:
                 "become real while the sentences stay without meaning."
             )
     return " ".join(sentences)
+
+
+def show_sampling(
+    model: Model, seed: int, temperatures: Sequence[float] = (), nuclei: Sequence[float] = ()
+) -> None:
+    """Show short texts at several temperatures, or with several nuclei."""
+    for temperature in temperatures:
+        text = write(model, _SHORT, seed, temperature=temperature)
+        show_text(text, title=f"temperature {temperature:g}")
+    for top_p in nuclei:
+        text = write(model, _SHORT, seed, top_p=top_p)
+        show_text(text, title=f"nucleus p = {top_p:g}")
 
 
 def best_model_reading(text: str, book: Book) -> str:
