@@ -25,7 +25,7 @@ CHECK_PARAMS =
 ## options for the text of the best model
 SAMPLE_PARAMS =
 ## the report's title
-TITLE = A recurrent network that writes, one character at a time
+TITLE = Training a character-level RNN
 ## the report's author
 AUTHOR =
 ## the report's date
@@ -51,9 +51,9 @@ endif
 # ---- Where things are -----------------------------------------------------------------------
 
 out      := reports/$(RUN)
-math     := $(wildcard rnn/*.py $(addprefix rnn/report/,show.py figures.py tables.py style.py))
-pages    := $(filter-out $(math),$(wildcard rnn/report/*.py)) \
-            $(shell find rnn/report/templates -type f ! -name '.*')
+page     := $(wildcard $(addprefix rnn/report/,assemble.py exporters.py numbering.py prose.py render.py))
+code     := $(filter-out $(page),$(wildcard rnn/*.py rnn/report/*.py))
+page     += $(shell find rnn/report/templates -type f ! -name '.*')
 executed := $(out)/01_gradient_check.ipynb $(out)/02_training_evolution.ipynb \
             $(out)/03_best_model_sampling.ipynb
 
@@ -102,20 +102,20 @@ report: $(ready)
 pages: $(out)/report.pdf $(out)/report.html
 	@"$(python)" tools/closing_lines.py $(out)
 
-$(out)/report.pdf: $(executed) $(out)/.pages.values $(pages)
+$(out)/report.pdf: $(executed) $(out)/.pages.values $(page)
 	@$(run) rnn.report.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE"
 
 # Written by the same step; this rule is for the day that one of the two was deleted.
 $(out)/report.html: $(out)/report.pdf
 	@test -f $@ || $(run) rnn.report.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE"
 
-$(out)/01_gradient_check.ipynb: notebooks/01_gradient_check.ipynb $(out)/.check.values $(math) $(locked) | $(ready)
+$(out)/01_gradient_check.ipynb: notebooks/01_gradient_check.ipynb $(out)/.check.values $(code) $(locked) | $(ready)
 	@$(run) rnn.report.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d run_dir $(out) --options "$$CHECK_PARAMS"
 
-$(out)/02_training_evolution.ipynb: notebooks/02_training_evolution.ipynb $(out)/.training.values $(math) $(locked) | $(ready)
+$(out)/02_training_evolution.ipynb: notebooks/02_training_evolution.ipynb $(out)/.training.values $(code) $(locked) | $(ready)
 	@$(run) rnn.report.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d run_dir $(out) --options "$$PARAMS"
 
-$(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(out)/02_training_evolution.ipynb $(out)/.sample.values $(math) $(locked) | $(ready)
+$(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(out)/02_training_evolution.ipynb $(out)/.sample.values $(code) $(locked) | $(ready)
 	@$(run) rnn.report.execute $< $@ -d seed "$$SEED" -d run_dir $(out) --options "$$SAMPLE_PARAMS"
 
 # A step's values lie in a file that is rewritten only if one of them changed or the book did.

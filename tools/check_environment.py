@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 #: What conda-forge calls differently from the package registry of Python.
-CONDA_NAMES = {"pypandoc_binary": "pypandoc", "typst": "typst-py"}
+CONDA_NAMES = {"brotli": "brotli-python", "pypandoc_binary": "pypandoc", "typst": "typst-py"}
 
 
 def requirements(pyproject: Path) -> dict[str, str]:

@@ -7,20 +7,41 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+#: What is worth a line, with the place of its numbers in results.json.
+LINES = {
+    "book": ("{}, {:,} characters, K = {}", "training.book", "title characters K"),
+    "training": ("{:,} updates", "training", "updates"),
+    "smooth loss": (
+        "{:.4f} at update 1, {:.4f} at the end",
+        "training",
+        "first_smooth_loss last_smooth_loss",
+    ),
+    "lowest": (
+        "{:.4f} at update {:,}",
+        "training",
+        "lowest_smooth_loss lowest_smooth_loss_update",
+    ),
+    "stopped early": ("{}", "training", "diverged"),
+    "gradients": ("largest relative error {:.4g}", "gradient_check", "largest_relative_error"),
+}
 
 
-def headlines(results: dict[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield name and value of every number and short text, nested names with their parents'."""
-    for key, value in results.items():
-        name = f"{prefix}{key}".replace("_", " ")
-        if isinstance(value, dict):
-            yield from headlines(value, f"{name} ")
-        elif isinstance(value, bool | str):
-            yield name, str(value)
-        elif isinstance(value, int):
-            yield name, f"{value:,}"
-        elif isinstance(value, float):
-            yield name, f"{value:.6g}"
+def headlines(results: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield label and text of each line whose numbers are there."""
+    for label, (text, section, names) in LINES.items():
+        facts: Any = results
+        for key in section.split("."):
+            facts = facts.get(key, {})
+        values = [facts.get(name) for name in names.split()]
+        # None and False stand for what did not happen.
+        if all(value not in (None, False) for value in values):
+            line = text.format(*values)
+            yield (
+                label,
+                "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line),
+            )
 
 
 def main() -> None:
@@ -30,12 +51,10 @@ def main() -> None:
         print(folder / page)
     try:
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        lines = list(headlines(results.get("headlines", {})))
-    except (OSError, ValueError, AttributeError):
-        return
-    width = max((len(name) for name, _ in lines), default=0)
-    for name, value in lines:
-        print(f"  {name:<{width}}  {value}")
+        for label, text in headlines(results):
+            print(f"  {label:<14} {text}")
+    except (OSError, ValueError, TypeError, AttributeError):
+        return  # the pages are there all the same
 
 
 if __name__ == "__main__":

@@ -84,7 +84,8 @@ def read_parameters(
 def execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
     """Run `source` with `parameters` and leave the executed notebook at `target`.
 
-    While it runs, and if it fails, the notebook lies beside `target` under another name.
+    While it runs, and if it fails, the notebook lies beside `target` under another name; what was
+    at `target` before stays until it can be replaced.
 
     Raises
     ------
@@ -93,8 +94,9 @@ def execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
     Stopped
         If the run was told to stop.
     """
-    running = target.with_suffix(".running.ipynb")
-    failed = target.with_suffix(".failed.ipynb")
+    # Neither name is taken for a page of the report.
+    running = target.with_name(f".running_{target.name}")
+    failed = target.with_name(f"failed_{target.name}")
     engine = register_engine()
     try:
         notebook = execute_notebook(

@@ -1,0 +1,222 @@
+"""A notebook run as a step: refused early, told in a line, whole or not there at all."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from rnn.errors import ReportError
+from rnn.report.execute import main, read_parameters
+from rnn.report.kernel import STOPPED, Terminal
+
+PARAMETERS = """\
+corpus: str = "saltmarrow"  # the book
+m: int = 100  # hidden units
+eta: float = 0.1  # learning rate
+"""
+
+
+def stored(folder: Path, *cells: str) -> Path:
+    """Write a notebook of the given code cells behind its parameters."""
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata["kernelspec"] = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in (PARAMETERS, *cells)]
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+    nbformat.write(notebook, folder / "a {notebook}.ipynb")
+    return folder / "a {notebook}.ipynb"
+
+
+def run(source: Path, *options: str) -> tuple[int, Path]:
+    """Run the command; return its exit status and where its result belongs."""
+    target = source.with_name("done.ipynb")
+    return main([str(source), str(target), *options]), target
+
+
+def outputs(notebook: Path) -> str:
+    cells = nbformat.read(notebook, as_version=4).cells
+    return "".join(out.get("text", "") for cell in cells for out in cell.get("outputs", []))
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["-p", "epoch", "2"], "epoch: expected a parameter of a {notebook}.ipynb, got"),
+        (["-p", "et", "2"], "do you mean eta?"),
+        (["-p", "m"], "Option '-p' requires 2 arguments."),
+        (["-q"], "No such option"),
+        (["--options", "-p m 'two"], "options: expected papermill's options"),
+        (["-f", "nowhere.yaml"], "-f nowhere.yaml: expected a file"),
+        (["-y", "[1"], "-f or -y: expected 'name: value' in YAML"),
+        (["-y", "text"], "-f or -y: expected 'name: value' in YAML"),
+    ],
+)
+def test_impossible_option_is_refused_in_one_line_before_anything_runs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], line: str
+) -> None:
+    status, target = run(stored(tmp_path, "1/0"), *options)
+    told = capfd.readouterr().err
+    assert status == 1
+    assert line in told and len(told.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [tmp_path / "a {notebook}.ipynb"], target
+
+
+@pytest.mark.parametrize("content", [None, "not json", "{}"])
+def test_what_is_no_notebook_is_refused_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], content: str | None
+) -> None:
+    source = tmp_path / "source.ipynb"
+    if content is not None:
+        source.write_text(content)
+    assert run(source)[0] == 1
+    told = capfd.readouterr().err
+    assert "expected a notebook" in told and len(told.splitlines()) == 1
+
+
+def test_defaults_yield_to_given_values_and_keep_declared_texts(tmp_path: Path) -> None:
+    source = stored(tmp_path)
+    defaults = [("corpus", "1984"), ("m", "7"), ("eta", "1e-3")]
+    assert read_parameters(source, {"m": 9}, defaults) == {"corpus": "1984", "m": 9, "eta": 1e-3}
+    with pytest.raises(ReportError, match="speed: expected a parameter"):
+        read_parameters(source, {}, [("speed", "1")])
+
+
+def test_options_of_every_kind_reach_the_notebook(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("eta: 1.0e-8\nm: 1\n")
+    source = stored(tmp_path, "print(repr((corpus, m, eta)))")
+    more = f"-f '{settings}' -p m 3"
+    status, target = run(source, "-d", "corpus", "a 'b' $c", "-d", "m", "2", "--options", more)
+    assert status == 0
+    assert outputs(target).strip() == repr(("a 'b' $c", 3, 1e-8))
+
+
+def test_two_runs_leave_the_same_bytes_without_times_paths_or_bars(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; sys.stderr.write('kept\\n\\r 1/2\\r %d/2\\n' % 2); sys.stderr.flush(); "
+        "time.sleep(0.02); print('result')"
+    )
+    source = stored(tmp_path, code)
+    assert run(source, "-p", "m", "2")[0] == 0
+    first = (tmp_path / "done.ipynb").read_bytes()
+    assert run(source, "-p", "m", "2")[0] == 0
+    assert (tmp_path / "done.ipynb").read_bytes() == first
+    assert str(tmp_path).encode() not in first
+    assert not re.search(rb"\d\d:\d\d:\d\d|duration|2/2", first)
+    assert b"kept" in first and b"result" in first
+    assert {path.name for path in tmp_path.iterdir()} == {"a {notebook}.ipynb", "done.ipynb"}
+
+
+def test_refusal_in_the_notebook_is_shown_as_its_line_and_keeps_the_evidence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = stored(
+        tmp_path,
+        "from rnn.errors import ReportError",
+        'if m < 1: raise ReportError(f"m: expected a whole number of at least 1, got {m}")',
+    )
+    (tmp_path / "done.ipynb").write_text("what was made before")
+    status, target = run(source, "-p", "m", "0")
+    (line,) = capfd.readouterr().err.splitlines()
+    evidence = tmp_path / "failed_done.ipynb"
+    assert status == 1
+    assert line == f"m: expected a whole number of at least 1, got 0 (see {evidence})"
+    assert "got 0" in json.dumps(nbformat.read(evidence, as_version=4))
+    assert target.read_text() == "what was made before"
+    assert run(source)[0] == 0
+    assert not evidence.exists()
+
+
+def test_other_failure_tells_the_end_of_its_traceback_and_where_to_look(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, target = run(stored(tmp_path, "number = 0", "1 / number"))
+    told = capfd.readouterr().err
+    assert status == 1
+    assert "ZeroDivisionError: division by zero" in told
+    assert "1 / number" in told and "failed_done.ipynb" in told
+    assert "\x1b" not in told and len(told.splitlines()) < 15
+    assert not target.exists()
+
+
+def test_dead_kernel_is_told_in_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    status, target = run(stored(tmp_path, "import os; os._exit(1)"))
+    (line,) = capfd.readouterr().err.splitlines()
+    assert status == 1 and "Kernel died" in line
+    assert not target.exists()
+
+
+def test_folder_that_cannot_be_written_is_told_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status = main([str(stored(tmp_path)), str(tmp_path / "nowhere" / "done.ipynb")])
+    (line,) = capfd.readouterr().err.splitlines()
+    assert status == 1
+    assert "expected room and permission to write it" in line
+
+
+SAVES = """\
+import os, time
+from pathlib import Path
+Path("started").write_text(str(os.getpid()))
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.3)
+    Path("saved").touch()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_run_lets_the_kernel_save_and_leaves_no_target(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    source = stored(tmp_path, SAVES, "Path('went on').touch()")
+    command = [sys.executable, "-m", "rnn.report.execute", source.name, "done.ipynb"]
+    root = str(Path(__file__).resolve().parent.parent)
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": root},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 30
+        while not ((tmp_path / "started").exists() and (tmp_path / "started").read_text()):
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+        told = process.communicate(timeout=20)[1]
+    assert process.returncode == STOPPED
+    assert "stopped; do run the same command again" in told.splitlines()[-1]
+    assert (tmp_path / "saved").exists()
+    assert not (tmp_path / "went on").exists()
+    assert not list(tmp_path.glob("*done.ipynb"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "started").read_text()), 0)
+
+
+def test_bar_is_one_line_in_a_log_and_itself_on_a_terminal() -> None:
+    chunks = ["\r 0%", "\r 50", "%", "\r 100%\n", "a warning\n", "\r 0%"]
+    log, screen = StringIO(), StringIO()
+    screen.isatty = lambda: True  # type: ignore[method-assign]
+    for stream in (log, screen):
+        terminal = Terminal(stream)
+        for chunk in chunks:
+            terminal.write(chunk)
+        terminal.flush()
+    assert log.getvalue() == " 100%\na warning\n"
+    assert screen.getvalue() == "".join(chunks)

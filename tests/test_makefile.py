@@ -1,0 +1,365 @@
+"""What make runs, and what it leaves alone.
+
+A project of empty files stands in for this one, and a shell script for its Python, which writes
+down each step and makes the step's files.  The Makefile and the tools are the real ones.
+"""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MAKE = shutil.which("make") or "make"
+
+NOTEBOOKS = ["01_gradient_check", "02_training_evolution", "03_best_model_sampling"]
+CHECK, TRAINING, SAMPLE, RENDER = [*NOTEBOOKS, "render"]
+
+STAND_IN = f"""#!/bin/sh
+case "$2" in
+rnn.report.execute)
+    name=$(basename "$4" .ipynb)
+    echo "$name" >> steps
+    case " $FAILING " in *" $name "*) exit 1;; esac
+    for word; do printf '%s\\n' "$word"; done > "$4";;
+rnn.report.render)
+    echo render >> steps
+    for word; do printf '%s\\n' "$word"; done > "$3/report.pdf"
+    cp "$3/report.pdf" "$3/report.html";;
+*)
+    exec "{sys.executable}" "$@";;
+esac
+"""
+
+
+class Project:
+    """A copy of the pipeline in which every step is quick."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("Makefile", "pyproject.toml", "requirements.lock", "LICENSE"):
+            shutil.copy(ROOT / name, folder)
+        shutil.copytree(ROOT / "tools", folder / "tools")
+        for name in (
+            "rnn/model.py",
+            "rnn/report/render.py",
+            "rnn/report/templates/page.j2",
+            "data/saltmarrow.txt",
+            *(f"notebooks/{name}.ipynb" for name in NOTEBOOKS),
+        ):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
+        python = folder / ".venv" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text(STAND_IN)
+        python.chmod(0o755)
+        shutil.copy(folder / "requirements.lock", folder / ".venv" / "installed.lock")
+        pyproject = (folder / "pyproject.toml").read_text()
+        (folder / ".venv" / "installed.rnn").write_text(f"{folder}\n{pyproject}")
+        self.run = folder / "reports" / "assignment"
+        # What was made long ago must look older than what the test touches now.
+        for path in folder.rglob("*"):
+            os.utime(path, (1, 1), follow_symlinks=False)
+
+    def make(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        ours = ("MAKE", "MFLAGS", "CONDA", "PYTHON", "JUPYTER")
+        clean = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
+        return subprocess.run(
+            [MAKE, *words],
+            cwd=self.folder,
+            env=clean | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def report(self, *words: str, **environment: str) -> list[str]:
+        """Make the report; return the steps that were run."""
+        (self.folder / "steps").write_text("")
+        done = self.make("report", *words, **environment)
+        assert done.returncode == 0, done.stderr
+        return (self.folder / "steps").read_text().split()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_make_alone_shows_every_target_and_variable(project: Project) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.*)", makefile, re.M)
+    shown = project.make().stdout
+    for target in set(phony.split()) - {"FORCE", "pages"}:
+        assert re.search(rf"make {target} +\S", shown), target
+    for variable in re.findall(r"^([A-Z_]+) =", makefile, re.M):
+        assert re.search(rf"^  {variable}= +\S", shown, re.M), variable
+
+
+def test_first_report_runs_every_step_in_order(project: Project) -> None:
+    assert project.report() == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
+def test_second_report_runs_nothing_in_less_than_a_second(project: Project) -> None:
+    project.report()
+    started = time.monotonic()
+    assert project.report() == []
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("said", "steps"),
+    [
+        ("CORPUS=goblet", [CHECK, TRAINING, SAMPLE, RENDER]),
+        ("SEED=1", [CHECK, TRAINING, SAMPLE, RENDER]),
+        ("CHECK_PARAMS=-p m 4", [CHECK, RENDER]),
+        ("PARAMS=-p m 200", [TRAINING, SAMPLE, RENDER]),
+        ("SAMPLE_PARAMS=-p length 10", [SAMPLE, RENDER]),
+        ("TITLE=Another", [RENDER]),
+        ("AUTHOR=Somebody", [RENDER]),
+        ("DATE=2026-01-01", [RENDER]),
+    ],
+)
+def test_changed_variable_runs_what_depends_on_it(
+    project: Project, said: str, steps: list[str]
+) -> None:
+    project.report()
+    assert project.report(said) == steps
+    assert project.report(said) == []
+    assert project.report() == steps
+
+
+@pytest.mark.parametrize(
+    ("touched", "steps"),
+    [
+        ("rnn/model.py", [CHECK, TRAINING, SAMPLE, RENDER]),
+        ("rnn/report/templates/page.j2", [RENDER]),
+        ("rnn/report/render.py", [RENDER]),
+        ("notebooks/03_best_model_sampling.ipynb", [SAMPLE, RENDER]),
+        ("data/saltmarrow.txt", [CHECK, TRAINING, SAMPLE, RENDER]),
+        ("requirements.lock", []),
+    ],
+)
+def test_touched_file_runs_what_depends_on_it(
+    project: Project, touched: str, steps: list[str]
+) -> None:
+    project.report()
+    (project.folder / touched).touch()
+    assert project.report() == steps
+    assert project.report() == []
+
+
+def test_touched_book_of_one_s_own_is_read_again(project: Project) -> None:
+    book = project.folder / "my own book.txt"
+    book.write_text("a text")
+    os.utime(book, (1, 1))
+    project.report(f"CORPUS={book}")
+    assert project.report(f"CORPUS={book}") == []
+    book.touch()
+    assert project.report(f"CORPUS={book}") == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
+def test_failed_step_leaves_no_target_and_what_was_done_is_not_done_again(
+    project: Project,
+) -> None:
+    failed = project.make("report", FAILING=TRAINING)
+    assert failed.returncode != 0
+    assert (project.run / f"{CHECK}.ipynb").exists()
+    assert not (project.run / f"{TRAINING}.ipynb").exists()
+    assert not (project.run / "report.pdf").exists()
+    assert project.report() == [TRAINING, SAMPLE, RENDER]
+
+
+def test_deleted_page_is_made_again(project: Project) -> None:
+    project.report()
+    (project.run / "report.html").unlink()
+    assert project.report() == [RENDER]
+    assert (project.run / "report.html").exists()
+
+
+def test_two_steps_may_run_side_by_side(project: Project) -> None:
+    steps = project.report("-j2")
+    assert sorted(steps[:2]) == [CHECK, TRAINING]
+    assert steps[2:] == [SAMPLE, RENDER]
+
+
+def test_dry_run_names_the_steps_and_runs_none(project: Project) -> None:
+    project.report()
+    plan = project.make("-n", "report", "SAMPLE_PARAMS=-p length 10")
+    assert f"{SAMPLE}.ipynb" in plan.stdout
+    assert f"{TRAINING}.ipynb -d" not in plan.stdout
+    assert project.report("SAMPLE_PARAMS=-p length 10") == [SAMPLE, RENDER]
+
+
+HOSTILE = """It’s 5 $HOME $(shell touch bad) `touch bad` "q" \\n #1 %s & ; * 书 $$"""
+
+
+def test_values_reach_the_steps_unharmed(project: Project) -> None:
+    project.report(f"TITLE={HOSTILE}", f"AUTHOR={HOSTILE}", f"CORPUS={HOSTILE}")
+    words = (project.run / "report.pdf").read_text(encoding="utf-8").splitlines()
+    assert {f"--title={HOSTILE}", f"--author={HOSTILE}"} <= set(words)
+    for name in (CHECK, TRAINING):
+        words = (project.run / f"{name}.ipynb").read_text(encoding="utf-8").splitlines()
+        assert words[words.index("corpus") + 1] == HOSTILE
+    assert not list(project.folder.rglob("bad"))
+    assert project.report(f"TITLE={HOSTILE}", f"AUTHOR={HOSTILE}", f"CORPUS={HOSTILE}") == []
+
+
+def test_options_reach_the_training_as_one_text(project: Project) -> None:
+    options = "-p m 200 -r corpus 'a book' -y '{eta: 1.0e-3}'"
+    project.report(f"PARAMS={options}")
+    words = (project.run / f"{TRAINING}.ipynb").read_text().splitlines()
+    assert words[words.index("--options") + 1] == options
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", ".hidden", "-x", "a b", "a/b", "../up", "a:b", "a%b", "$HOME", "ä", "a'b"]
+)
+def test_run_that_is_no_plain_name_is_refused_in_one_line(project: Project, name: str) -> None:
+    refused = project.make("report", f"RUN={name}")
+    assert refused.returncode != 0
+    assert len(refused.stderr.splitlines()) == 1
+    assert "RUN: expected a name" in refused.stderr
+    assert not (project.folder / "reports").exists()
+
+
+def test_runs_of_other_names_leave_each_other_alone(project: Project) -> None:
+    project.report()
+    assert project.report("RUN=wide-2.0_b") == [CHECK, TRAINING, SAMPLE, RENDER]
+    assert project.report() == []
+    assert project.make("clean").returncode == 0
+    assert not project.run.exists()
+    assert (project.folder / "reports" / "wide-2.0_b" / "report.pdf").exists()
+
+
+def test_second_make_of_a_run_says_who_holds_it_and_stops(project: Project) -> None:
+    hold = [sys.executable, "tools/hold_run.py", "reports/assignment", "sleep", "60"]
+    with subprocess.Popen(hold, cwd=project.folder) as holder:
+        try:
+            lock = project.run / ".lock"
+            while not (lock.exists() and lock.read_text()):
+                time.sleep(0.01)
+            refused = project.make("report", "SEED=3")
+            assert refused.returncode != 0
+            assert f"process {holder.pid}" in refused.stderr.splitlines()[0]
+            assert not (project.run / ".training.values").exists()
+            assert project.report("RUN=other") == [CHECK, TRAINING, SAMPLE, RENDER]
+        finally:
+            holder.kill()
+    assert project.report("SEED=3") == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
+def test_closing_lines_name_the_pages_and_the_numbers(project: Project) -> None:
+    project.report()
+    training = {
+        "book": {"title": "A \x1b[31mBook", "characters": 1132470, "K": 81},
+        "updates": 317086,
+        "lowest_smooth_loss": 39.9815,
+        "lowest_smooth_loss_update": 310000,
+        "diverged": None,
+    }
+    (project.run / "results.json").write_text(json.dumps({"training": training}))
+    lines = project.make("report").stdout.splitlines()
+    assert lines[:2] == ["reports/assignment/report.pdf", "reports/assignment/report.html"]
+    assert [line.split(maxsplit=1)[0] for line in lines[2:]] == ["book", "training", "lowest"]
+    assert "1,132,470 characters, K = 81" in lines[2] and "\x1b" not in lines[2]
+    assert "317,086" in lines[3]
+    assert "39.9815 at update 310,000" in lines[4]
+
+
+def stand_in_python(folder: Path, name: str, code: str) -> str:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{code}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_python_too_old_is_told_in_one_line(project: Project) -> None:
+    shutil.rmtree(project.folder / ".venv")
+    old = stand_in_python(project.folder, "old", "exit 1")
+    refused = project.make("report", f"PYTHON={old}")
+    assert "set-up: expected Python 3.11 or newer" in refused.stderr + refused.stdout
+    assert "apt install python3" in refused.stderr + refused.stdout
+    assert not (project.folder / ".venv").exists()
+
+
+def test_missing_venv_module_is_told_in_one_line(project: Project) -> None:
+    shutil.rmtree(project.folder / ".venv")
+    bare = stand_in_python(
+        project.folder, "bare", 'case "$2" in *ensurepip*) exit 1;; *) exit 0;; esac'
+    )
+    tools = project.folder / "bin"
+    tools.mkdir()
+    for name in ("sh", "rm", "printf", "cmp", "mkdir", "awk", "find", "cat"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    refused = project.make("report", f"PYTHON={bare}", PATH=str(tools))
+    assert "set-up: expected the module venv" in refused.stderr + refused.stdout
+    assert "python3-venv" in refused.stderr + refused.stdout
+
+
+def conda(project: Project) -> dict[str, str]:
+    """Return the variables of an active conda environment whose Python is this one."""
+    shutil.rmtree(project.folder / ".venv")
+    prefix = project.folder / "my conda" / "env"
+    (prefix / "bin").mkdir(parents=True)
+    stand_in_python(prefix / "bin", "python", STAND_IN.split("\n", 1)[1])
+    return {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": "some-env"}
+
+
+def test_active_conda_environment_is_used_and_nothing_installed_into_it(
+    project: Project,
+) -> None:
+    active = conda(project)
+    before = sorted(Path(active["CONDA_PREFIX"]).rglob("*"))
+    assert project.report(**active) == [CHECK, TRAINING, SAMPLE, RENDER]
+    assert sorted(Path(active["CONDA_PREFIX"]).rglob("*")) == before
+    assert not (project.folder / ".venv").exists()
+    (told,) = (project.folder / ".cache" / "rnn").glob("rnn-*.dist-info/entry_points.txt")
+    assert "report-pdf" in told.read_text()
+    assert project.report(**active) == []
+
+
+def test_what_a_conda_environment_lacks_is_told_in_one_line(project: Project) -> None:
+    active = conda(project)
+    pyproject = project.folder / "pyproject.toml"
+    text = pyproject.read_text().replace('"numba >=', '"nonesuch >=1.0", "numba >=99')
+    pyproject.write_text(text)
+    refused = project.make("report", **active)
+    assert refused.returncode != 0
+    told = refused.stderr.splitlines()[0]
+    assert "nonesuch >=1.0" in told and "numba >=99" in told and "numpy" not in told
+    assert "conda env update -f environment.yml" in told
+
+
+def test_base_environment_of_conda_is_not_used(project: Project) -> None:
+    base = {"CONDA_PREFIX": "/nowhere", "CONDA_DEFAULT_ENV": "base"}
+    assert project.report(**base) == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
+def page_modules() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (names,) = re.findall(
+        r"^page +:= \$\(wildcard \$\(addprefix rnn/report/,(.*)\)\)$", makefile, re.M
+    )
+    return {f"rnn.report.{Path(name).stem}" for name in names.split()}
+
+
+def test_modules_that_only_re_render_are_imported_by_no_other() -> None:
+    pages = page_modules()
+    for path in (ROOT / "rnn").rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        assert name in pages or not pages & {
+            f"{node.module}{suffix}"
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom)
+            for suffix in ["", *(f".{alias.name}" for alias in node.names)]
+        }, path
+    for name in pages:
+        assert (ROOT / f"{name.replace('.', '/')}.py").exists(), name
