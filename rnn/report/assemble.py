@@ -48,7 +48,7 @@ def assemble(folder: Path, *, title: str, author: str = "", date: str = "") -> N
         for number, cell in enumerate(_read(path).cells, start=1):
             if _HIDDEN_TAGS & set(cell.metadata.get("tags", ())):
                 continue
-            cells.append(_bare(cell, f"{path.stem[:2]}-{number:03d}"))
+            cells.append(_bare(cell, f"{path.stem[:2]}-{number:03d}", f"{path.stem} cell {number}"))
     metadata = {"title": title, "authors": [{"name": author}] if author else [], "date": date}
     language = {"language_info": {"name": "python"}}
     return new_notebook(cells=cells, metadata={**metadata, **language})
@@ -62,10 +62,10 @@ def _read(path: Path) -> NotebookNode:
         raise ReportError(f"{path.name}: expected a notebook, got: {reason}") from None
 
 
-def _bare(cell: NotebookNode, identifier: str) -> NotebookNode:
-    """Keep of a cell what the report shows."""
+def _bare(cell: NotebookNode, identifier: str, source: str) -> NotebookNode:
+    """Keep of a cell what the report shows, and where it comes from."""
     tags = cell.metadata.get("tags", [])
-    cell.metadata = NotebookNode({"tags": tags} if tags else {})
+    cell.metadata = NotebookNode({"source": source, **({"tags": tags} if tags else {})})
     cell.id = identifier
     if cell.cell_type == "code":
         cell.execution_count = None

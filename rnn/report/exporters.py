@@ -24,7 +24,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 from traitlets import Bool, Dict, List, Unicode, default
-from traitlets.config import Config
+from traitlets.config import Application
 
 from rnn.errors import ReportError
 from rnn.report import fonts
@@ -33,6 +33,7 @@ from rnn.report.visible import (
     INVISIBLE,
     html_text,
     html_visible,
+    stand_in,
     typst_string,
     without_surrogates,
 )
@@ -42,6 +43,7 @@ __all__ = ["ReportExporter", "ReportHTMLExporter", "ReportPDFExporter"]
 _TEMPLATES = Path(__file__).parent / "templates"
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PROSE_MIMES = {"text/markdown": "markdown", "text/latex": "markdown", "text/html": "html"}
+_ONE_FORMULA = re.compile(r"\A\s*\$(?:\\displaystyle)?([^$]+)\$\s*\Z")
 _LOCAL_PICTURE = re.compile(r"[^\s()<>\"']+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
 _SUFFIX = {
     "image/svg+xml": "svg",
@@ -51,6 +53,10 @@ _SUFFIX = {
     "image/webp": "webp",
 }
 _MIME = {suffix: mime for mime, suffix in _SUFFIX.items()} | {"jpeg": "image/jpeg"}
+_MONTHS = [
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+]
 
 
 class ReportExporter(TemplateExporter):
@@ -86,15 +92,6 @@ class ReportExporter(TemplateExporter):
 
     _target = ""
 
-    @property
-    def default_config(self) -> Config:
-        """Rules for tags live in the template's ``conf.json``, not in nbconvert's defaults."""
-        quiet = Config({"TagRemovePreprocessor": {"enabled": False}})
-        quiet.merge(Config({"NbConvertBase": {}}))
-        own = super().default_config
-        own.merge(quiet)
-        return own
-
     @default("extra_template_basedirs")
     def _own_templates(self) -> list[str]:
         return [str(_TEMPLATES)]
@@ -105,6 +102,17 @@ class ReportExporter(TemplateExporter):
         yield "typst_string", typst_string
         yield "html_text", html_text
         yield "plain_stream", lambda text: _ANSI_COLOUR.sub("", text).rstrip("\n")
+
+    def from_filename(
+        self, filename: str, resources: Any = None, **kw: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """Render a file; under ``jupyter nbconvert`` an error ends it with that one line."""
+        try:
+            return super().from_filename(filename, resources, **kw)
+        except ReportError as error:
+            if Application.initialized() and Application.instance().name == "jupyter-nbconvert":
+                raise SystemExit(f"{filename}: {error}") from None
+            raise
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: Any = None, **kw: Any
@@ -117,6 +125,9 @@ class ReportExporter(TemplateExporter):
             One line that names the cell, if pandoc or Typst cannot set it.
         """
         nb = nbformat.from_dict(json.loads(without_surrogates(json.dumps(nb, ensure_ascii=False))))
+        for number, cell in enumerate(nb.cells, start=1):
+            name = re.sub(r"[^\w ,.-]", "", str(cell.metadata.get("source", "")))
+            cell.metadata["report"] = {"cell": number, "where": name or f"cell {number}"}
         return super().from_notebook_node(nb, resources, **kw)
 
     def _preprocess(
@@ -125,7 +136,7 @@ class ReportExporter(TemplateExporter):
         """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
         nb, resources = super()._preprocess(nb, resources)
         folder = resources.get("metadata", {}).get("path")
-        images = {}
+        images: dict[str, str] = {}
         resources["report_files"] = {}
         for cell in nb.cells:
             images |= self._attachments(cell, resources)
@@ -187,12 +198,12 @@ class ReportExporter(TemplateExporter):
         for count, (name, data) in enumerate(sorted(cell.get("attachments", {}).items())):
             for mime in _SUFFIX:
                 if mime in data:
-                    position = cell.metadata["report"]["cell"]
-                    address = f"attachment:{position}-{count}"
+                    about = cell.metadata["report"]
+                    address = f"attachment:{about['cell']}-{count}"
                     cell.source = cell.source.replace(f"attachment:{name}", address)
-                    content = _picture_bytes(data[mime], {"mime": mime, "cell": position})
+                    content = _picture_bytes(data[mime], {"mime": mime, **about})
                     found[address] = self._picture(
-                        f"attached{position}-{count}", mime, content, resources
+                        f"attached{about['cell']}-{count}", mime, content, resources
                     )
                     break
         return found
@@ -260,7 +271,7 @@ class ReportPDFExporter(ReportExporter):
     ) -> tuple[Any, dict[str, Any]]:
         """Render a notebook and return the bytes of the PDF."""
         source, resources = super().from_notebook_node(nb, resources, **kw)
-        pdf = self._compile(source, resources.pop("report_files"))
+        pdf = self._compile(stand_in(source), resources.pop("report_files"))
         resources["output_extension"] = ".pdf"
         return pdf, resources
 
@@ -351,18 +362,20 @@ def _fragments(nb: NotebookNode) -> list[Fragment]:
     found = []
     for cell in nb.cells:
         about = cell.metadata["report"]
-        position = about["cell"]
+        where = about["where"]
         if cell.cell_type == "markdown":
-            found.append(Fragment(cell.source, "markdown", about, "body", position))
+            found.append(Fragment(cell.source, "markdown", about, "body", where))
         for output in cell.get("outputs", ()):
             about = output.get("metadata", {}).get("report", {})
             for key in ("caption", "title"):
                 if key in about:
-                    found.append(Fragment(about[key], "markdown", about, key, position))
+                    found.append(Fragment(about[key], "markdown", about, key, where))
             source = _PROSE_MIMES.get(about.get("mime", ""))
             if source:
-                text = output.data[about["mime"]]
-                found.append(Fragment(str(text), source, about, "body", position))
+                text = str(output.data[about["mime"]])
+                if about["mime"] == "text/latex":
+                    text = _ONE_FORMULA.sub(r"$$\1$$", text)
+                found.append(Fragment(text, source, about, "body", where))
     return found
 
 
@@ -374,7 +387,7 @@ def _picture_bytes(data: Any, about: dict[str, Any]) -> bytes:
         return base64.b64decode(str(data), validate=False)
     except ValueError:
         raise ReportError(
-            f"cell {about['cell']}: expected a picture in base64, got something else"
+            f"{about['where']}: expected a picture in base64, got something else"
         ) from None
 
 
@@ -384,10 +397,7 @@ def _long_date(date: str) -> str:
         day = datetime.date.fromisoformat(date)
     except ValueError:
         return date
-    months = (
-        "January February March April May June July August September October November December"
-    ).split()
-    return f"{months[day.month - 1]} {day.day}, {day.year}"
+    return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
 
 
 def _unseen(source: str, known: frozenset[int]) -> set[int]:
@@ -413,8 +423,8 @@ def _typst_failure(error: typst.TypstError, source: str) -> ReportError:
     where = "the page"
     if place:
         above = "\n".join(source.splitlines()[: int(place[1])])
-        cells = re.findall(r"^// cell (\d+)$", above, re.MULTILINE)
-        where = f"cell {cells[-1]}" if cells else "the title block or an option"
+        cells = re.findall(r"^// at (.*)$", above, re.MULTILINE)
+        where = cells[-1] if cells else "the title block or an option"
     hints = "".join(f" ({hint})" for hint in error.hints)
     return ReportError(f"{where}: Typst cannot set it: {' '.join(error.message.split())}{hints}")
 
@@ -431,7 +441,7 @@ def _font_faces(page: str) -> str:
     ]
     if formulas:
         letters = "".join(sorted(set(formulas)))
-        letters += fonts.slanted(letters)
+        letters += fonts.slanted(letters) + "√"  # which <msqrt> draws without naming it
         faces.append(("Page Math", "normal", "400", "NewCMMath-Book", letters))
     rules = []
     for family, style, weight, name, characters in faces:

@@ -54,7 +54,7 @@ def _text_font() -> str:
 def style() -> Iterator[None]:
     """Draw in the style of the page: ``with style(): figure = Figure(...)``."""
     lines = cycler(color=COLOURS) + cycler(linestyle=_STROKES)
-    settings: dict[str, Any] = {
+    settings: Any = {
         "font.family": [_text_font(), "DejaVu Sans"],
         "mathtext.fontset": "cm",
         "text.hinting": "none",
@@ -95,7 +95,7 @@ def svg(figure: Figure) -> str:
     Letters are drawn as outlines, so that they look alike in the PDF and in every browser.
     """
     drawn = io.StringIO()
-    fixed = {"svg.hashsalt": "report", "svg.fonttype": "path"}
+    fixed: Any = {"svg.hashsalt": "report", "svg.fonttype": "path"}
     with style(), matplotlib.rc_context(fixed):
         figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     return re.sub(r"^.*?(?=<svg)", "", drawn.getvalue(), count=1, flags=re.DOTALL)
@@ -154,6 +154,7 @@ def loss_figure(
             xytext=(best_update, best_loss + (high - best_loss) * 0.33 + 1e-9),
             ha="right" if left else "left",
             fontsize=8.5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
             arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#555555", "shrinkB": 3},
         )
         axes.set_xlim(0, max(last, 1) * 1.005)

@@ -21,6 +21,8 @@ _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 class NumberingPreprocessor(Preprocessor):
     """Choose what is shown and number it.
 
+    The exporters have written into every cell's metadata where it comes from.
+
     Every output keeps the one representation that the pages can set best; progress on the
     error stream, widgets and the captions made for JupyterLab are left out.  Figures and tables
     that carry a label and a caption (see `rnn.report.show`) are numbered in the order of the
@@ -42,20 +44,20 @@ class NumberingPreprocessor(Preprocessor):
         """
         counts = dict.fromkeys(_NUMBERED, 0)
         references: dict[str, str] = {}
-        for position, cell in enumerate(nb.cells, start=1):
-            cell.metadata["report"] = {"cell": position}
+        for cell in nb.cells:
             if cell.cell_type != "code":
                 continue
-            shown = [self._shown(output, position) for output in cell.outputs]
+            here = cell.metadata["report"]
+            shown = [self._shown(output, here) for output in cell.outputs]
             cell.outputs = [output for output in shown if output is not None]
             for output in cell.outputs:
                 about = output.get("metadata", {}).get("report", {})
                 if about.get("kind") in _NUMBERED:
-                    self._number(about, counts, references, position)
+                    self._number(about, counts, references)
         resources["references"] = references
         return nb, resources
 
-    def _shown(self, output: NotebookNode, position: int) -> NotebookNode | None:
+    def _shown(self, output: NotebookNode, here: dict[str, Any]) -> NotebookNode | None:
         """Return the output as the pages show it, or None to leave it out."""
         if output.output_type == "stream":
             return output if output.name == "stdout" and output.text.strip() else None
@@ -63,14 +65,14 @@ class NumberingPreprocessor(Preprocessor):
             return output
         given = output.metadata.get("report")
         given = given if isinstance(given, dict) else {}
-        kind = given.get("kind")
+        kind = str(given.get("kind", ""))
         if kind == "caption" or _WIDGET in output.data:
             return None
         available = [mime for mime in _WANTED.get(kind, _SHOWN) if mime in output.data]
         if not available:
             return None
         mime = available[0]
-        about: dict[str, Any] = {"cell": position, "mime": mime}
+        about: dict[str, Any] = {**here, "mime": mime}
         if kind in _WANTED:
             about["kind"] = kind
             about |= {
@@ -80,7 +82,7 @@ class NumberingPreprocessor(Preprocessor):
             }
         if mime in _PICTURES:
             words = str(output.data.get("text/plain", "")).strip("<> \n")
-            about.setdefault("alt", words or f"Picture made by cell {position}")
+            about.setdefault("alt", words or f"Picture made by {here['where']}")
         output.output_type = "display_data"
         output.pop("execution_count", None)
         output.data = NotebookNode({mime: output.data[mime]})
@@ -92,17 +94,16 @@ class NumberingPreprocessor(Preprocessor):
         about: dict[str, Any],
         counts: dict[str, int],
         references: dict[str, str],
-        position: int,
     ) -> None:
         """Give a figure or a table its number and remember its label."""
         label = about.get("label", "")
         if not _LABEL.fullmatch(label):
             raise ReportError(
-                f"cell {position}: expected a label of letters, digits, '-' and '_', got {label!r}"
+                f"{about['where']}: expected a label of letters, digits, '-' and '_', got {label!r}"
             )
         if label in references:
             raise ReportError(
-                f"cell {position}: expected a new label, got {label!r} again; labels name one "
+                f"{about['where']}: expected a new label, got {label!r} again; labels name one "
                 "figure or table each"
             )
         counts[about["kind"]] += 1

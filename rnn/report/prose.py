@@ -30,15 +30,15 @@ class Fragment:
         Gets the rendering under `key` and the bare words under ``key + "_plain"``.
     key : str
         ``body``, ``caption`` or ``title``; the latter two are set in one line, without blocks.
-    cell : int
-        The number of the cell, counted from 1, for messages.
+    where : str
+        The cell, for messages.
     """
 
     text: str
     source: str
     place: dict[str, Any]
     key: str
-    cell: int
+    where: str
 
 
 @dataclass
@@ -117,7 +117,7 @@ def convert(
         _check(fragment, result, references)
         fragment.place[fragment.key] = result["body"]
         fragment.place[fragment.key + "_plain"] = " ".join(result["plain"].split())
-        outline.warnings += [f"cell {fragment.cell}: {line}" for line in result["warnings"] or ()]
+        outline.warnings += [f"{fragment.where}: {line}" for line in result["warnings"] or ()]
     return outline
 
 
@@ -125,12 +125,12 @@ def _check(fragment: Fragment, result: dict[str, Any], references: dict[str, str
     if "unknown" in result:
         known = ", ".join(sorted(references)) or "none"
         raise ReportError(
-            f"cell {fragment.cell}: expected a reference to a figure or table of this report, "
+            f"{fragment.where}: expected a reference to a figure or table of this report, "
             f"got #{result['unknown']}; known labels: {known}"
         )
     if "error" in result:
         lines = [line.strip() for line in str(result["error"]).splitlines() if line.strip()]
         raise ReportError(
-            f"cell {fragment.cell}: expected {fragment.source} that pandoc can read, "
+            f"{fragment.where}: expected {fragment.source} that pandoc can read, "
             f"got: {' '.join(lines)[:300]}"
         )

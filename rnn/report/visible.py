@@ -3,7 +3,15 @@
 import html
 import re
 
-__all__ = ["INVISIBLE", "escape", "html_visible", "typst_string", "without_surrogates"]
+__all__ = [
+    "INVISIBLE",
+    "escape",
+    "html_text",
+    "html_visible",
+    "stand_in",
+    "typst_string",
+    "without_surrogates",
+]
 
 #: What a reader would not see or what would change how other text is read: control, zero-width
 #: and bidirectional characters, line separators, private-use characters and noncharacters.
@@ -65,17 +73,22 @@ def html_visible(page: str) -> str:
     return _HTML_PIECE.sub(shown, page)
 
 
+def stand_in(text: str) -> str:
+    """Move what Typst treats as line ends, and its break opportunity, to plane 15.
+
+    From there (U+000D becomes U+F000D) the style sheet shows them as the code points they are.
+    """
+    return re.sub("[\x0b\x0c\r\x85\u200b\u2028\u2029]", lambda m: chr(0xF0000 + ord(m[0])), text)
+
+
 def typst_string(text: object) -> str:
     r"""Return `text` as a Typst string literal, which no text can end or leave.
 
-    Line separators other than ``\n`` are moved to plane 15, from where the style sheet shows
-    them as code points: inside a text block Typst would take them for line ends.
+    Line separators other than ``\n`` get a stand-in, see `stand_in`: inside a text block Typst
+    would take them for line ends.
     """
-    plain = without_surrogates(str(text)).replace("\r\n", "\n")
+    plain = stand_in(without_surrogates(str(text)).replace("\r\n", "\n"))
     plain = plain.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    plain = re.sub(
-        "[\x0b\x0c\r\x85\u2028\u2029]", lambda m: f"\\u{{{0xF0000 + ord(m[0]):x}}}", plain
-    )
     return '"' + _INVISIBLE.sub(lambda m: f"\\u{{{ord(m[0]):x}}}", plain) + '"'
 
 

@@ -19,8 +19,9 @@ local markdown = 'markdown'
   .. '-inline_code_attributes-latex_macros-simple_tables-multiline_tables-grid_tables'
   .. '+autolink_bare_uris+lists_without_preceding_blankline+tex_math_single_backslash'
 
-local function quoted(text) -- a Typst string literal
-  return '"' .. text:gsub('[\\"]', '\\%0'):gsub('[\n\r]', ' ') .. '"'
+local function quoted(text, line_end) -- a Typst string literal
+  local escaped = text:gsub('[\\"]', '\\%0'):gsub('[\n\r]', {['\n'] = line_end or ' ', ['\r'] = ' '})
+  return '"' .. escaped .. '"'
 end
 
 local function raw(text)
@@ -41,6 +42,12 @@ local clean -- the filter below, which also cleans what it finds inside raw HTML
 
 local function environment(text)
   return text:match('^%s*\\begin{%a+%*?}') and pandoc.Math('DisplayMath', text)
+end
+
+-- Equations carry no numbers here, so what names or withholds a number has nothing to do.
+local function without_numbers(tex)
+  return (tex:gsub('\\label%s*%b{}', ''):gsub('\\tag%*?%s*%b{}', '')
+    :gsub('\\notag%f[%A]', ''):gsub('\\nonumber%f[%A]', ''))
 end
 
 local function safe_target(target)
@@ -68,6 +75,17 @@ clean = {
   end,
   Span = function(el) return el.content end,
   Div = function(el) return el.content end,
+  Image = function(el)
+    local width = (el.attributes.width or ''):gsub('px$', '')
+    local known = width:match('^%d+%%?$') and {width = width} or {}
+    return pandoc.Image(el.caption, el.src, '', pandoc.Attr('', {}, known))
+  end,
+  Para = function(el)
+    if #el.content == 1 and el.content[1].t == 'Image' then
+      el.content[1].classes = {'alone'}
+      return el
+    end
+  end,
   Figure = function(el)
     local blocks = pandoc.Blocks(el.content)
     blocks:extend(el.caption.long)
@@ -241,6 +259,7 @@ local function as_tex_sets_it(set, tex)
 end
 
 local function formula(el)
+  el.text = without_numbers(el.text)
   local set = as_tex_sets_it(written{el}, el.text)
   local display = el.mathtype == 'DisplayMath'
   if (typst and not set:match('^%$')) or (not typst and not set:match('^<math')) then
@@ -260,6 +279,9 @@ local function formula(el)
 end
 
 local page = {
+  Code = function(el)
+    return not typst and #el.text <= 24 and pandoc.Code(el.text, pandoc.Attr('', {'short'})) or nil
+  end,
   Math = formula,
   Link = function(el)
     if el.target:sub(1, 1) == '#' then return reference(el) end
@@ -273,10 +295,19 @@ local page = {
       return safe_target(el.src) and el.src:sub(1, 1) ~= '#' and pandoc.Link(words, el.src) or words
     end
     if typst then
-      return raw('#picture(' .. quoted(file) .. ', ' .. quoted(spoken == '' and 'Picture' or spoken)
-        .. ')')
+      local width = el.attributes.width
+      local size = not width and 'auto' or width:match('%%') and width or width .. 'pt * 0.75'
+      local picture = 'picture(' .. quoted(file) .. ', '
+        .. quoted(spoken == '' and 'Picture' or spoken) .. ', width: ' .. size .. ')'
+      return raw(el.classes[1] == 'alone' and '#align(center, ' .. picture .. ')'
+        or '#box(' .. picture .. ')')
     end
-    return pandoc.Image(spoken, file)
+    return pandoc.Image(spoken == '' and 'Picture' or spoken, file, '', pandoc.Attr('', {}, el.attributes))
+  end,
+  CodeBlock = function(el)
+    if not typst then return nil end
+    return pandoc.RawBlock('typst', '#code(' .. quoted(el.text, '\\n') .. ', lang: '
+      .. (el.classes[1] and quoted(el.classes[1]) or 'none') .. ')')
   end,
   Table = function(el)
     el = tidy_table(el)
