@@ -8,6 +8,8 @@ from rnn.settings import Settings
 
 __all__ = ["epoch_starts", "fresh_marks", "split_held_out", "updates_per_epoch"]
 
+_PIECE = 1 << 20  # characters looked at together: a text may be larger than memory
+
 
 def split_held_out(characters: int, settings: Settings) -> int:
     """Return how many characters of a text are trained on; the rest is held out.
@@ -17,35 +19,44 @@ def split_held_out(characters: int, settings: Settings) -> int:
     ReportError
         If either part has no room for a segment, or the text none for the streams or chunks.
     """
+    tau, B, L = settings.seq_length, settings.batch_size, settings.chunks
     trained = characters - round(settings.held_out * characters)
-    rest = characters - trained
-    need = settings.seq_length + 1
+    rest, need = characters - trained, tau + 1
     if settings.held_out and rest < need:
         raise ReportError(
-            f"held_out: expected a part of at least seq_length + 1 = {need} characters, "
-            f"got {rest}; hold out more or use a longer text"
+            f"held_out: expected a part of at least seq_length + 1 = {need:,} characters, "
+            f"got {rest:,} of {characters:,}; hold out more or use a longer text"
+        )
+    if trained < need:
+        raise ReportError(
+            f"corpus: expected at least seq_length + 1 = {need:,} characters to train on, "
+            f"got {trained:,}; use a longer text or a smaller seq_length"
+        )
+    if settings.order == "chunks" and L < B:
+        raise ReportError(
+            f"chunks: expected at least as many as batch_size = {B:,} streams, got {L:,}"
+        )
+    if settings.order == "chunks" and trained // L < need:
+        raise ReportError(
+            f"chunks: expected chunks of at least seq_length + 1 = {need:,} characters, "
+            f"got {L:,} chunks of {trained // L:,}; lower chunks or seq_length"
         )
     if updates_per_epoch(trained, settings) < 1:
-        pieces = settings.batch_size
-        if settings.order == "chunks":
-            pieces = max(pieces, settings.chunks)
         raise ReportError(
-            f"expected a text with room for {pieces} times seq_length + 1 = {need} characters, "
-            f"got {trained} characters to train on; use a longer text, or lower seq_length, "
-            "batch_size or chunks"
+            f"batch_size: expected a text with room for a segment in every stream, got {B:,} "
+            f"streams of {trained:,} characters in all; lower batch_size or seq_length"
         )
     return trained
 
 
 def updates_per_epoch(characters: int, settings: Settings) -> int:
     """Count the updates that read `characters` characters once, as far as segments go."""
-    tau, B = settings.seq_length, settings.batch_size
+    tau, B, L = settings.seq_length, settings.batch_size, settings.chunks
     if settings.order == "chunks":
-        L = settings.chunks
-        return ((characters // L - 1) // tau) * (L // B) if L >= B else 0
-    if settings.order == "sequential" and B > 1:
-        return (characters // B - 1) // tau
-    return (characters - 1) // (tau * B)
+        return (characters // L - 1) // tau * (L // B)
+    if settings.order == "random":
+        return (characters - 1) // (tau * B)
+    return (characters // B - 1) // tau
 
 
 def epoch_starts(characters: int, settings: Settings, epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -108,10 +119,9 @@ def fresh_marks(ids: np.ndarray, end: np.ndarray) -> np.ndarray:
     """
     if not end.size:
         return np.zeros(0, np.bool_)
-    last = ids.size - end.size
-    found = np.ones(max(last, 0), np.bool_)
-    for offset, character in enumerate(end):
-        found &= ids[offset : offset + found.size] == character
     marks = np.zeros(ids.size, np.bool_)
-    marks[end.size :] = found
+    for begin in range(0, ids.size - end.size, _PIECE):
+        piece = ids[begin : min(begin + _PIECE, ids.size - end.size) + end.size - 1]
+        ends = (np.lib.stride_tricks.sliding_window_view(piece, end.size) == end).all(axis=1)
+        marks[begin + end.size :][: ends.size] = ends
     return marks

@@ -3,13 +3,18 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rnn.cell import recur
 from rnn.compiled import compiled
 from rnn.errors import ReportError
 from rnn.model import NO_FRESH, forward
+from rnn.settings import require_number, require_whole
 
-__all__ = ["read", "synthesize"]
+__all__ = ["LONGEST", "read", "synthesize"]
+
+#: Characters synthesized at once, at most: some minutes of work.
+LONGEST = 10_000_000
 
 
 def read(parameters: Any, h0: np.ndarray, ids: np.ndarray) -> np.ndarray:
@@ -28,10 +33,16 @@ def read(parameters: Any, h0: np.ndarray, ids: np.ndarray) -> np.ndarray:
     -------
     (m,)
         The state after it.
+
+    Raises
+    ------
+    ReportError
+        If the text has characters that the network does not know.
     """
-    H = np.zeros((len(ids) + 1, 1, h0.size), parameters.V.dtype)
+    x = _characters(ids, len(parameters.c))
+    H = np.zeros((len(x) + 1, 1, h0.size), parameters.V.dtype)
     H[0, 0] = h0
-    recur(parameters, np.asarray(ids).reshape(-1, 1), NO_FRESH, H)
+    recur(parameters, x, NO_FRESH, H)
     return H[-1, 0]
 
 
@@ -75,26 +86,33 @@ def synthesize(
     Raises
     ------
     ReportError
-        If `temperature` or `top_p` is out of range.
+        If `temperature`, `top_p` or `n` is out of range, or `x0` is no character.
     """
-    if not 0 <= temperature < np.inf:
-        raise ReportError(f"temperature: expected a number of at least 0, got {temperature}")
-    if not 0 < top_p <= 1:
-        raise ReportError(f"top_p: expected a number above 0 and at most 1, got {top_p}")
+    temperature = require_number("temperature", temperature, least=0)
+    top_p = require_number("top_p", top_p, above=0, most=1)
+    n = require_whole("length", n, 0, LONGEST)
     K, m = parameters.V.shape
-    # The type that the text's ids have, so that training's compiled code serves here too.
-    x = np.full((1, 1), x0, np.min_scalar_type(K - 1))
+    x = _characters([x0], K)
     H = np.zeros((2, 1, m), parameters.V.dtype)
     H[0, 0] = h0
     P = np.empty((1, 1, K), H.dtype)
     ids = np.empty(n, np.int64)
     uniforms = rng.random(n)
-    _synthesize(parameters, x, NO_FRESH, H, P, uniforms, float(temperature), float(top_p), ids)
+    _synthesize(parameters, x, NO_FRESH, H, P, uniforms, temperature, top_p, ids)
     if end is not None and 0 < len(end) <= n:
         found = (np.lib.stride_tricks.sliding_window_view(ids, len(end)) == end).all(axis=1)
         if found.any():
             return ids[: np.argmax(found) + len(end)]
     return ids
+
+
+def _characters(ids: npt.ArrayLike, K: int) -> np.ndarray:
+    """Bring ids to shape (n, 1); compiled code trusts them, so that they are checked here."""
+    x = np.asarray(ids, np.int64).reshape(-1, 1)
+    if x.min(initial=0) < 0 or x.max(initial=0) >= K:
+        raise ReportError(f"ids: expected characters from 0 to {K - 1}, got others")
+    # The type that the text's ids have, so that training's compiled code serves here too.
+    return x.astype(np.min_scalar_type(K - 1))
 
 
 @compiled

@@ -1,16 +1,20 @@
 """The one record of a training run in progress: what is passed is what is saved."""
 
+import math
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from rnn.errors import ReportError
 from rnn.model import initialise
 from rnn.optimizers import MEMORY_ROWS
 from rnn.randomness import FIRST_PARAMETERS, generator
 from rnn.settings import Settings
+from rnn.vanilla import Vanilla
 
-__all__ = ["TrainingState", "first_state"]
+__all__ = ["TrainingState", "first_state", "require_memory"]
 
 
 @dataclass
@@ -35,6 +39,8 @@ class TrainingState:
         Update, smooth loss, and the validation loss where it was measured.
     snapshots : list of dict
         ``update``, ``smooth_loss``, ``text``.
+    diverged : str
+        Why training stopped for good, if a loss was not finite; empty otherwise.
     """
 
     theta: np.ndarray
@@ -46,6 +52,7 @@ class TrainingState:
     counts: np.ndarray
     history: list[tuple[int, float, float | None]] = field(default_factory=list)
     snapshots: list[dict[str, Any]] = field(default_factory=list)
+    diverged: str = ""
 
 
 def first_state(settings: Settings, K: int) -> TrainingState:
@@ -63,3 +70,36 @@ def first_state(settings: Settings, K: int) -> TrainingState:
         losses=np.array([np.inf, np.inf]),
         counts=np.zeros(2, np.int64),
     )
+
+
+def require_memory(settings: Settings, K: int) -> None:
+    """Refuse settings whose arrays cannot fit into this machine's memory, before any is made.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of these `m`, `seq_length`, `batch_size`, `snapshot_length`, `optimizer` and `dtype`.
+    K : int
+        Characters in the vocabulary.
+
+    Raises
+    ------
+    ReportError
+        If they need more than there is.
+    """
+    s = settings
+    # Parameters, best parameters, gradient and a float64 draft of the first; H, dH and P.
+    copies = 5 + MEMORY_ROWS[str(s.optimizer)]
+    theta = sum(math.prod(shape) for shape in Vanilla.shapes(s.m, K).values())
+    numbers = copies * theta + s.seq_length * s.batch_size * (2 * s.m + K)
+    need = numbers * np.dtype(s.dtype).itemsize + 16 * s.snapshot_length
+    try:
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return  # a system that does not tell
+    if need > there:
+        raise ReportError(
+            f"m: expected sizes that fit into {there / 1e9:,.0f} GB of memory, got m = {s.m:,}, "
+            f"seq_length = {s.seq_length:,}, batch_size = {s.batch_size:,}, snapshot_length = "
+            f"{s.snapshot_length:,}, which need {need / 1e9:,.0f} GB; lower the largest"
+        )
