@@ -1,0 +1,98 @@
+"""``python -m benchmarks``: measure, print the tables, write `bench.json` and the figure."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks.measure import Measurement
+from benchmarks.output import document, figure, table, write
+from benchmarks.studies import FULL, QUICK, STUDIES, memory, precision, times, whole_run
+from benchmarks.systems import missing
+from rnn.errors import ReportError
+from rnn.paths import run_folder
+
+_OTHERS = {"precision": precision, "memory": memory, "run": whole_run}
+
+_EXPLANATION = """\
+studies:
+  peers      every system at the classic size, in turn, and how many times longer than ours
+  m tau batch K
+             the cost of an update against each size, ours and compiled JAX
+  precision  float32 against float64, at first and at the end
+  memory     peak memory for a text of 200 MB (made in a temporary folder and removed)
+  run        the classic run of seven epochs, and how soon a new process trains
+
+Each system trains the same network on the same text from the same first parameters, in a process
+of its own with one thread on one core.  Its losses are compared with those of NumPy in float64
+before it is timed: a mismatch is an error.  Leave the machine alone meanwhile.  Ctrl-C ends it and
+keeps what was measured.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure this project's engine side by side with its peers.",
+        epilog=_EXPLANATION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, in seconds: that it works, not how fast"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=STUDIES, metavar="STUDY", help="these studies alone"
+    )
+    parser.add_argument(
+        "--out", default="reports/bench", metavar="FOLDER", help="default: reports/bench"
+    )
+    options = parser.parse_args(arguments)
+    plan = QUICK if options.quick else FULL
+    studies = [study for study in STUDIES if study in (options.only or STUDIES)]
+    results: list[Measurement] = []
+    others: dict[str, Any] = {}
+    status = 0
+    steps = sum(plan.steps(study) for study in studies)
+    with tqdm(
+        total=steps, file=sys.stderr, ncols=100,
+        bar_format="{percentage:3.0f}%|{bar}| {n}/{total} [{remaining} left{postfix}]",
+    ) as bar:  # fmt: skip
+
+        def done(what: str) -> None:
+            bar.set_postfix_str(f"{study}: {what}", refresh=False)
+            bar.update()
+
+        try:
+            for study in studies:
+                bar.set_postfix_str(study)
+                if study in _OTHERS:
+                    others[study] = _OTHERS[study](plan, done)
+                else:
+                    times(study, plan, results, done)
+        except KeyboardInterrupt:
+            status = 130
+        except ReportError as error:
+            status = 1
+            bar.clear()
+            print(error, file=sys.stderr)
+    absent = missing()
+    print(table(results, others, absent))
+    if results or others:
+        found = document(results, others, absent, interrupted=status == 130)
+        files = write(run_folder(options.out), found, figure(results))
+        print("\nWritten: " + ", ".join(_shown(file) for file in files))
+    if status == 130:
+        print("Interrupted: this is what was measured until then.")
+    return status
+
+
+def _shown(file: Path) -> str:
+    here = Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Taking turns: every system trains the same network in rounds, so that all meet the same noise."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers import careful_numpy
+from benchmarks.problem import Problem
+from benchmarks.systems import Worker
+from rnn.errors import ReportError
+
+__all__ = ["CHECK_ETA", "ETA", "TOLERANCE", "Measurement", "check", "measure", "reference"]
+
+#: The classic learning rate, of what is timed.
+ETA = 0.1
+
+#: The learning rate of the check.  At the classic one rounding errors grow tenfold every few
+#: updates (the path of the loss is chaotic), so that two correct programs part company; at this
+#: one the same code, from the same start, agrees over the whole check.
+CHECK_ETA = 0.001
+
+#: How far a loss of the check may be from the reference, as a fraction of it.
+TOLERANCE = 1e-5
+
+
+@dataclass
+class Measurement:
+    """What one system took for one problem.
+
+    Attributes
+    ----------
+    study, system, name, version, dtype
+        Which study it belongs to; the system's title and what it is.
+    m, tau, K, batch : int
+        The problem.
+    updates : int
+        In each repetition.
+    difference : float
+        The largest relative difference to the reference's losses, in the check.
+    repetitions_us : list of float
+        Microseconds an update.
+    """
+
+    study: str
+    title: str
+    name: str
+    version: str
+    dtype: str
+    m: int
+    tau: int
+    K: int
+    batch: int
+    updates: int
+    difference: float
+    repetitions_us: list[float] = field(default_factory=list)
+
+    @property
+    def median_us(self) -> float:
+        """The median, in microseconds an update."""
+        return float(np.median(self.repetitions_us))
+
+    @property
+    def characters_per_second(self) -> float:
+        """Characters that are read in a second."""
+        return 1e6 * self.tau * self.batch / self.median_us
+
+
+def reference(problem: Problem, updates: int) -> np.ndarray:
+    """Return the losses that everyone is held to: NumPy's, in float64."""
+    exact = Problem(**(vars(problem) | {"dtype": "float64"}))
+    return careful_numpy.prepare(exact)(updates, CHECK_ETA)
+
+
+def check(title: str, losses: np.ndarray, expected: np.ndarray) -> float:
+    """Return the largest relative difference between losses.
+
+    Raises
+    ------
+    ReportError
+        If it is above `TOLERANCE`: the system then does not do the same work.
+    """
+    difference = float(np.max(np.abs(losses / expected - 1)))
+    if not difference <= TOLERANCE:
+        raise ReportError(
+            f"{title}: expected the losses of the reference to within {TOLERANCE:g} of them, got a "
+            f"difference of {difference:.2g}; the systems do not do the same work"
+        )
+    return difference
+
+
+def measure(
+    study: str, problem: Problem, path: Path, workers: list[Worker], check_updates: int,
+    repetitions: int, seconds: float, results: list[Measurement], done: Callable[[str], Any],
+) -> None:  # fmt: skip
+    """Check and time systems on one problem.
+
+    Parameters
+    ----------
+    study : str
+        What the measurements belong to.
+    problem : Problem
+        The problem; each system computes it in its own type.
+    path : Path
+        Where it may be kept for the workers to read.
+    workers : list of Worker
+        The systems.
+    check_updates : int
+        Updates whose losses are compared.
+    repetitions, seconds : int, float
+        How often, and for about how long each time.
+    results : list of Measurement
+        Added to as soon as there is something, so that an interruption keeps it.
+    done : callable
+        Told the system's title after each of ``len(workers) * (repetitions + 1)`` steps.
+    """
+    expected = reference(problem, check_updates)
+    begun = []
+    for worker in workers:
+        system = worker.system
+        Problem(**(vars(problem) | {"dtype": system.dtype})).save(path)
+        worker.prepare(path)
+        _, losses = worker.run(check_updates, CHECK_ETA)
+        difference = check(system.title, losses, expected)
+        spent, _ = worker.run(check_updates, CHECK_ETA)
+        updates = math.ceil(seconds * check_updates / spent)
+        updates = min(max(updates, 10), len(problem.starts))
+        worker.run(updates, ETA)
+        begun.append(
+            Measurement(
+                study, system.title, system.name, system.version, system.dtype,
+                problem.m, problem.tau, problem.K, problem.batch, updates, difference,
+            )
+        )  # fmt: skip
+        done(system.title)
+    for repetition in range(repetitions):
+        for worker, measurement in zip(workers, begun, strict=True):
+            spent, _ = worker.run(measurement.updates, ETA)
+            measurement.repetitions_us.append(1e6 * spent / measurement.updates)
+            if repetition == 0:
+                results.append(measurement)
+            done(measurement.title)

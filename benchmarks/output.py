@@ -1,0 +1,229 @@
+"""The results as tables on the terminal, as `bench.json` and as a figure."""
+
+import json
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from benchmarks.measure import CHECK_ETA, TOLERANCE, Measurement
+from benchmarks.studies import SWEEPS
+from benchmarks.systems import CORE, SYSTEMS, System
+
+__all__ = ["document", "figure", "table", "write"]
+
+_OURS = "rnn"
+_INK, _OTHER, _ACCENT = "#222222", "#8a8a8a", "#0b6e99"
+_GOALS = {system.name: system.goal for system in SYSTEMS}
+
+
+def document(
+    results: list[Measurement],
+    others: dict[str, Any],
+    missing: list[System],
+    interrupted: bool,
+) -> dict[str, Any]:
+    """Return everything that was measured as plain data that JSON can hold."""
+    return {
+        "machine": {
+            "processor": _processor(),
+            "system": platform.platform(),
+            "python": platform.python_version(),
+            "pinned_to_core": CORE,
+        },
+        "interrupted": interrupted,
+        "check": {"eta": CHECK_ETA, "tolerance": TOLERANCE},
+        "missing": [system.name for system in missing],
+        "measurements": [
+            asdict(one)
+            | {"median_us": one.median_us, "characters_per_second": one.characters_per_second}
+            for one in results
+        ],
+        "ratios": _ratios(results),
+    } | others
+
+
+def _ratios(results: list[Measurement]) -> dict[str, float]:
+    """Divide the medians of the comparison by that of this project in float32."""
+    medians = {one.name: one.median_us for one in results if one.study == "peers"}
+    ours = medians.get(_OURS)
+    return {name: median / ours for name, median in medians.items()} if ours else {}
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def table(results: list[Measurement], others: dict[str, Any], missing: list[System]) -> str:
+    """Return the results as text for a terminal."""
+    parts = []
+    peers = [one for one in results if one.study == "peers"]
+    if peers:
+        parts.append(_peers_table(peers))
+    for study in SWEEPS:
+        if rows := [one for one in results if one.study == study]:
+            parts.append(_sweep_table(study, rows))
+    parts += [_WORDS[name](found) for name, found in others.items()]
+    if missing:
+        parts.append(
+            f"Not installed, and so not measured: {', '.join(s.title for s in missing)}.\n"
+            "They come with the extra 'bench': pip install -e '.[bench]'"
+        )
+    return "\n\n".join(parts)
+
+
+def _peers_table(peers: list[Measurement]) -> str:
+    first, ratios = peers[0], _ratios(peers)
+    rows = []
+    for one in peers:
+        goal = _GOALS[one.name]
+        rows.append([
+            one.title, one.version, one.dtype, f"{one.median_us:,.1f}",
+            f"{min(one.repetitions_us):,.1f} to {max(one.repetitions_us):,.1f}",
+            f"{one.characters_per_second:,.0f}",
+            f"{ratios[one.name]:.2f}" if ratios else "", f"{goal:g}" if goal else "",
+            f"{one.difference:.0e}",
+        ])  # fmt: skip
+    head = ["", "version", "type", "us an update", "from to", "characters/s", "ratio", "goal"]
+    title = (
+        f"One update on one core: m {first.m}, tau {first.tau}, K {first.K}, batch {first.batch}; "
+        f"medians of {len(first.repetitions_us)}\nrepetitions in turn; difference: of the losses "
+        f"of the check (eta {CHECK_ETA:g}), at most {TOLERANCE:g} is allowed"
+    )
+    return f"{title}\n\n{_aligned([[*head, 'difference'], *rows])}"
+
+
+def _sweep_table(study: str, rows: list[Measurement]) -> str:
+    values = sorted({getattr(one, study) for one in rows})
+    names = list(dict.fromkeys(one.name for one in rows))
+    cells = {(getattr(one, study), one.name): one for one in rows}
+    lines = [[study, *(f"{name}, us" for name in names), "rnn, characters/s"]]
+    for value in values:
+        ours = cells.get((value, _OURS))
+        found = [cells.get((value, name)) for name in names]
+        lines.append([
+            f"{value}", *(f"{one.median_us:,.1f}" if one else "" for one in found),
+            f"{ours.characters_per_second:,.0f}" if ours else "",
+        ])  # fmt: skip
+    first = rows[0]
+    rest = ", ".join(f"{name} {getattr(first, name)}" for name in SWEEPS if name != study)
+    return f"Cost of an update against {study}; {rest}\n\n{_aligned(lines)}"
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    numbers = [all(c[:1].isdigit() for c in column[1:] if c) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(row, widths, numbers, strict=True)
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _precision_words(found: dict[str, Any]) -> str:
+    lines = ["float32 against float64"]
+    for one in found["first"]:
+        lines.append(
+            f"  over the first {one['updates']} updates at eta {one['eta']:g} the losses differ by "
+            f"at most {one['largest_difference']:.1e} of them"
+        )
+    end = found["end"]
+    less = end["types_difference"] <= end["seeds_deviation"]
+    lines.append(
+        f"  after {end['updates']:,} updates at eta 0.1 the mean end losses of "
+        f"{len(end['float32'])} seeds differ by {end['types_difference']:.3f}, "
+        f"{'no more' if less else 'MORE'} than\n  seeds do (standard deviation "
+        f"{end['seeds_deviation']:.3f})"
+    )
+    return "\n".join(lines)
+
+
+def _memory_words(found: dict[str, Any]) -> str:
+    return (
+        f"A text of {found['text_mb']:,.0f} MB: peak memory {found['peak_memory_mb']:,.0f} MB, "
+        f"read in {found['load_seconds']:.1f} s"
+    )
+
+
+def _run_words(found: dict[str, Any]) -> str:
+    return (
+        f"The classic run, {found['updates']:,} updates with snapshots and history: "
+        f"{found['train_seconds']:.1f} s, lowest smooth loss {found['lowest_smooth_loss']:.4f}.\n"
+        f"A new process has made its first update after {found['start_seconds']:.1f} s."
+    )
+
+
+_WORDS = {"precision": _precision_words, "memory": _memory_words, "run": _run_words}
+
+
+def figure(results: list[Measurement]) -> Figure | None:
+    """Draw the comparison as bars, and the sweeps as lines over logarithmic axes.
+
+    Returns
+    -------
+    Figure or None
+        None if nothing was timed.
+    """
+    peers = [one for one in results if one.study == "peers"]
+    sweeps = [study for study in SWEEPS if any(one.study == study for one in results)]
+    rows = [["peers", "peers"]] if peers else []
+    rows += [
+        [*sweeps[i : i + 2], *["."] * (i + 1 == len(sweeps))] for i in range(0, len(sweeps), 2)
+    ]
+    if not rows:
+        return None
+    plotted = Figure(figsize=(9, 2.8 * len(rows)), layout="constrained")
+    FigureCanvasAgg(plotted)
+    places = plotted.subplot_mosaic(rows)
+    for study, axes in places.items():
+        if study == "peers":
+            _draw_peers(axes, peers)
+        else:
+            _draw_sweep(axes, study, [one for one in results if one.study == study])
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(colors=_INK)
+    return plotted
+
+
+def _draw_peers(axes: Any, peers: list[Measurement]) -> None:
+    medians = [one.median_us for one in peers]
+    colours = [_ACCENT if one.name == _OURS else _OTHER for one in peers]
+    bars = axes.barh([f"{one.title}, {one.dtype}" for one in peers], medians, color=colours)
+    axes.bar_label(bars, [f"{median:,.0f}" for median in medians], padding=3, color=_INK)
+    axes.set(xscale="log", xlabel="microseconds an update, one core")
+    axes.margins(x=0.15)
+
+
+def _draw_sweep(axes: Any, study: str, found: list[Measurement]) -> None:
+    for name, colour, marker in (("jax", _OTHER, "s"), (_OURS, _ACCENT, "o")):
+        rows = [one for one in found if one.name == name]
+        if rows:
+            x = [getattr(one, study) for one in rows]
+            axes.plot(x, [one.median_us for one in rows], color=colour, marker=marker, label=name)
+    values = sorted({getattr(one, study) for one in found})
+    axes.set(xscale="log", yscale="log", xlabel=study, ylabel="us an update")
+    axes.set_xticks(values, [str(value) for value in values])
+    axes.tick_params(which="minor", bottom=False)
+    axes.legend(frameon=False)
+
+
+def write(folder: Path, found: dict[str, Any], plotted: Figure | None) -> list[Path]:
+    """Write `bench.json` and, if there is one, the figure into a folder; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bench.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    files = [folder / "bench.json"]
+    if plotted:
+        files += [folder / "bench.svg", folder / "bench.png"]
+        for file in files[1:]:
+            plotted.savefig(file, dpi=150)
+    return files

@@ -1,0 +1,5 @@
+"""One file a system.
+
+Each has a function ``prepare(problem)`` that returns a function ``run(updates, eta)``, which trains
+from the first parameters for so many updates and returns the loss of each, as float64.
+"""

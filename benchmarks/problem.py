@@ -1,0 +1,65 @@
+"""What every system is given: the same text, first parameters, segments and settings."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A network, a text and how to train on it.
+
+    The network and its symbols are those of the course: ``h_t = tanh(W h_{t-1} + U x_t + b)``,
+    ``o_t = V h_t + c``, the loss of an update is the sum over tau characters of the cross entropy
+    and the mean over the batch.  Each entry g of the gradient is clipped to [-clip, clip], then
+    ``a += g^2`` and ``theta -= eta g / sqrt(a + eps)``, with a = 0 at first.
+
+    Attributes
+    ----------
+    m, tau, K, batch : int
+        Hidden units, characters in a segment, distinct characters, segments read side by side.
+    dtype : str
+        The type that is computed in.
+    eps, clip : float
+        AdaGrad's epsilon, the bound on the gradient's entries; eta is told with each run.
+    W, U, V, b, c : ndarray
+        First parameters: (m, m), (K, m) with one row a character, (K, m), (m,), (K,); float64.
+    ids : (n,) integers
+        The text.
+    starts : (updates, batch) int64
+        Where the segments of each update begin.  They follow each other: the hidden state is
+        zero before the first update and carried on after that.
+    """
+
+    m: int
+    tau: int
+    K: int
+    batch: int
+    dtype: str
+    eps: float
+    clip: float
+    W: np.ndarray
+    U: np.ndarray
+    V: np.ndarray
+    b: np.ndarray
+    c: np.ndarray
+    ids: np.ndarray
+    starts: np.ndarray
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Return fresh copies of the first parameters in the problem's type."""
+        return {name: getattr(self, name).astype(self.dtype) for name in "WUVbc"}
+
+    def save(self, path: Path) -> None:
+        """Write the problem to a file that `load` reads."""
+        np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> "Problem":
+        """Read what `save` wrote."""
+        with np.load(path) as stored:
+            read = {name: stored[name] for name in stored.files}
+        return cls(**{name: part.item() if part.ndim == 0 else part for name, part in read.items()})

@@ -1,0 +1,195 @@
+"""What is measured: the peers, the cost against each size, precision, memory, a whole run."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.build import build
+from benchmarks.measure import CHECK_ETA, ETA, Measurement, measure
+from benchmarks.systems import SYSTEMS, Worker, missing, run_python
+from rnn.corpus import load_corpus
+
+__all__ = ["FULL", "QUICK", "STUDIES", "Plan", "memory", "precision", "times", "whole_run"]
+
+#: The sizes that are varied, and with 'peers' the one comparison of all systems.
+SWEEPS = ("m", "tau", "batch", "K")
+STUDIES = ("peers", *SWEEPS, "precision", "memory", "run")
+
+Done = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large and how long everything is.
+
+    Attributes
+    ----------
+    size : dict
+        The size of the comparison; sweeps vary one number of it.
+    m, tau, batch, K : tuple of int
+        The values of the sweeps.
+    repetitions, seconds
+        Of a timing in the comparison; `sweep_repetitions`, `sweep_seconds` in the sweeps.
+    check_updates : int
+        Updates whose losses are compared with the reference; a fifth of them in the sweeps.
+    seeds, seed_updates : int
+        How many seeds, and updates of each, tell how far end losses lie apart.
+    text_mb : int
+        The size of the large text.
+    text_updates, run_updates : int
+        Updates on the large text, and of the run; 0 for all seven epochs.
+    """
+
+    size: dict[str, int]
+    m: tuple[int, ...]
+    tau: tuple[int, ...]
+    batch: tuple[int, ...]
+    K: tuple[int, ...]
+    repetitions: int
+    seconds: float
+    sweep_repetitions: int
+    sweep_seconds: float
+    check_updates: int
+    seeds: int
+    seed_updates: int
+    text_mb: int
+    text_updates: int
+    run_updates: int
+
+    def problems(self, study: str) -> list[dict[str, int]]:
+        """Return the sizes of the problems of a study that is timed."""
+        if study == "peers":
+            return [self.size]
+        return [self.size | {study: value} for value in getattr(self, study)]
+
+    def steps(self, study: str) -> int:
+        """Count how often a study reports that something is done."""
+        if study in ("memory", "run"):
+            return 1 if study == "memory" else 2
+        if study == "precision":
+            return 2 * self.seeds + 2
+        repetitions = self.repetitions if study == "peers" else self.sweep_repetitions
+        return len(self.problems(study)) * len(_systems(study)) * (repetitions + 1)
+
+
+FULL = Plan(
+    size={"m": 100, "tau": 25, "batch": 1},
+    m=(32, 64, 128, 256, 512, 1024),
+    tau=(10, 25, 50, 100, 200),
+    batch=(1, 2, 4, 8, 16, 32, 64),
+    K=(32, 64, 128, 256, 512, 1024),
+    repetitions=15, seconds=0.4, sweep_repetitions=5, sweep_seconds=0.2, check_updates=100,
+    seeds=5, seed_updates=10_000, text_mb=200, text_updates=1000, run_updates=0,
+)  # fmt: skip
+
+QUICK = Plan(
+    size={"m": 16, "tau": 10, "batch": 1},
+    m=(8, 32), tau=(5, 20), batch=(1, 3), K=(32, 300),
+    repetitions=2, seconds=0.01, sweep_repetitions=2, sweep_seconds=0.01, check_updates=50,
+    seeds=2, seed_updates=200, text_mb=2, text_updates=100, run_updates=500,
+)  # fmt: skip
+
+
+def _systems(study: str) -> list[Any]:
+    """Return the systems of a study: in the sweeps ours and the fastest peer."""
+    there = [system for system in SYSTEMS if system not in missing()]
+    return [s for s in there if study == "peers" or s.name in ("jax", "rnn")]
+
+
+@contextmanager
+def _workers(systems: list[Any]) -> Iterator[list[Worker]]:
+    workers: list[Worker] = []
+    try:
+        for system in systems:
+            workers.append(Worker(system))
+        yield workers
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def times(study: str, plan: Plan, results: list[Measurement], done: Done) -> None:
+    """Measure 'peers' or a sweep, adding to `results`."""
+    whole = study == "peers"
+    with tempfile.TemporaryDirectory() as folder, _workers(_systems(study)) as workers:
+        for size in plan.problems(study):
+            measure(
+                study, build(**size), Path(folder, "problem.npz"), workers,
+                plan.check_updates if whole else plan.check_updates // 5,
+                plan.repetitions if whole else plan.sweep_repetitions,
+                plan.seconds if whole else plan.sweep_seconds, results, done,
+            )  # fmt: skip
+
+
+def precision(plan: Plan, done: Done) -> dict[str, Any]:
+    """Compare float32 with float64: at first, and at the end against other seeds.
+
+    Returns
+    -------
+    dict
+        ``first``: for the learning rates of the check and of the course, the largest relative
+        difference of a loss over the first updates.  ``end``: for each type the end losses of
+        the seeds (means over the last tenth, in nats an update), the standard deviation over
+        seeds, and the difference between the types' means.
+    """
+    ours = next(system for system in SYSTEMS if system.name == "rnn")
+    with tempfile.TemporaryDirectory() as folder, closing(Worker(ours)) as worker:
+
+        def losses(seed: int, dtype: str, updates: int, eta: float) -> np.ndarray:
+            path = Path(folder, "problem.npz")
+            build(**plan.size, seed=seed, dtype=dtype).save(path)
+            worker.prepare(path)
+            return worker.run(updates, eta)[1]
+
+        first = []
+        for eta in (CHECK_ETA, ETA):
+            single, double = (
+                losses(0, dtype, plan.check_updates, eta) for dtype in ("float32", "float64")
+            )
+            difference = float(np.max(np.abs(single / double - 1)))
+            first.append(
+                {"eta": eta, "updates": plan.check_updates, "largest_difference": difference}
+            )
+            done("at first")
+        end: dict[str, Any] = {"updates": plan.seed_updates}
+        last = plan.seed_updates // 10
+        for dtype in ("float32", "float64"):
+            end[dtype] = []
+            for seed in range(plan.seeds):
+                run = losses(seed, dtype, plan.seed_updates, ETA)
+                end[dtype].append(float(run[-last:].mean()))
+                done("end losses")
+    end["seeds_deviation"] = float(np.sqrt(np.mean([np.var(end[t], ddof=1) for t in _TYPES])))
+    end["types_difference"] = float(abs(np.mean(end["float32"]) - np.mean(end["float64"])))
+    return {"first": first, "end": end}
+
+
+_TYPES = ("float32", "float64")
+
+
+def memory(plan: Plan, done: Done) -> dict[str, Any]:
+    """Train a little on a large text, made for the purpose, and say what memory it took."""
+    book = load_corpus().path.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "large.txt")
+        with path.open("wb") as file:
+            while file.tell() < plan.text_mb * 1_000_000:
+                file.write(book)
+        result = run_python("benchmarks.once", str(path), str(plan.text_updates))
+        done("large text")
+        return {"text_mb": path.stat().st_size / 1e6} | result
+
+
+def whole_run(plan: Plan, done: Done) -> dict[str, Any]:
+    """Make the classic run of the report, and before it measure how soon a process trains."""
+    run_python("benchmarks.once", "saltmarrow", "1")
+    start = run_python("benchmarks.once", "saltmarrow", "1")
+    done("start")
+    result = run_python("benchmarks.once", "saltmarrow", str(plan.run_updates))
+    done("seven epochs")
+    return {"start_seconds": start["process_seconds"]} | result

@@ -1,0 +1,129 @@
+"""The benchmark compares systems that do the same work, and writes down what it found."""
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+
+import benchmarks.__main__ as command
+from benchmarks.build import build
+from benchmarks.measure import CHECK_ETA, Measurement, check, reference
+from benchmarks.peers import one_hot
+from benchmarks.studies import QUICK
+from benchmarks.systems import SYSTEMS, System, Worker, missing
+from rnn.errors import ReportError
+
+UPDATES = 40
+SIZE = {"m": 9, "tau": 7, "K": 20}
+
+
+def losses_of(system, **size):
+    if system in missing():
+        pytest.skip(f"{system.package} is not installed")
+    prepare = importlib.import_module(f"benchmarks.peers.{system.module}").prepare
+    return prepare(build(**size, dtype=system.dtype))(UPDATES, CHECK_ETA)
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_every_system_has_the_losses_of_the_one_hot_loop(system):
+    expected = one_hot.prepare(build(**SIZE, dtype="float64"))(UPDATES, CHECK_ETA)
+    assert expected[0] == pytest.approx(7 * np.log(20), rel=1e-3)
+    assert expected[-5:].mean() < expected[0]
+    assert check(system.title, losses_of(system, **SIZE), expected) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "system", [s for s in SYSTEMS if s.name != "one-hot"], ids=lambda system: system.name
+)
+def test_every_system_reads_streams_side_by_side_alike(system):
+    size = SIZE | {"batch": 3}
+    check(system.title, losses_of(system, **size), reference(build(**size), UPDATES))
+
+
+def test_the_first_loss_of_a_batch_is_the_mean_of_its_streams():
+    problem = build(**SIZE, batch=3, dtype="float64")
+    alone = [
+        one_hot.prepare(
+            type(problem)(**(vars(problem) | {"batch": 1, "starts": problem.starts[:, s : s + 1]}))
+        )(1, CHECK_ETA)
+        for s in range(3)
+    ]
+    assert reference(problem, 1)[0] == pytest.approx(np.mean(alone), rel=1e-12)
+
+
+@pytest.mark.parametrize("change", [{"clip": 0.01}, {"eps": 1e-3}, {"tau": 6}])
+def test_a_system_that_does_other_work_is_an_error(change):
+    problem = build(**SIZE)
+    other = type(problem)(**(vars(problem) | change))
+    with pytest.raises(ReportError, match="do not do the same work"):
+        check("other", reference(other, UPDATES), reference(problem, UPDATES))
+
+
+def test_a_process_that_ends_is_an_error_in_one_line():
+    worker = Worker(System("none", "A system that is not there", "none", "numpy", "float32"))
+    with pytest.raises(ReportError, match=r"^A system that is not there: [^\n]+none[^\n]+$"):
+        worker.run(1, CHECK_ETA)
+    worker.close()
+
+
+def test_a_quick_run_writes_every_field(tmp_path, capsys):
+    status = command.main(["--quick", "--only", "peers", "batch", "--out", str(tmp_path)])
+    shown = capsys.readouterr().out
+    found = json.loads((tmp_path / "bench.json").read_text())
+    assert status == 0
+    assert not found["interrupted"]
+    here = {system.name for system in SYSTEMS} - {system.name for system in missing()}
+    peers = [one for one in found["measurements"] if one["study"] == "peers"]
+    assert {one["name"] for one in peers} == here
+    assert found["missing"] == [system.name for system in missing()]
+    assert found["ratios"]["rnn"] == 1
+    for one in found["measurements"]:
+        assert one["version"]
+        assert one["dtype"] in ("float32", "float64")
+        assert one["m"] == QUICK.size["m"]
+        assert one["tau"] == QUICK.size["tau"]
+        assert one["K"] == 81
+        assert one["median_us"] == pytest.approx(np.median(one["repetitions_us"]))
+        assert one["difference"] <= found["check"]["tolerance"]
+    batches = {one["batch"] for one in found["measurements"] if one["name"] == "rnn"}
+    assert batches == set(QUICK.batch) | {1}
+    assert (tmp_path / "bench.svg").stat().st_size > 0
+    for system in SYSTEMS:
+        assert system.title in shown
+
+
+def test_ctrl_c_keeps_what_was_measured(tmp_path, monkeypatch, capsys):
+    def interrupted(study, plan, results, done):
+        sizes = {"m": 16, "tau": 10, "K": 81, "batch": 1}
+        results.append(
+            Measurement(
+                study=study, title="this project", name="rnn", version="1", dtype="float32",
+                **sizes, updates=5, difference=0.0, repetitions_us=[60.0],
+            )
+        )  # fmt: skip
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "times", interrupted)
+    assert command.main(["--quick", "--out", str(tmp_path)]) == 130
+    found = json.loads((tmp_path / "bench.json").read_text())
+    assert found["interrupted"]
+    assert [one["median_us"] for one in found["measurements"]] == [60.0]
+    assert "Interrupted" in capsys.readouterr().out
+
+
+def test_a_mismatch_ends_the_command_with_an_error(tmp_path, monkeypatch, capsys):
+    def mismatch(study, plan, results, done):
+        raise ReportError("losses differ")
+
+    monkeypatch.setattr(command, "times", mismatch)
+    assert command.main(["--quick", "--only", "peers", "--out", str(tmp_path)]) == 1
+    assert "losses differ" in capsys.readouterr().err
+
+
+def test_help_explains_every_study(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["--help"])
+    shown = capsys.readouterr().out
+    for word in ("peers", "precision", "memory", "--quick", "--out", "mismatch"):
+        assert word in shown
