@@ -75,7 +75,6 @@ export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
 export PYTHONPATH :=
-export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 # An active conda environment other than base is used as it is; else there is .venv.
 ifneq ($(and $(CONDA_PREFIX),$(filter-out base,$(CONDA_DEFAULT_ENV))),)
@@ -91,6 +90,9 @@ locked := .venv/installed.lock
 endif
 run := exec "$(python)" -m
 
+# The closing lines name its files.
+render = $(run) rnn.report.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE" >/dev/null
+
 # ---- The report -----------------------------------------------------------------------------
 
 .PHONY: report pages bench clean lab lint lock test test-browser test-slow help FORCE
@@ -103,11 +105,11 @@ pages: $(out)/report.pdf $(out)/report.html
 	@"$(python)" tools/closing_lines.py $(out)
 
 $(out)/report.pdf: $(executed) $(out)/.pages.values $(page)
-	@$(run) rnn.report.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE"
+	@echo "report: rendering"; $(render)
 
 # Written by the same step; this rule is for the day that one of the two was deleted.
 $(out)/report.html: $(out)/report.pdf
-	@test -f $@ || $(run) rnn.report.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE"
+	@test -f $@ || $(render)
 
 $(out)/01_gradient_check.ipynb: notebooks/01_gradient_check.ipynb $(out)/.check.values $(code) $(locked) | $(ready)
 	@$(run) rnn.report.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d run_dir $(out) --options "$$CHECK_PARAMS"

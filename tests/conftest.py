@@ -1,6 +1,7 @@
 """What the tests share: Chromium where it is installed, and a word where it is not."""
 
 import shutil
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium on PATH"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     left_out = [
         report
         for report in terminalreporter.stats.get("skipped", [])

@@ -263,7 +263,7 @@ def test_closing_lines_name_the_pages_and_the_numbers(project: Project) -> None:
         "updates": 317086,
         "lowest_smooth_loss": 39.9815,
         "lowest_smooth_loss_update": 310000,
-        "diverged": None,
+        "diverged": "",
     }
     (project.run / "results.json").write_text(json.dumps({"training": training}))
     lines = project.make("report").stdout.splitlines()

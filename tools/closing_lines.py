@@ -35,8 +35,8 @@ def headlines(results: dict[str, Any]) -> Iterator[tuple[str, str]]:
         for key in section.split("."):
             facts = facts.get(key, {})
         values = [facts.get(name) for name in names.split()]
-        # None and False stand for what did not happen.
-        if all(value not in (None, False) for value in values):
+        # None, False and an empty text stand for what did not happen.
+        if all(value not in (None, False, "") for value in values):
             line = text.format(*values)
             yield (
                 label,

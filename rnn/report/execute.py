@@ -236,6 +236,8 @@ def _spread(arguments: Sequence[str]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status: 0, 1 for a failure, 130 if it was stopped."""
+    # Older kernels would warn of a debugger that nobody asked for.
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     # The kernel writes to a pipe, so its progress bar learns the terminal's width from here.
     os.environ.setdefault("COLUMNS", str(shutil.get_terminal_size((80, 24)).columns))
     try:
