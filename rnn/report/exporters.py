@@ -23,7 +23,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
-from traitlets import Bool, Dict, List, Unicode, default
+from traitlets import Bool, List, Unicode, default
 from traitlets.config import Application
 
 from rnn.errors import ReportError
@@ -235,7 +235,6 @@ class ReportPDFExporter(ReportExporter):
 
     export_from_notebook = "Report (PDF)"
     output_mimetype = "application/pdf"
-    template_name = Unicode("report-pdf").tag(config=True, affects_template=True)
     exclude_input = Bool(True, help="Leave the code out.").tag(config=True)
     contents = Bool(False, help="Show a list of contents.").tag(config=True)
     paper = Unicode("a4", help="Paper size as Typst names it: a4, us-letter, ...").tag(config=True)
@@ -253,6 +252,10 @@ class ReportPDFExporter(ReportExporter):
     @default("file_extension")
     def _source_extension(self) -> str:
         return ".typ"
+
+    @default("template_name")
+    def _own_template(self) -> str:
+        return "report-pdf"
 
     def _preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
@@ -317,19 +320,21 @@ class ReportHTMLExporter(ReportExporter):
 
     export_from_notebook = "Report (HTML)"
     output_mimetype = "text/html"
-    template_name = Unicode("report-html").tag(config=True, affects_template=True)
     contents = Bool(True, help="Show a list of contents.").tag(config=True)
     embed_fonts = Bool(
         True, help="Put the fonts of text and formulas into the page; else the reader's are used."
     ).tag(config=True)
     code_language = Unicode("python", help="Language to highlight code in.").tag(config=True)
-    filters = Dict().tag(config=True, affects_environment=True)
 
     _target = "html"
 
     @default("file_extension")
     def _source_extension(self) -> str:
         return ".html"
+
+    @default("template_name")
+    def _own_template(self) -> str:
+        return "report-html"
 
     def default_filters(self) -> Any:
         """Add highlighted code."""
@@ -420,13 +425,17 @@ def _named_characters(diagnostic: str) -> set[int]:
 def _typst_failure(error: typst.TypstError, source: str) -> ReportError:
     """Turn Typst's diagnostics into one line that names the cell."""
     place = re.search(r"main\.typ:(\d+):", error.diagnostic)
-    where = "the page"
-    if place:
-        above = "\n".join(source.splitlines()[: int(place[1])])
-        cells = re.findall(r"^// at (.*)$", above, re.MULTILINE)
-        where = cells[-1] if cells else "the title block or an option"
-    hints = "".join(f" ({hint})" for hint in error.hints)
-    return ReportError(f"{where}: Typst cannot set it: {' '.join(error.message.split())}{hints}")
+    above = "\n".join(source.splitlines()[: int(place[1])]) if place else ""
+    cells = re.findall(r"^// at (.*)$", above, re.MULTILINE)
+    where = cells[-1] if cells else "the title block or an option"
+    words = " ".join([error.message, *(f"({hint})" for hint in error.hints)])
+    return ReportError(f"{where}: Typst cannot set it: {_shortened(words)}")
+
+
+def _shortened(text: str) -> str:
+    """Return a message as one line of a bearable length."""
+    line = " ".join(text.split())
+    return line if len(line) <= 300 else f"{line[:299]}…"
 
 
 def _font_faces(page: str) -> str:

@@ -161,7 +161,6 @@ local headings, anchors, title = {}, {}, nil
 
 local function each_header(documents, visit)
   for index, document in ipairs(documents) do
-    current = index
     if document then documents[index] = document:walk{Header = visit} end
   end
 end
@@ -236,7 +235,8 @@ local function reference(el)
     return pandoc.Link(el.content, el.target)
   end
   if word == 'figure' or word == 'table' then
-    error({unknown = name})
+    current.unknown = name
+    error('unknown reference')
   end
   local id = anchors[name] or anchors[name:lower()]
   return id and pandoc.Link(el.content, '#' .. id) or el.content
@@ -297,7 +297,7 @@ local page = {
     if typst then
       local width = el.attributes.width
       local size = not width and 'auto' or width:match('%%') and width or width .. 'pt * 0.75'
-      local picture = 'picture(' .. quoted(file) .. ', '
+      local picture = 'image(' .. quoted(file) .. ', alt: '
         .. quoted(spoken == '' and 'Picture' or spoken) .. ', width: ' .. size .. ')'
       return raw(el.classes[1] == 'alone' and '#align(center, ' .. picture .. ')'
         or '#box(' .. picture .. ')')
@@ -328,18 +328,13 @@ local function finish(document, fragment)
   return (pandoc.write(pandoc.Pandoc(blocks), format, options):gsub('%s+$', ''))
 end
 
-local function explain(problem)
-  if type(problem) == 'table' and problem.unknown then return {unknown = problem.unknown} end
-  return {error = tostring(problem)}
-end
-
 local documents, results = {}, {}
 for index, fragment in ipairs(job.fragments) do
   local ok, document = pcall(function()
     return read(fragment.text, fragment.from):walk(clean):walk(clean)
   end)
   documents[index] = ok and document or false
-  results[index] = ok and {} or explain(document)
+  results[index] = not ok and {error = tostring(document)} or {}
 end
 arrange_headings(documents)
 for index, fragment in ipairs(job.fragments) do
@@ -348,7 +343,7 @@ for index, fragment in ipairs(job.fragments) do
     local plain = pandoc.utils.stringify(documents[index])
     local ok, body = pcall(finish, documents[index], fragment)
     results[index] = ok and {body = body, plain = plain, warnings = current.warnings}
-      or explain(body)
+      or {error = tostring(body), unknown = current.unknown}
   end
 end
 io.write(pandoc.json.encode{fragments = results, headings = headings, title = title or false})

@@ -1,0 +1,417 @@
+"""Any notebook becomes a typeset PDF and a page of its own."""
+
+import logging
+import re
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pypandoc
+import pytest
+from nbconvert.exporters import get_exporter
+from nbformat import NotebookNode
+from nbformat.v4 import new_output, new_raw_cell
+from pages import (
+    PNG,
+    Page,
+    code,
+    figure,
+    notebook,
+    pdf_lines,
+    pdf_text,
+    png_bytes,
+    prose,
+    reader,
+    result,
+    sample,
+    shown,
+    spoken,
+    stream,
+    table,
+    to_html,
+    to_pdf,
+)
+
+from rnn.errors import ReportError
+from rnn.report.exporters import ReportExporter, ReportHTMLExporter, ReportPDFExporter
+
+STORY = notebook(
+    prose(
+        "# First part\n\nSee [Table](#tab-one), [Figure](#fig-one) and $x^2$.\n\n$$\\frac{a}{b}$$"
+    ),
+    code("make_table()", table("tab-one", "Caption of the table")),
+    code("make_figure()", figure("fig-one", "Caption of the figure", "A line that falls")),
+    prose("## A detail\n\n\\begin{align}\na &= b \\label{eq}\\\\\nc &= d\n\\end{align}"),
+    prose("# Second part"),
+    code("show()", sample("some *text* as it is"), stream("noise", "stderr"), figure("fig-two")),
+    title="A title",
+    authors=[{"name": "An author"}],
+    date="2021-06-05",
+)
+
+
+@pytest.fixture(scope="module")
+def pdf() -> bytes:
+    return to_pdf(STORY)
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return to_html(STORY)
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_nbconvert_knows_both_exporters_by_name() -> None:
+    assert get_exporter("report-pdf") is ReportPDFExporter
+    assert get_exporter("report-html") is ReportHTMLExporter
+
+
+def test_every_option_has_a_help_text() -> None:
+    for exporter in (ReportExporter, ReportPDFExporter, ReportHTMLExporter):
+        own = exporter.class_own_traits(config=True)
+        assert own, exporter
+        assert not [name for name, trait in own.items() if not trait.help], exporter
+
+
+def test_pdf_has_title_author_language_and_no_clock(pdf: bytes) -> None:
+    document = reader(pdf)
+    assert document.metadata is not None
+    assert document.metadata.title == "A title"
+    assert document.metadata.author == "An author"
+    assert document.trailer["/Root"]["/Lang"] == "en"
+    assert document.metadata.get("/CreationDate") is None
+
+
+def test_pdf_says_it_is_tagged_and_accessible(pdf: bytes) -> None:
+    root = reader(pdf).trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"].value is True
+    metadata = root["/Metadata"].get_object().get_data().decode()
+    assert re.search(r"pdfuaid:part(>|=\")1", metadata)
+
+
+def test_pdf_speaks_its_formulas_and_figures(pdf: bytes) -> None:
+    words = spoken(pdf)
+    assert "x^2" in words
+    assert r"\frac{a}{b}" in words
+    assert "A line that falls" in words
+
+
+def test_title_block_shows_an_iso_date_in_words(pdf: bytes, page: Page) -> None:
+    assert pdf_lines(pdf)[:3] == ["A title", "An author", "June 5, 2021"]
+    assert page.text.startswith("A title An author June 5, 2021")
+
+
+def test_figures_and_tables_are_numbered_and_referred_to_alike(pdf: bytes, page: Page) -> None:
+    for text in (pdf_text(pdf), page.text):
+        assert "See Table 1, Figure 1 and" in text
+        assert "Table 1: Caption of the table" in text
+        assert "Figure 1: Caption of the figure" in text
+        assert "Figure 2: A caption" in text
+
+
+def test_references_are_links(pdf: bytes, page: Page) -> None:
+    links = [a.get("href") for a in page.of("a")]
+    assert {"#tab-one", "#fig-one"} <= set(links)
+    assert {"tab-one", "fig-one"} <= {a.get("id") for a in page.of("figure")}
+    annotations = [note.get_object() for note in reader(pdf).pages[0].get("/Annots", [])]
+    assert [note["/Subtype"] for note in annotations].count("/Link") == 2
+
+
+def test_sections_are_numbered_in_both_pages(pdf: bytes, page: Page) -> None:
+    lines = pdf_lines(pdf)
+    assert "1 First part" in lines
+    assert "1.1 A detail" in lines
+    assert "2 Second part" in lines
+    assert "2 Second part" in page.text
+    plain = to_pdf(STORY, number_sections=False)
+    assert "Second part" in pdf_lines(plain)
+
+
+def test_html_headings_descend_one_level_at_a_time(page: Page) -> None:
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels == [1, 2, 3, 2]
+
+
+def test_a_heading_that_skips_levels_is_put_in_order() -> None:
+    page = Page(to_html(notebook(prose("# One"), prose("#### Deep"), prose("# Two"))))
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels == [1, 2, 3, 2]
+
+
+def test_html_contents_lead_to_headings_and_identifiers_are_unique(page: Page) -> None:
+    identifiers = [a["id"] for _, a in page.tags if a.get("id")]
+    assert len(identifiers) == len(set(identifiers))
+    inner = {str(a["href"])[1:] for a in page.of("a") if str(a.get("href")).startswith("#")}
+    assert inner <= set(identifiers)
+    assert {"s-first-part", "s-a-detail", "s-second-part"} <= inner
+
+
+def test_headings_of_the_same_name_get_identifiers_of_their_own() -> None:
+    page = Page(to_html(notebook(prose("# Same"), prose("# Same\n\n[there](#Same)"))))
+    assert [a["id"] for a in page.of("h2")] == ["s-same", "s-same-2"]
+    assert "#s-same" in [a.get("href") for a in page.of("a")]
+
+
+def test_html_is_one_file_without_scripts(html: str, page: Page) -> None:
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    assert page.addresses()
+    assert all(address.startswith("data:") for address in page.addresses())
+    assert not re.search(r"url\((?!data:)|@import", html)
+    policies = [a["content"] for a in page.of("meta") if a.get("http-equiv")]
+    assert len(policies) == 1
+    assert "default-src 'none'" in str(policies[0])
+    assert "script-src" not in str(policies[0])
+
+
+def test_html_declares_its_language(page: Page) -> None:
+    assert next(page.of("html"))["lang"] == "en"
+    assert next(Page(to_html(STORY, lang="sv")).of("html"))["lang"] == "sv"
+
+
+def test_html_formulas_are_mathml_with_a_font_of_their_own(html: str, page: Page) -> None:
+    assert len(list(page.of("math"))) == 3
+    assert 'font-family:"Page Math"' in html
+    assert 'font-family:"Page Math"' not in to_html(notebook(prose("none")))
+
+
+def test_every_picture_in_html_has_an_alternative_text(page: Page) -> None:
+    assert [a["alt"] for a in page.of("img")] == ["A line that falls", "What it shows"]
+
+
+def test_same_notebook_gives_the_same_bytes(pdf: bytes, html: str) -> None:
+    again: NotebookNode = nbformat.from_dict(nbformat.v4.reads(nbformat.v4.writes(STORY)))
+    for number, cell in enumerate(again.cells):
+        cell.id = f"other-{number}"
+        cell.metadata["execution"] = {"iopub.execute_input": "2026-01-01T00:00:00Z"}
+        if cell.cell_type == "code":
+            cell.execution_count = number
+    assert to_pdf(again) == pdf
+    assert to_html(again) == html
+
+
+def test_code_is_left_out_of_the_pdf_until_asked_for(pdf: bytes) -> None:
+    assert "make_table" not in pdf_text(pdf)
+    assert "make_table()" in pdf_text(to_pdf(STORY, exclude_input=False))
+
+
+def test_code_is_folded_in_html_until_left_out(page: Page) -> None:
+    assert len(list(page.of("details"))) == 3
+    assert not list(Page(to_html(STORY, exclude_input=True)).of("details"))
+
+
+def test_tags_hide_cells_inputs_and_outputs() -> None:
+    nb = notebook(
+        code("gone", stream("gone-out"), tags=("remove-cell",)),
+        code("input", stream("kept-out"), tags=("hide-input",)),
+        code("kept", stream("output"), tags=("remove-output",)),
+    )
+    text = pdf_text(to_pdf(nb, exclude_input=False))
+    assert "gone" not in text
+    assert "input" not in text
+    assert "kept-out" in text
+    assert "kept" in text.replace("kept-out", "")
+    assert "output" not in text
+
+
+def test_progress_and_widgets_are_left_out_and_prints_are_kept() -> None:
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "HBox()"}
+    nb = notebook(code("run", stream("loading", "stderr"), stream("printed"), shown(widget)))
+    for text in (pdf_text(to_pdf(nb)), Page(to_html(nb)).text):
+        assert "printed" in text
+        assert "loading" not in text
+        assert "HBox" not in text
+
+
+def test_an_error_shows_its_line_and_no_paths() -> None:
+    trace = ["Traceback", 'File "/home/someone/secret.py"']
+    failed = new_output("error", ename="ValueError", evalue="went wrong", traceback=trace)
+    for text in (
+        pdf_text(to_pdf(notebook(code("x", failed)))),
+        Page(to_html(notebook(code("x", failed)))).text,
+    ):
+        assert "ValueError: went wrong" in text
+        assert "secret" not in text
+
+
+def test_dataframes_become_tables() -> None:
+    frame = pd.DataFrame({"a": [1.5, -2.25], "b": ["x <i>", "y & z"]})
+    nb = notebook(code("frame", result({"text/html": frame._repr_html_(), "text/plain": "no"})))
+    pdf = pdf_text(to_pdf(nb))
+    page = Page(to_html(nb))
+    for text in (pdf, page.text):
+        assert "x <i>" in text
+        assert "y & z" in text
+        assert "2.25" in text
+    assert len(list(page.of("table"))) == 1
+    assert len(list(page.of("td"))) == 2 * 2 + 1, "the empty corner is no heading"
+    assert "dataframe" not in str(page.tags), "nothing of the source's attributes survives"
+
+
+def test_a_table_too_wide_for_the_paper_is_made_to_fit() -> None:
+    wide = pd.DataFrame([[f"value{column}" for column in range(30)]])
+    narrow = pd.DataFrame([["value0"]])
+    sizes = {}
+    for name, frame in (("wide", wide), ("narrow", narrow)):
+        nb = notebook(code("frame", result({"text/html": frame.to_html(index=False)})))
+        document = reader(to_pdf(nb)).pages[0]
+        found: list[tuple[float, float]] = []
+
+        def visit(text: str, cm: list[float], tm: list[float], *_: object) -> None:
+            if text.strip().startswith("value"):
+                found.append((cm[4] + cm[0] * tm[4], cm[0] * tm[0]))  # noqa: B023
+
+        document.extract_text(visitor_text=visit)
+        sizes[name] = found
+        assert all(0 < x < float(document.mediabox.width) - 60 for x, _ in found)
+    assert len(sizes["wide"]) == 30
+    assert sizes["wide"][0][1] < 0.6 * sizes["narrow"][0][1]
+
+
+def test_a_formula_alone_in_latex_output_is_displayed() -> None:
+    nb = notebook(code("expr", result({"text/latex": "$\\displaystyle y^3$", "text/plain": "y3"})))
+    assert next(Page(to_html(nb)).of("math"))["display"] == "block"
+    assert "y^3" in spoken(to_pdf(nb))
+
+
+def test_a_formula_that_cannot_be_read_is_shown_as_tex(caplog: pytest.LogCaptureFixture) -> None:
+    nb = notebook(prose("good"), prose("$\\nosuchthing{x}$"))
+    exporter = ReportPDFExporter(log=logging.getLogger("test"))
+    with caplog.at_level(logging.WARNING, logger="test"):
+        pdf, _ = exporter.from_notebook_node(nb)
+    assert "\\nosuchthing{x}" in pdf_text(pdf)
+    assert "\\nosuchthing{x}" in Page(to_html(nb)).text
+    assert "cell 2" in caplog.text
+
+
+def test_attached_pictures_are_shown() -> None:
+    cell = prose("![seen](attachment:a.png)", attachments={"a.png": {"image/png": PNG}})
+    assert "seen" in spoken(to_pdf(notebook(cell)))
+    pictures = list(Page(to_html(notebook(cell))).of("img"))
+    assert pictures == [{"src": f"data:image/png;base64,{PNG}", "alt": "seen"}]
+
+
+def test_pictures_beside_the_notebook_are_shown_and_others_never(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    (folder / "near.png").write_bytes(png_bytes())
+    (tmp_path / "far.png").write_bytes(png_bytes())
+    links = "![near](near.png)\n\n![far](../far.png)\n\n![net](https://example.org/net.png)"
+    absolute = f"\n\n![root]({tmp_path / 'far.png'})"
+    nbformat.write(notebook(prose(links + absolute)), folder / "a.ipynb")
+    page = Page(ReportHTMLExporter().from_filename(str(folder / "a.ipynb"))[0])
+    assert [a["alt"] for a in page.of("img")] == ["near"]
+    pdf, _ = ReportPDFExporter().from_filename(str(folder / "a.ipynb"))
+    assert [words for words in spoken(pdf) if words in ("near", "far", "net", "root")] == ["near"]
+
+
+def test_the_only_first_heading_becomes_the_title() -> None:
+    nb = notebook(prose("# The *one* title\n\ntext"), prose("## Section"))
+    pdf = to_pdf(nb)
+    assert reader(pdf).metadata.title == "The one title"  # type: ignore[union-attr]
+    assert "1 Section" in pdf_lines(pdf)
+    page = Page(to_html(nb))
+    assert len(list(page.of("h1"))) == 1
+    assert page.text.startswith("The one title")
+
+
+def test_a_notebook_without_a_title_is_called_by_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "my analysis.ipynb"
+    nbformat.write(notebook(prose("text")), path)
+    pdf, _ = ReportPDFExporter().from_filename(str(path))
+    assert reader(pdf).metadata.title == "my analysis"  # type: ignore[union-attr]
+
+
+def test_options_win_over_metadata() -> None:
+    page = Page(to_html(STORY, title="Other", author="Someone", date="in spring"))
+    assert page.text.startswith("Other Someone in spring")
+
+
+def test_paper_and_size_are_options() -> None:
+    letter = reader(to_pdf(STORY, paper="us-letter")).pages[0]
+    assert (float(letter.mediabox.width), float(letter.mediabox.height)) == (612, 792)
+    long = notebook(prose("word " * 900))
+    assert len(reader(to_pdf(long, font_size="18pt")).pages) > len(reader(to_pdf(long)).pages)
+
+
+def test_an_impossible_size_is_refused_in_one_line() -> None:
+    with pytest.raises(
+        ReportError, match=r"font_size: expected a length such as 11pt, got '1; #x'"
+    ):
+        to_pdf(STORY, font_size="1; #x")
+
+
+def test_an_unknown_paper_is_refused_in_one_line() -> None:
+    with pytest.raises(ReportError, match="title block or an option") as caught:
+        to_pdf(STORY, paper="a99")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_reference_names_the_cell_and_what_exists() -> None:
+    nb = notebook(code("x", figure("fig-loss")), prose("See [Figure](#fig-los)."))
+    for export in (to_pdf, to_html):
+        with pytest.raises(ReportError, match=r"cell 2: expected a reference.*#fig-los.*fig-loss"):
+            export(nb)
+
+
+def test_a_label_used_twice_is_refused() -> None:
+    with pytest.raises(ReportError, match="cell 2: expected a new label, got 'fig-a' again"):
+        to_html(notebook(code("x", figure("fig-a")), code("y", figure("fig-a"))))
+
+
+def test_a_label_that_is_no_word_is_refused() -> None:
+    with pytest.raises(ReportError, match="cell 1: expected a label"):
+        to_html(notebook(code("x", figure('a" onload="b'))))
+
+
+def test_what_typst_refuses_names_the_cell() -> None:
+    broken = shown({"image/png": "bm90IGEgcGljdHVyZQ=="})
+    with pytest.raises(ReportError, match="cell 3: Typst cannot set it") as caught:
+        to_pdf(notebook(prose("a"), code("gone", tags=("remove-cell",)), code("x", broken)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pandoc_that_does_not_run_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pypandoc, "get_pandoc_path", lambda: "/nowhere/pandoc")
+    with pytest.raises(ReportError, match="expected a pandoc that runs"):
+        to_html(STORY)
+
+
+def test_long_lines_without_spaces_wrap_on_the_paper() -> None:
+    nb = notebook(code("x", sample("x" * 500)), title="y" * 200)
+    lines = pdf_lines(to_pdf(nb))
+    assert sum(line.count("x") for line in lines if set(line) == {"x"}) == 500
+    assert max(len(line) for line in lines) <= 90
+    dotted = notebook(code("x", sample("." + "\u00a0." * 200)))
+    assert max(len(line) for line in pdf_lines(to_pdf(dotted))) <= 90
+
+
+def test_a_sample_keeps_its_lines_and_its_title() -> None:
+    nb = notebook(code("x", sample("one\n\n  two  three", title="iter: 7 (smooth loss: 1.5)")))
+    lines = pdf_lines(to_pdf(nb))
+    assert lines[lines.index("iter: 7 (smooth loss: 1.5)") :][:2] == [
+        "iter: 7 (smooth loss: 1.5)",
+        "one",
+    ]
+    assert "<pre>one\n\n  two  three</pre>" in to_html(nb)
+
+
+def test_a_sample_is_not_parted_from_its_title() -> None:
+    for lines in range(30, 44):
+        filler = prose("\n\n".join(["A line of text."] * lines))
+        nb = notebook(filler, code("x", sample("words\n" * 9, title="The heading")))
+        counts = [
+            (text.count("The heading"), text.count("words"))
+            for text in (page.extract_text() for page in reader(to_pdf(nb)).pages)
+        ]
+        assert [count for count in counts if any(count)] == [(1, 9)], lines
+
+
+def test_raw_cells_are_left_out() -> None:
+    nb = notebook(new_raw_cell("<script>raw</script>"), prose("kept"))
+    assert "raw" not in Page(to_html(nb)).text
+    assert "raw" not in pdf_text(to_pdf(nb))
