@@ -16,6 +16,7 @@ not; another cell (GRU, LSTM, stacked layers) is one more file with such a named
 everything that trains, checks or samples works with it.  The one cell there is: `rnn.vanilla`.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def _recur_back(parameters, x, fresh, H, dH, gradients):  # type: ignore[no-unty
 
 def size(cell: Any, m: int, K: int) -> int:
     """Count the parameters of a cell with `m` hidden units and `K` characters."""
-    return sum(int(np.prod(shape)) for shape in cell.shapes(m, K).values())
+    return sum(math.prod(shape) for shape in cell.shapes(m, K).values())
 
 
 def views(cell: Any, theta: np.ndarray, m: int, K: int) -> Any:
@@ -100,12 +101,9 @@ def views(cell: Any, theta: np.ndarray, m: int, K: int) -> Any:
     named tuple
         The cell's arrays; they share the memory of `theta`.
     """
-    shapes = cell.shapes(m, K)
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
-    parts = np.split(theta, ends[:-1])
-    return cell(
-        **{
-            name: part.reshape(shape)
-            for (name, shape), part in zip(shapes.items(), parts, strict=True)
-        }
-    )
+    parts, start = {}, 0
+    for name, shape in cell.shapes(m, K).items():
+        end = start + math.prod(shape)
+        parts[name] = theta[start:end].reshape(shape)
+        start = end
+    return cell(**parts)

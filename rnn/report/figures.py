@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from rnn.report.fonts import embedded_fonts
 
-__all__ = ["COLOURS", "PAGE_WIDTH", "loss_figure", "style", "svg"]
+__all__ = ["COLOURS", "PAGE_WIDTH", "loss_figure", "step_figure", "style", "svg"]
 
 #: Width of the text on the page, in inches.
 PAGE_WIDTH = 6.1
@@ -161,4 +161,54 @@ def loss_figure(
         axes.set_xlabel("update")
         axes.set_ylabel("smooth loss (nats a segment)")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    return figure
+
+
+def step_figure(steps: pd.DataFrame, h: float) -> Figure:
+    """Draw the gradients' errors against the step of the central differences.
+
+    Parameters
+    ----------
+    steps : pandas.DataFrame
+        Columns ``h``, ``parameter`` and ``norm_wise``.
+    h : float
+        The step to mark.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        As wide as the page's text.
+    """
+    with style():
+        figure = Figure(figsize=(PAGE_WIDTH, 2.9))
+        axes = figure.subplots()
+        for name in dict.fromkeys(steps["parameter"]):
+            line = steps[(steps["parameter"] == name) & (steps["norm_wise"] > 0)]
+            axes.loglog(line["h"], line["norm_wise"], label=f"${name}$")
+        axes.axvline(h, color="#555555", linewidth=0.6)
+        for text, place, side in (
+            (f"$h$ = {h:g}", (h, 1), "center"),
+            ("← rounding", (0.005, 0.03), "left"),
+            ("truncation →", (0.995, 0.03), "right"),
+        ):
+            marked = side == "center"
+            axes.annotate(
+                text,
+                place,
+                xycoords=("data" if marked else "axes fraction", "axes fraction"),
+                xytext=(0, 3 if marked else 0),
+                textcoords="offset points",
+                ha=side,
+                fontsize=8,
+                color="#555555",
+            )
+        axes.legend(
+            loc="upper left" if h < 1e-6 else "upper right",
+            bbox_to_anchor=(h, 1.02),
+            bbox_transform=axes.get_xaxis_transform(),
+            ncols=5,
+            columnspacing=1.2,
+        )
+        axes.set_xlabel("step $h$ of the central differences")
+        axes.set_ylabel("norm-wise relative error")
     return figure

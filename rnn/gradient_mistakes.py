@@ -1,0 +1,139 @@
+"""Does the check notice?  Known mistakes, planted in the backward pass, that it must reject."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rnn.errors import ReportError
+from rnn.gradient_cases import Case
+from rnn.gradient_check import ACCEPTED, central_differences, compare, complex_step
+from rnn.vanilla import Vanilla
+
+__all__ = [
+    "CLIPPED",
+    "FACTOR",
+    "FORGOTTEN",
+    "LEFT_OUT",
+    "TRANSPOSED",
+    "check_mistakes",
+    "plain_gradients",
+]
+
+LEFT_OUT = "h₀ left out of the gradient of W"
+FORGOTTEN = "1 − h² forgotten"
+TRANSPOSED = "W in the place of its transpose"
+FACTOR = "all gradients 1.001 times too large"
+CLIPPED = "gradients clipped before the check"
+
+_CLIP = 5.0  # the assignment's bound
+
+
+def plain_gradients(case: Case, mistake: str = "", clip: float = _CLIP) -> Vanilla:
+    """Compute the gradients with plain NumPy, and with one mistake if wanted.
+
+    This is no second engine but what the check is tried on: written after the derivation, one
+    stream, one character at a time, in the symbols of `rnn.model`.
+
+    Parameters
+    ----------
+    case : Case
+        A case of the vanilla cell with one stream.
+    mistake : str
+        One of this module's, or none.
+    clip : float
+        The bound of `CLIPPED`.
+
+    Returns
+    -------
+    Vanilla
+        The gradients.
+    """
+    parameters: Any = case.parameters(case.theta)
+    W, b, V, c, U = parameters
+    tau = len(case.x)
+    H = np.zeros((tau + 1, case.m))
+    H[0] = case.h0
+    for t, x in enumerate(case.x):
+        H[t + 1] = np.tanh(W @ H[t] + U[x] + b)
+    dO = H[1:] @ V.T + c
+    dO = np.exp(dO - dO.max(axis=1, keepdims=True))
+    dO /= dO.sum(axis=1, keepdims=True)
+    dO[np.arange(tau), case.y] -= 1
+    gradients: Any = Vanilla(*map(np.zeros_like, parameters))
+    dW, db, dV, dc, dU = gradients
+    dV += dO.T @ H[1:]
+    dc += dO.sum(axis=0)
+    back = W.T if mistake == TRANSPOSED else W
+    later = np.zeros(case.m)
+    for t in reversed(range(tau)):
+        da = V.T @ dO[t] + later
+        if mistake != FORGOTTEN:
+            da *= 1 - H[t + 1] ** 2
+        db += da
+        dU[case.x[t]] += da
+        if t > 0 or mistake != LEFT_OUT:
+            dW += np.outer(da, H[t])
+        later = da @ back
+    if mistake == FACTOR:
+        gradients = Vanilla(*(1.001 * gradient for gradient in gradients))
+    if mistake == CLIPPED:
+        gradients = Vanilla(*(np.clip(gradient, -clip, clip) for gradient in gradients))
+    return gradients
+
+
+def check_mistakes(easy: Case, hard: Case, h: float = 1e-4, eps: float = 1e-6) -> pd.DataFrame:
+    """Plant each mistake and check it as the right gradients are checked.
+
+    Parameters
+    ----------
+    easy, hard : Case
+        Two cases: mistakes may hide in the first; in the second none must.
+    h, eps
+        As for `rnn.gradient_check.check`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for the gradients without a mistake, then one a mistake: ``mistake``; ``easy`` and
+        ``hard``, the norm-wise error of the parameter that is worst; ``parameter``, which one
+        that is in the hard case; ``caught``.  Of the two oracles, the error is the smaller one.
+
+    Raises
+    ------
+    ReportError
+        If the check accepts a mistake in the hard case.
+    """
+    easy, hard = easy.small(), hard.small()
+    # The bound has to bite: in a text where no gradient is larger than 5, it is made smaller.
+    clip = min(_CLIP, float(np.abs(hard.gradient()).max()) / 2)
+    mistakes = ["", LEFT_OUT, FORGOTTEN, FACTOR, CLIPPED]
+    if hard.m > 1 and len(hard.x) > 1:
+        mistakes.insert(3, TRANSPOSED)  # which is no mistake where there is nothing to transpose
+    oracles = {
+        case.name: (
+            central_differences(case.loss, case.theta, h, case.places),
+            complex_step(case.loss, case.theta, places=case.places),
+        )
+        for case in (easy, hard)
+    }
+
+    def error(case: Case, mistake: str) -> tuple[float, str]:
+        ga = case.vector(plain_gradients(case, mistake, clip))
+        tables = [compare(case, ga, gn, eps) for gn in oracles[case.name]]
+        # An error that is no number is sorted as the worst.
+        worst = [table.sort_values("norm_wise").iloc[-1] for table in tables]
+        return min((float(row["norm_wise"]), str(row["parameter"])) for row in worst)
+
+    rows = []
+    for mistake in mistakes:
+        found, parameter = error(hard, mistake)
+        caught = not found <= ACCEPTED
+        if mistake and not caught:
+            raise ReportError(
+                f"gradient check: expected to catch the planted mistake '{mistake}', got a "
+                f"relative error of {found:.1e}, under {ACCEPTED:.0e}; take a smaller eps"
+            )
+        name = f"{mistake}, to [-{clip:.3g}, {clip:.3g}]" if mistake == CLIPPED else mistake
+        rows.append((name or "none", error(easy, mistake)[0], found, parameter, caught))
+    return pd.DataFrame(rows, columns=["mistake", "easy", "hard", "parameter", "caught"])
