@@ -110,7 +110,8 @@ def imported(folder: str) -> set[str]:
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names.add((node.module or "").split(".")[0])
-    return names - set(sys.stdlib_module_names) - {"rnn", "tests", "benchmarks"}
+    own = {"rnn", "benchmarks", *(path.stem for path in (ROOT / folder).rglob("*.py"))}
+    return names - set(sys.stdlib_module_names) - own
 
 
 def undeclared(folder: str, declared: set[str]) -> set[str]:
