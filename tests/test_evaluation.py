@@ -21,7 +21,9 @@ def network() -> tuple[np.ndarray, Any]:
 
 
 def text(n: int) -> np.ndarray:
-    return np.random.default_rng(4).integers(0, K, n).astype(np.uint8)
+    ids = np.random.default_rng(4).integers(0, K, n).astype(np.uint8)
+    ids.flags.writeable = False  # as those of a book
+    return ids
 
 
 @pytest.mark.parametrize("n", [2, 3, 25, 26, 100, 101, 102, 250])
