@@ -66,6 +66,8 @@ export JUPYTER_DATA_DIR := $(cache)/jupyter/data
 export JUPYTER_RUNTIME_DIR := $(cache)/jupyter/runtime
 export JUPYTER_PATH :=
 export JUPYTER_PREFER_ENV_PATH := 1
+# JupyterLab asks npm, where there is one, for language servers.
+export npm_config_cache := $(cache)/npm
 export RUFF_CACHE_DIR := $(cache)/ruff
 export MYPY_CACHE_DIR := $(cache)/mypy
 export UV_CACHE_DIR := $(cache)/uv
