@@ -180,7 +180,7 @@ def step_figure(steps: pd.DataFrame, h: float) -> Figure:
         As wide as the page's text.
     """
     with style():
-        figure = Figure(figsize=(PAGE_WIDTH, 2.9))
+        figure = Figure(figsize=(PAGE_WIDTH, 2.5))
         axes = figure.subplots()
         for name in dict.fromkeys(steps["parameter"]):
             line = steps[(steps["parameter"] == name) & (steps["norm_wise"] > 0)]
