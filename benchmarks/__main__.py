@@ -8,13 +8,15 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks.measure import Measurement
-from benchmarks.output import document, figure, table, write
+from benchmarks.output import document, figure, load_average, table, write
 from benchmarks.studies import FULL, QUICK, STUDIES, memory, precision, times, whole_run
 from benchmarks.systems import missing
 from rnn.errors import ReportError
 from rnn.paths import run_folder
 
 _OTHERS = {"precision": precision, "memory": memory, "run": whole_run}
+
+_BUSY = 0.5  # processes on average, of which none is ours
 
 _EXPLANATION = """\
 studies:
@@ -55,6 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
     results: list[Measurement] = []
     others: dict[str, Any] = {}
     status = 0
+    load = load_average()
+    if load > _BUSY and not options.quick:
+        print(f"The machine is busy (load {load:.1f}): expect times too long.", file=sys.stderr)
     steps = sum(plan.steps(study) for study in studies)
     with tqdm(
         total=steps, file=sys.stderr, ncols=100,
@@ -81,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     absent = missing()
     print(table(results, others, absent))
     if results or others:
-        found = document(results, others, absent, interrupted=status == 130)
+        found = document(results, others, absent, load, interrupted=status == 130)
         files = write(run_folder(options.out), found, figure(results))
         print("\nWritten: " + ", ".join(_shown(file) for file in files))
     if status == 130:

@@ -1,6 +1,7 @@
 """The results as tables on the terminal, as `bench.json` and as a figure."""
 
 import json
+import os
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.measure import CHECK_ETA, TOLERANCE, Measurement
 from benchmarks.studies import SWEEPS
 from benchmarks.systems import CORE, SYSTEMS, System
 
-__all__ = ["document", "figure", "table", "write"]
+__all__ = ["document", "figure", "load_average", "table", "write"]
 
 _OURS = "rnn"
 _INK, _OTHER, _ACCENT = "#222222", "#8a8a8a", "#0b6e99"
@@ -24,15 +26,20 @@ def document(
     results: list[Measurement],
     others: dict[str, Any],
     missing: list[System],
+    load: float,
     interrupted: bool,
 ) -> dict[str, Any]:
-    """Return everything that was measured as plain data that JSON can hold."""
+    """Return everything that was measured as plain data that JSON can hold.
+
+    `load` is that of the machine before the first measurement, see `load_average`.
+    """
     return {
         "machine": {
             "processor": _processor(),
             "system": platform.platform(),
             "python": platform.python_version(),
             "pinned_to_core": CORE,
+            "load_average": load,
         },
         "interrupted": interrupted,
         "check": {"eta": CHECK_ETA, "tolerance": TOLERANCE},
@@ -44,6 +51,11 @@ def document(
         ],
         "ratios": _ratios(results),
     } | others
+
+
+def load_average() -> float:
+    """Return how many processes wanted to run in the last minute; 0 where it is not known."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def _ratios(results: list[Measurement]) -> dict[str, float]:
@@ -72,7 +84,7 @@ def table(results: list[Measurement], others: dict[str, Any], missing: list[Syst
         if rows := [one for one in results if one.study == study]:
             parts.append(_sweep_table(study, rows))
     parts += [_WORDS[name](found) for name, found in others.items()]
-    if missing:
+    if results and missing:
         parts.append(
             f"Not installed, and so not measured: {', '.join(s.title for s in missing)}.\n"
             "They come with the extra 'bench': pip install -e '.[bench]'"
@@ -176,7 +188,7 @@ def figure(results: list[Measurement]) -> Figure | None:
     """
     peers = [one for one in results if one.study == "peers"]
     sweeps = [study for study in SWEEPS if any(one.study == study for one in results)]
-    rows = [["peers", "peers"]] if peers else []
+    rows: list[Any] = [["peers", "peers"]] if peers else []
     rows += [
         [*sweeps[i : i + 2], *["."] * (i + 1 == len(sweeps))] for i in range(0, len(sweeps), 2)
     ]
@@ -196,12 +208,19 @@ def figure(results: list[Measurement]) -> Figure | None:
 
 
 def _draw_peers(axes: Any, peers: list[Measurement]) -> None:
-    medians = [one.median_us for one in peers]
-    colours = [_ACCENT if one.name == _OURS else _OTHER for one in peers]
-    bars = axes.barh([f"{one.title}, {one.dtype}" for one in peers], medians, color=colours)
-    axes.bar_label(bars, [f"{median:,.0f}" for median in medians], padding=3, color=_INK)
-    axes.set(xscale="log", xlabel="microseconds an update, one core")
-    axes.margins(x=0.15)
+    # Points and not bars: on a logarithmic axis the length of a bar says nothing.
+    for place, one in enumerate(peers):
+        colour = _ACCENT if one.name == _OURS else _OTHER
+        axes.plot([min(one.repetitions_us), max(one.repetitions_us)], [place] * 2, color=colour)
+        axes.plot(one.median_us, place, "o", color=colour)
+        label = f"{one.median_us:,.0f}"
+        axes.annotate(
+            label, (one.median_us, place), (0, 6), textcoords="offset points", ha="center"
+        )
+    axes.set_yticks(range(len(peers)), [f"{one.title}, {one.dtype}" for one in peers])
+    axes.set(xscale="log", xlabel="microseconds an update, one core; median, fastest and slowest")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.margins(x=0.08, y=0.15)
 
 
 def _draw_sweep(axes: Any, study: str, found: list[Measurement]) -> None:
@@ -213,7 +232,10 @@ def _draw_sweep(axes: Any, study: str, found: list[Measurement]) -> None:
     values = sorted({getattr(one, study) for one in found})
     axes.set(xscale="log", yscale="log", xlabel=study, ylabel="us an update")
     axes.set_xticks(values, [str(value) for value in values])
-    axes.tick_params(which="minor", bottom=False)
+    axes.set_xticks([], minor=True)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.legend(frameon=False)
 
 

@@ -29,7 +29,7 @@ class Plan:
 
     Attributes
     ----------
-    size : dict
+    size : dict of int
         The size of the comparison; sweeps vary one number of it.
     m, tau, batch, K : tuple of int
         The values of the sweeps.
@@ -45,7 +45,7 @@ class Plan:
         Updates on the large text, and of the run; 0 for all seven epochs.
     """
 
-    size: dict[str, int]
+    size: dict[str, Any]
     m: tuple[int, ...]
     tau: tuple[int, ...]
     batch: tuple[int, ...]
@@ -61,7 +61,7 @@ class Plan:
     text_updates: int
     run_updates: int
 
-    def problems(self, study: str) -> list[dict[str, int]]:
+    def problems(self, study: str) -> list[dict[str, Any]]:
         """Return the sizes of the problems of a study that is timed."""
         if study == "peers":
             return [self.size]
@@ -119,7 +119,7 @@ def times(study: str, plan: Plan, results: list[Measurement], done: Done) -> Non
     with tempfile.TemporaryDirectory() as folder, _workers(_systems(study)) as workers:
         for size in plan.problems(study):
             measure(
-                study, build(**size), Path(folder, "problem.npz"), workers,
+                study, build(**size, dtype="float64"), Path(folder, "problem.npz"), workers,
                 plan.check_updates if whole else plan.check_updates // 5,
                 plan.repetitions if whole else plan.sweep_repetitions,
                 plan.seconds if whole else plan.sweep_seconds, results, done,

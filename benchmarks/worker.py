@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.problem import Problem
 
@@ -17,7 +18,7 @@ def main(module: str) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     prepare = importlib.import_module(f"benchmarks.peers.{module}").prepare
-    run = None
+    run: Any = None
     for line in sys.stdin:
         question = json.loads(line)
         answer = {}
