@@ -1,0 +1,275 @@
+"""What single hidden units tell about the text that the network reads.
+
+A *feature* says something of every character read, by a stated rule: yes or no (inside quotation
+marks), or a number (characters since the line began).  Each unit's activations are held against
+it, on the first half of a stretch of text; the unit that tells it best there is measured on the
+second half, which had no part in the choice.  Beside it stands what the character just read tells
+by itself: a unit that tells more has remembered something.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from rnn.cell import recur
+from rnn.model import NO_FRESH
+
+__all__ = ["CLEARLY", "FEATURES", "Feature", "Stretch", "activations", "tell"]
+
+#: Scores from here on count as telling a feature clearly.
+CLEARLY = {"AUC": 0.75, "rank correlation": 0.5}
+
+_WARM_UP = 200  # characters read before the stretch, from a zero state
+_LEAST = 30  # characters with a feature, and without it, that each half must have
+
+
+def activations(parameters: Any, ids: np.ndarray) -> np.ndarray:
+    """Return the hidden states while the network reads a text from a zero state.
+
+    Parameters
+    ----------
+    parameters : named tuple
+        A cell's parameters.
+    ids : (n,) integers
+        The text.
+
+    Returns
+    -------
+    (n, m)
+        Row t is the state after character t was read.
+    """
+    H = np.zeros((len(ids) + 1, 1, parameters.V.shape[1]), parameters.V.dtype)
+    recur(parameters, np.ascontiguousarray(ids).reshape(-1, 1), NO_FRESH, H)
+    return H[1:, 0]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """Something to be told of every character of a text.
+
+    Attributes
+    ----------
+    name : str
+        What it is.
+    values : callable
+        From a text to one value a character: bool for yes or no, else a number; not a number
+        where it has none.
+    """
+
+    name: str
+    values: Callable[[str], np.ndarray]
+
+
+def _each(rule: Callable[[str], bool]) -> Callable[[str], np.ndarray]:
+    return lambda text: np.array([rule(character) for character in text], bool)
+
+
+def _inside_quotes(text: str) -> np.ndarray:
+    """From an opening mark to before the closing one; at the end of a paragraph all are closed."""
+    inside, open_now = np.zeros(len(text), bool), False
+    paragraph = "\n\n" if "\n\n" in text else "\n"
+    for i, character in enumerate(text):
+        if character in "“„«「『":
+            open_now = True
+        elif character in "”»」』":
+            open_now = False
+        elif character == '"':
+            open_now = not open_now
+        elif text.startswith(paragraph, i):
+            open_now = False
+        inside[i] = open_now
+    return inside
+
+
+def _capital_due(text: str) -> np.ndarray:
+    """After a full stop, question or exclamation mark and then a blank, up to the next letter."""
+    due = np.zeros(len(text), bool)
+    for match in re.finditer(r"[.!?][\"'”’)»]*(\s[^\w.!?]*)", text):
+        due[slice(*match.span(1))] = True
+    return due
+
+
+def _since(text: str, ends: str) -> np.ndarray:
+    """Count the characters since the last one of `ends`; none before the first."""
+    places = np.arange(len(text), dtype=float)
+    last = np.where([character in ends for character in text], places, -1)
+    last = np.maximum.accumulate(last) if len(text) else last
+    return np.where(last >= 0, places - last, np.nan)
+
+
+def _letters_of_word(text: str) -> np.ndarray:
+    """Count the letters of the word read so far; none outside words."""
+    count, counts = 0, np.full(len(text), np.nan)
+    for i, character in enumerate(text):
+        count = count + 1 if character.isalpha() else 0
+        counts[i] = count or np.nan
+    return counts
+
+
+def _capital_before(text: str) -> np.ndarray:
+    """Letters of words that began with a capital, after that capital."""
+    inside = np.zeros(len(text), bool)
+    for match in re.finditer(r"[^\W\d_]+", text):
+        inside[match.start() + 1 : match.end()] = match[0][0].isupper()
+    return inside
+
+
+def _vowel(character: str) -> bool:
+    return unicodedata.normalize("NFD", character)[0].lower() in "aeiouαεηιουωаеиоуыэюяє"
+
+
+#: What units are asked for.
+FEATURES = (
+    Feature("inside quotation marks", _inside_quotes),
+    Feature("a capital is due, after the end of a sentence", _capital_due),
+    Feature("inside a word that began with a capital", _capital_before),
+    Feature("characters since the line began", lambda text: _since(text, "\n")),
+    Feature("letters of the word so far", _letters_of_word),
+    Feature("a blank or line end was read", _each(str.isspace)),
+    Feature("a vowel was read", _each(_vowel)),
+    Feature("a capital letter was read", _each(str.isupper)),
+    Feature("a digit was read", _each(str.isdigit)),
+    Feature("a punctuation mark was read", _each(lambda x: unicodedata.category(x)[0] == "P")),
+)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of a text, and the states of the network while it reads it.
+
+    Attributes
+    ----------
+    text : str
+        The n characters.
+    ids : (n,) integers
+        Them as numbers.
+    H : (n, m)
+        The state after each.
+    """
+
+    text: str
+    ids: np.ndarray
+    H: np.ndarray
+
+    @classmethod
+    def of(
+        cls, parameters: Any, vocabulary: str, ids: np.ndarray, characters: int = 40_000
+    ) -> "Stretch":
+        """Read a stretch from the middle of a text, after 200 characters before it.
+
+        Parameters
+        ----------
+        parameters : named tuple
+            A cell's parameters.
+        vocabulary : str
+            The characters that the ids stand for.
+        ids : (n,) integers
+            The whole text.
+        characters : int
+            Of the stretch, at most; fewer for very many units, to spare memory.
+        """
+        characters = min(characters, 20_000_000 // parameters.V.shape[1], len(ids))
+        begin = (len(ids) - characters) // 2
+        warm_up = min(_WARM_UP, begin)
+        part = np.asarray(ids[begin - warm_up : begin + characters])
+        H = activations(parameters, part)[warm_up:]
+        return cls("".join(vocabulary[i] for i in part[warm_up:]), part[warm_up:], H)
+
+    @property
+    def half(self) -> int:
+        """Where the second half begins."""
+        return len(self.text) // 2
+
+
+def tell(stretch: Stretch, features: tuple[Feature, ...] = FEATURES) -> pd.DataFrame:
+    """Find the unit that tells each feature best, and measure it on other text.
+
+    Parameters
+    ----------
+    stretch : Stretch
+        The first half chooses the units, the second measures them.
+    features : tuple of Feature
+        What is asked for.  One that either half has fewer than 30 times, or lacks fewer than 30
+        times, is left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a feature: ``feature``, ``measure`` ('AUC' for yes or no, 'rank correlation' for a
+        number), ``unit`` (from 1), ``sign`` (+1 if high activations mean yes or many, else -1),
+        ``chosen_with`` and ``score`` (the measure on the first and on the second half, in the
+        unit's direction), ``character_alone`` (what the character just read tells on the second
+        half: each scores its mean on the first), ``clear`` (the score is at least `CLEARLY`).
+
+    Notes
+    -----
+    The area under the curve (AUC) is the probability that the activation is higher at a character
+    with the feature than at one without: 0.5 is chance, 1 tells them apart.  The rank correlation
+    (Spearman's) is 0 for chance.
+    """
+    first, second = slice(None, stretch.half), slice(stretch.half, None)
+    K = int(stretch.ids.max(initial=0)) + 1
+    H = stretch.H[first].T.copy()
+    ranks = rankdata(H, axis=1)  # for all the features that every character has
+    rows = []
+    for feature in features:
+        values = feature.values(stretch.text)
+        yes_no = values.dtype == bool
+        if not (_enough(values[first]) and _enough(values[second])):
+            continue
+        score = _areas if yes_no else _rank_correlations
+        scores = score(ranks if yes_no else H, values[first])
+        centre = 0.5 if yes_no else 0.0
+        unit = int(np.argmax(np.abs(scores - centre)))
+        sign = 1 if scores[unit] >= centre else -1
+        alone = _means(stretch.ids[first], values[first], K)[stretch.ids[second]]
+        both = rankdata([sign * stretch.H[second, unit], alone], axis=1)
+        measured = score(both, values[second])
+        measure = "AUC" if yes_no else "rank correlation"
+        chosen_with = sign * (scores[unit] - centre) + centre
+        rows.append(
+            (feature.name, measure, unit + 1, sign, chosen_with, measured[0], measured[1],
+             bool(measured[0] >= CLEARLY[measure]))
+        )  # fmt: skip
+    columns = ["feature", "measure", "unit", "sign", "chosen_with", "score", "character_alone",
+               "clear"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _enough(values: np.ndarray) -> bool:
+    """Whether there are enough characters with and without, or of two or more numbers."""
+    if values.dtype == bool:
+        return min(values.sum(), (~values).sum()) >= _LEAST
+    known = values[~np.isnan(values)]
+    return len(known) >= _LEAST and known.min(initial=np.inf) < known.max(initial=-np.inf)
+
+
+def _areas(ranks: np.ndarray, yes: np.ndarray) -> np.ndarray:
+    """Return the area under the curve of each row of ranks."""
+    n = yes.sum()
+    return (ranks[:, yes].sum(axis=1) - n * (n + 1) / 2) / (n * (len(yes) - n))
+
+
+def _rank_correlations(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return Spearman's correlation of each row with the values that are numbers."""
+    known = ~np.isnan(values)
+    ranks, others = rankdata(scores[:, known], axis=1), rankdata(values[known])
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    others -= others.mean()
+    spread = np.sqrt((ranks**2).sum(axis=1) * (others**2).sum())
+    return np.divide(ranks @ others, spread, out=np.zeros(len(spread)), where=spread > 0)
+
+
+def _means(ids: np.ndarray, values: np.ndarray, K: int) -> np.ndarray:
+    """Return the mean value at each character; at those not seen, the mean of all."""
+    known = ~np.isnan(values.astype(float))
+    ids, values = ids[known], values[known].astype(float)
+    counts = np.bincount(ids, minlength=K)
+    sums = np.bincount(ids, values, minlength=K)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), values.mean())
