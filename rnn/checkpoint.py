@@ -223,10 +223,9 @@ class Checkpoints:
             return state
         return None
 
-    def save_if_due(self, state: TrainingState) -> None:
-        """Save a state if the last one is old enough."""
-        if time.monotonic() >= self.due:
-            self.save(state)
+    def is_due(self) -> bool:
+        """Tell whether the last state saved is old enough for another."""
+        return time.monotonic() >= self.due
 
     def save(self, state: TrainingState) -> None:
         """Save a state, and remove those that are needed no more.
@@ -240,7 +239,7 @@ class Checkpoints:
         arrays = {name: getattr(state, name) for name in _ARRAYS}
         rows = np.array(state.history, np.float64)  # None becomes nan
         arrays["history"] = rows.reshape(-1, 3)
-        story = json.dumps({"snapshots": state.snapshots, "diverged": state.diverged})
+        story = json.dumps({name: getattr(state, name) for name in _STORY})
         arrays["story"] = np.frombuffer(story.encode(), np.uint8)
         arrays["identity"] = np.frombuffer(self.identity.digest(), np.uint8)
         payload = _archive(arrays)
@@ -318,4 +317,5 @@ def _locked(file: TextIO) -> bool:
     return True
 
 
-_ARRAYS = ("theta", "memory", "h", "best_theta", "best_h", "losses", "counts")
+_ARRAYS = ("theta", "memory", "h", "best_theta", "best_h", "epoch_theta", "losses", "counts")
+_STORY = ("snapshots", "epoch_losses", "diverged")

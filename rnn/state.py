@@ -31,6 +31,8 @@ class TrainingState:
         The state after the last update.
     best_theta, best_h : (n,), (B, m)
         The model with the lowest smooth loss, after its update, and its state.
+    epoch_theta : (n,)
+        The model with the lowest loss over the whole text at the end of an epoch.
     losses : (2,) float64
         Smooth loss after the last update, lowest smooth loss; in the unit of the loss.
     counts : (2,) int64
@@ -39,6 +41,8 @@ class TrainingState:
         Update, smooth loss, and the validation loss where it was measured.
     snapshots : list of dict
         ``update``, ``smooth_loss``, ``text``.
+    epoch_losses : list of float
+        The loss over the whole trained text at the end of every epoch, in nats a character.
     diverged : str
         Why training stopped for good, if a loss was not finite; empty otherwise.
     """
@@ -48,10 +52,12 @@ class TrainingState:
     h: np.ndarray
     best_theta: np.ndarray
     best_h: np.ndarray
+    epoch_theta: np.ndarray
     losses: np.ndarray
     counts: np.ndarray
     history: list[tuple[int, float, float | None]] = field(default_factory=list)
     snapshots: list[dict[str, Any]] = field(default_factory=list)
+    epoch_losses: list[float] = field(default_factory=list)
     diverged: str = ""
 
 
@@ -67,6 +73,7 @@ def first_state(settings: Settings, K: int) -> TrainingState:
         h=h,
         best_theta=theta.copy(),
         best_h=h.copy(),
+        epoch_theta=theta.copy(),
         losses=np.array([np.inf, np.inf]),
         counts=np.zeros(2, np.int64),
     )
@@ -88,8 +95,8 @@ def require_memory(settings: Settings, K: int) -> None:
         If they need more than there is.
     """
     s = settings
-    # Parameters, best parameters, gradient and a float64 draft of the first; H, dH and P.
-    copies = 5 + MEMORY_ROWS[str(s.optimizer)]
+    # Parameters, gradient, both best models with a copy of each, a float64 draft; H, dH and P.
+    copies = 8 + MEMORY_ROWS[str(s.optimizer)]
     theta = sum(math.prod(shape) for shape in Vanilla.shapes(s.m, K).values())
     numbers = copies * theta + s.seq_length * s.batch_size * (2 * s.m + K)
     need = numbers * np.dtype(s.dtype).itemsize + 16 * s.snapshot_length

@@ -61,6 +61,11 @@ def _recur_back(parameters, x, fresh, H, dH, gradients):  # type: ignore[no-unty
             for s in range(B):
                 if fresh[t, s]:
                     dh[s] = 0
+    # The state before a document was zero; h_t itself was needed until here.
+    if fresh.size:
+        for t in range(tau):
+            for s in range(B):
+                if fresh[t, s]:
                     H[t, s] = 0
     # dW = sum_t da_t h_{t-1}^T
     np.dot(dH.reshape(tau * B, m).T, H[:tau].reshape(tau * B, m), dW)

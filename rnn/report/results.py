@@ -17,7 +17,7 @@ from rnn.corpus import Corpus, load_corpus
 from rnn.errors import ReportError
 from rnn.passport import passport
 from rnn.paths import ROOT
-from rnn.training import Run
+from rnn.run import Run
 
 __all__ = ["load_book", "provenance", "read_results", "record", "save_run"]
 

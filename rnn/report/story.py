@@ -13,7 +13,7 @@ from rnn.checkpoint import Model
 from rnn.passport import passport, passport_rows
 from rnn.report.show import escape, show_text
 from rnn.text_quality import Book
-from rnn.training import Run
+from rnn.run import Run
 from rnn.writing import write
 
 __all__ = [

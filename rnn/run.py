@@ -1,0 +1,114 @@
+"""A training run that has ended, and what can be told of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rnn.cell import views
+from rnn.checkpoint import Model
+from rnn.corpus import Corpus
+from rnn.reading import epoch_starts, split_held_out
+from rnn.settings import Settings
+from rnn.state import TrainingState
+from rnn.vanilla import Vanilla
+
+__all__ = ["Run"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run that has ended.
+
+    Attributes
+    ----------
+    corpus, settings
+        What was trained on, and how.
+    state : TrainingState
+        Where it ended.
+    updates_per_epoch : int
+        Updates that read the trained part of the text once.
+    seconds : float
+        Time spent in this process, and ...
+    updates : int
+        ... updates made in it; fewer than the run's when it went on from a checkpoint.
+    validation_loss : float or None
+        Of the last model on the held-out part, in nats a character.
+    """
+
+    corpus: Corpus
+    settings: Settings
+    state: TrainingState
+    updates_per_epoch: int
+    seconds: float
+    updates: int
+    validation_loss: float | None
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Smooth loss over the updates: ``update``, ``epoch`` (from 1), ``smooth_loss``, ...
+
+        The first and the last update have a row, and every `HISTORY_EVERY`-th.  With a held-out
+        part there is a column ``validation_loss`` too, in nats a character, with a number where
+        it was measured.
+        """
+        rows = [row for row in self.state.history if row[0] != self.last_update]
+        # Not part of the state: a longer run that goes on from it has no such row.
+        rows.append((self.last_update, float(self.state.losses[0]), self.validation_loss))
+        columns = ["update", "smooth_loss", "validation_loss"]
+        history = pd.DataFrame(rows, columns=columns)
+        history["validation_loss"] = history["validation_loss"].astype(np.float64)
+        history.insert(1, "epoch", (history["update"] - 1) // self.updates_per_epoch + 1)
+        return history if self.settings.held_out else history.drop(columns="validation_loss")
+
+    @property
+    def diverged(self) -> str:
+        """Why training stopped early, if a loss was not finite; empty otherwise."""
+        return self.state.diverged
+
+    @property
+    def last_update(self) -> int:
+        """The number of updates made in all."""
+        return int(self.state.counts[0])
+
+    @property
+    def best_update(self) -> int:
+        """The update with the lowest smooth loss."""
+        return int(self.state.counts[1])
+
+    @property
+    def best_loss(self) -> float:
+        """The lowest smooth loss, in the unit of the loss."""
+        return float(self.state.losses[1])
+
+    @property
+    def epoch_losses(self) -> list[float]:
+        """The loss over the trained text at the end of every epoch, in nats a character."""
+        return self.state.epoch_losses
+
+    def models(self) -> dict[str, Vanilla]:
+        """Return the parameters of the models that are worth comparing, by what they are."""
+        thetas = {
+            "lowest smooth loss": self.state.best_theta,
+            "last": self.state.theta,
+            "lowest loss at the end of an epoch": self.state.epoch_theta,
+        }
+        if not self.epoch_losses:
+            thetas.popitem()
+        return {name: self._named(theta) for name, theta in thetas.items()}
+
+    def _named(self, theta: np.ndarray) -> Vanilla:
+        return views(Vanilla, theta, self.settings.m, self.corpus.K)
+
+    @property
+    def best_model(self) -> Model:
+        """The model after the update with the lowest smooth loss, ready to be saved."""
+        parameters = self._named(self.state.best_theta)
+        trained = split_held_out(len(self.corpus.ids), self.settings)
+        epoch, index = divmod(self.best_update - 1, self.updates_per_epoch)
+        starts, _ = epoch_starts(trained, self.settings, epoch)
+        following = self.corpus.ids[starts[index, 0] + self.settings.seq_length]
+        return Model(
+            parameters, self.state.best_h[0], int(following), self.corpus.vocabulary,
+            self.best_update, self.best_loss, self.corpus.sha256,
+        )  # fmt: skip
