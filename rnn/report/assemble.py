@@ -57,7 +57,7 @@ def assemble(folder: Path, *, title: str, author: str = "", date: str = "") -> N
 def _read(path: Path) -> NotebookNode:
     try:
         return nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise ReportError(f"{path.name}: expected a notebook, got: {reason}") from None
 

@@ -294,7 +294,9 @@ class ReportPDFExporter(ReportExporter):
             (root / "main.typ").write_text(source, encoding="utf-8")
             for name, content in files.items():
                 (root / name).write_bytes(content)
+            inputs = {}
             for _ in range(50):
+                inputs["unseen"] = "".join(f"\\x{{{point:x}}}" for point in sorted(unseen))
                 try:
                     return typst.compile(
                         root / "main.typ",
@@ -302,14 +304,16 @@ class ReportPDFExporter(ReportExporter):
                         font_paths=known,
                         package_path=root / "packages",
                         package_cache_path=root / "packages",
-                        sys_inputs={"unseen": "".join(f"\\x{{{c:x}}}" for c in sorted(unseen))},
+                        sys_inputs=inputs,
                         pdf_standards=["ua-1"],
                         timestamp=0,
                     )
                 except typst.TypstError as error:
                     # A sequence of characters can lack a glyph although each of them has one.
                     more = _named_characters(error.diagnostic) - unseen
-                    if not more:
+                    if "grouping depth" in error.message and "flat" not in inputs:
+                        inputs["flat"] = "yes"
+                    elif not more:
                         raise _typst_failure(error, source) from None
                     unseen |= more
         raise ReportError("expected text that the fonts can show, got one that none of them can")

@@ -24,8 +24,9 @@ __all__ = ["COLOURS", "PAGE_WIDTH", "loss_figure", "step_figure", "style", "svg"
 #: Width of the text on the page, in inches.
 PAGE_WIDTH = 6.1
 
-#: Distinct for colour-blind eyes (after Okabe and Ito), and falling in lightness for grey print.
-COLOURS = ("#0b4f8a", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+#: Distinct for colour-blind eyes (after Okabe and Ito); neighbours differ in lightness, for grey
+#: print.
+COLOURS = ("#0b4f8a", "#d55e00", "#2b2b2b", "#56b4e9", "#00765a", "#cc79a7")
 
 _STROKES = (
     "-",

@@ -17,7 +17,7 @@ local markdown = 'markdown'
   .. '-fancy_lists-startnum-definition_lists-line_blocks-yaml_metadata_block-pandoc_title_block'
   .. '-header_attributes-link_attributes-fenced_divs-bracketed_spans-table_captions'
   .. '-inline_code_attributes-latex_macros-simple_tables-multiline_tables-grid_tables'
-  .. '+autolink_bare_uris+lists_without_preceding_blankline+tex_math_single_backslash'
+  .. '+autolink_bare_uris+lists_without_preceding_blankline'
 
 local function quoted(text, line_end) -- a Typst string literal
   local escaped = text:gsub('[\\"]', '\\%0'):gsub('[\n\r]', {['\n'] = line_end or ' ', ['\r'] = ' '})
@@ -110,11 +110,13 @@ end
 local function cells_of(rows, visit)
   for _, row in ipairs(rows) do
     row.attr = pandoc.Attr()
-    local column = 1
-    for _, cell in ipairs(row.cells) do
+    local column, cells = 1, row.cells
+    for index, cell in ipairs(cells) do
       visit(cell, column)
+      cells[index] = cell
       column = column + cell.col_span
     end
+    row.cells = cells
   end
 end
 
@@ -127,6 +129,9 @@ local function tidy_table(el)
       local text = pandoc.utils.stringify(cell.contents)
       if numbers[column] == nil then numbers[column] = true end
       if not number_like(text) then numbers[column] = false end
+      if text:match('^%-[%d.]') and number_like(text) then
+        cell.contents = {pandoc.Plain{pandoc.Str('−' .. text:sub(2))}}
+      end
       if cell.alignment ~= 'AlignDefault' then aligned[column] = cell.alignment end
     end)
   end
@@ -221,6 +226,13 @@ end
 
 -- Writing: formulas, references and pictures in the page's own terms ----------------------------
 
+local function linked(target, content) -- a link of Typst's
+  local parts = pandoc.Inlines(content)
+  parts:insert(1, raw('#link(' .. target .. ')['))
+  parts:insert(raw('];'))
+  return parts
+end
+
 local function reference(el)
   local name = el.target:sub(2)
   local word = pandoc.utils.stringify(el.content):lower()
@@ -229,9 +241,7 @@ local function reference(el)
     if word == '' or known:lower():sub(1, #word) == word then
       el.content = {pandoc.Str((known:gsub(' ', '\u{a0}')))}
     end
-    if typst then
-      return {raw('#link(label(' .. quoted(name) .. '))['), table.unpack(el.content), raw(']')}
-    end
+    if typst then return linked('label(' .. quoted(name) .. ')', el.content) end
     return pandoc.Link(el.content, el.target)
   end
   if word == 'figure' or word == 'table' then
@@ -239,7 +249,9 @@ local function reference(el)
     error('unknown reference')
   end
   local id = anchors[name] or anchors[name:lower()]
-  return id and pandoc.Link(el.content, '#' .. id) or el.content
+  if not id then return el.content end
+  return typst and linked('label(' .. quoted(id) .. ')', el.content)
+    or pandoc.Link(el.content, '#' .. id)
 end
 
 -- Where pandoc's formulas differ from TeX's: a bar is an ordinary sign, \mathbf is upright, a plus
@@ -278,31 +290,45 @@ local function formula(el)
   return raw('#' .. (not display and #spoken <= 24 and 'box(' .. equation .. ')' or equation))
 end
 
+-- In Typst's markup a hyphen, a dot or a quotation mark can mean more than itself, and a sign that
+-- begins a line or a table's cell can make a list of it.  Such words are written as strings.
+local function harmless(text)
+  return text:match('^[%w\128-\255,;:!?().]*$') and not text:match('^%d+[.)]$')
+    and not text:find('...', 1, true)
+end
+
 local page = {
+  Str = function(el)
+    if typst and not harmless(el.text) then return raw('#' .. quoted(el.text) .. ';') end
+  end,
   Code = function(el)
-    return not typst and #el.text <= 24 and pandoc.Code(el.text, pandoc.Attr('', {'short'})) or nil
+    if typst then return raw('#raw(' .. quoted(el.text) .. ');') end
+    return #el.text <= 24 and pandoc.Code(el.text, pandoc.Attr('', {'short'})) or nil
   end,
   Math = formula,
   Link = function(el)
     if el.target:sub(1, 1) == '#' then return reference(el) end
-    return safe_target(el.target) and pandoc.Link(el.content, el.target) or el.content
+    if not safe_target(el.target) then return el.content end
+    return typst and linked(quoted(el.target), el.content) or pandoc.Link(el.content, el.target)
   end,
   Image = function(el)
     local file = job.images[el.src]
     local spoken = pandoc.utils.stringify(el.caption)
+    if spoken == '' then spoken = 'Picture' end
     if not file then
-      local words = pandoc.Inlines(spoken == '' and 'picture' or spoken)
-      return safe_target(el.src) and el.src:sub(1, 1) ~= '#' and pandoc.Link(words, el.src) or words
+      local words = pandoc.Inlines{typst and raw('#' .. quoted(spoken) .. ';') or pandoc.Str(spoken)}
+      if not safe_target(el.src) or el.src:sub(1, 1) == '#' then return words end
+      return typst and linked(quoted(el.src), words) or pandoc.Link(words, el.src)
     end
     if typst then
       local width = el.attributes.width
       local size = not width and 'auto' or width:match('%%') and width or width .. 'pt * 0.75'
       local picture = 'image(' .. quoted(file) .. ', alt: '
-        .. quoted(spoken == '' and 'Picture' or spoken) .. ', width: ' .. size .. ')'
+        .. quoted(spoken) .. ', width: ' .. size .. ')'
       return raw(el.classes[1] == 'alone' and '#align(center, ' .. picture .. ')'
         or '#box(' .. picture .. ')')
     end
-    return pandoc.Image(spoken == '' and 'Picture' or spoken, file, '', pandoc.Attr('', {}, el.attributes))
+    return pandoc.Image(spoken, file, '', pandoc.Attr('', {}, el.attributes))
   end,
   CodeBlock = function(el)
     if not typst then return nil end
@@ -310,8 +336,7 @@ local page = {
       .. (el.classes[1] and quoted(el.classes[1]) or 'none') .. ')')
   end,
   Table = function(el)
-    el = tidy_table(el)
-    if typst then return el end
+    if typst then return nil end
     el.attr = pandoc.Attr()
     return {
       pandoc.RawBlock('html', '<div class="scroll" tabindex="0" role="group" aria-label="Table">'),
@@ -331,7 +356,7 @@ end
 local documents, results = {}, {}
 for index, fragment in ipairs(job.fragments) do
   local ok, document = pcall(function()
-    return read(fragment.text, fragment.from):walk(clean):walk(clean)
+    return read(fragment.text, fragment.from):walk(clean):walk(clean):walk{Table = tidy_table}
   end)
   documents[index] = ok and document or false
   results[index] = not ok and {error = tostring(document)} or {}

@@ -1,0 +1,345 @@
+"""Text from a book, a model or a command line is data: no page takes it for markup."""
+
+import functools
+import http.server
+import re
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nbformat import NotebookNode
+from pages import (
+    Page,
+    code,
+    figure,
+    notebook,
+    pdf_text,
+    prose,
+    reader,
+    sample,
+    shown,
+    squeezed,
+    stream,
+    table,
+    to_html,
+    to_pdf,
+)
+
+from rnn.report.visible import escape, html_text, html_visible, typst_string
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '<img src=x onerror="alert(1)">',
+    "<svg onload=alert(1)>",
+    '#read("/etc/passwd")',
+    "#panic() #{while true {}} #import",
+    "$x^2$ and $$y$$",
+    r"\input{/etc/passwd} \begin{align} x \end{align}",
+    "[a link](javascript:alert(1)) ![p](https://example.org/p.png)",
+    "`code` ``more`` ```",
+    "*stars* _lines_ ~~gone~~ **bold**",
+    "</pre></details></title><h1>out</h1>",
+    "</style></head><body onload=alert(1)>",
+    '"quotes" \'and\' \\backslashes\\ \\" \\n',
+    "// no comment /* none */ @label <label> https://example.org",
+    "# no heading",
+    "- no item",
+    "1. no item",
+    "> no quote",
+    "| no | table |",
+    "---",
+    "&lt;b&gt; &amp; &#60;",
+    "{{ cell.source }} {% raw %} {# gone #}",
+    "]] ]) }); */ --> <!-- ",
+    "= no heading <label>",
+    "~~~ ::: {.class} {=html}",
+    "x" * 130,
+]
+
+#: Shown as the code point, in PDF and HTML.
+UNSEEN = {
+    "\x00": "U+0000",
+    "\x07": "U+0007",
+    "\x1b": "U+001B",
+    "\x0c": "U+000C",
+    "\x85": "U+0085",
+    "\u00ad": "U+00AD",
+    "\u200b": "U+200B",
+    "\u200d": "U+200D",
+    "\u202e": "U+202E",
+    "\u2028": "U+2028",
+    "\u2066": "U+2066",
+    "\ufeff": "U+FEFF",
+    "\ue000": "U+E000",
+}
+
+#: Characters no font of the PDF has; a browser finds them elsewhere.
+GLYPHLESS = {"中": "U+4E2D", "😀": "U+1F600", "𓀀": "U+13000", "ꦀ": "U+A980"}
+
+
+def everywhere(text: str) -> NotebookNode:
+    """Put a text wherever data can stand in a report."""
+    marked = escape(text)
+    cell = html_text(text)
+    return notebook(
+        prose(f"Prose {marked} end"),
+        code("1", sample(text, title=f"Title {marked} end")),
+        code("2", table("tab-a", f"Caption {marked} end", cell)),
+        code("3", figure("fig-a", f"Caption {marked} end", alt=f"Alt {text} end")),
+        code("4", shown({"text/plain": text}), stream(text)),
+        code(text),
+    )
+
+
+@functools.cache
+def rendered() -> tuple[bytes, str]:
+    nb = everywhere("\n".join(HOSTILE))
+    nb.cells += [
+        cell for text in HOSTILE for cell in [prose(escape(text)), prose(f"# {escape(text)}")]
+    ]
+    for index, cell in enumerate(nb.cells):
+        cell.id = f"cell-{index}"
+    options = {"title": " ".join(HOSTILE), "author": " ".join(HOSTILE), "date": " ".join(HOSTILE)}
+    return to_pdf(nb, exclude_input=False, **options), to_html(nb, **options)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_shown_literally_in_the_pdf(text: str) -> None:
+    # title, author, date, sample, plain output, stream, code, table, prose and heading of its own
+    # (pypdf reads the glyph of a hyphen as U+00AD where another one of it breaks a word)
+    read = squeezed(pdf_text(rendered()[0])).replace("\xad", "-" if "-" in text else "")
+    assert read.count(squeezed(text)) >= 10
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_shown_literally_in_the_html(text: str) -> None:
+    assert squeezed(Page(rendered()[1]).text).count(squeezed(text)) >= 10
+
+
+def test_hostile_text_adds_no_element_and_no_address_to_the_html() -> None:
+    page = Page(rendered()[1])
+    plain = Page(to_html(everywhere("plain"), author="a", date="b"))
+    allowed = {tag for tag, _ in plain.tags} | {"h2", "nav", "ul", "li", "a", "span", "p"}
+    assert {tag for tag, _ in page.tags} <= allowed
+    assert all(address.startswith("data:") for address in page.addresses())
+    assert not [name for _, a in page.tags for name in a if name.startswith("on")]
+    assert all(str(a["href"]).startswith("#") for a in page.of("a"))
+
+
+def test_hostile_text_adds_no_link_and_no_script_to_the_pdf() -> None:
+    document = reader(rendered()[0])
+    assert "/OpenAction" not in document.trailer["/Root"]
+    assert "/Names" not in document.trailer["/Root"] or "/JavaScript" not in str(
+        document.trailer["/Root"]["/Names"]
+    )
+    assert not [page for page in document.pages if page.get("/Annots")]
+
+
+@pytest.mark.parametrize(("character", "shown_as"), UNSEEN.items())
+def test_unseen_characters_become_visible_in_both_pages(character: str, shown_as: str) -> None:
+    nb = notebook(code("x", sample(f"before{character}after")))
+    assert f"before{shown_as}after" in squeezed(pdf_text(to_pdf(nb)))
+    assert f"before{shown_as}after" in squeezed(Page(to_html(nb)).text)
+
+
+@pytest.mark.parametrize(("character", "shown_as"), GLYPHLESS.items())
+def test_characters_without_a_glyph_are_named_in_the_pdf(character: str, shown_as: str) -> None:
+    nb = everywhere(character)
+    nb.cells.append(prose(f"# Heading {character}\n\n$\\text{{{character}}}$"))
+    pdf = to_pdf(nb, title=f"Title {character}", author=character)
+    text = squeezed(pdf_text(pdf))
+    assert text.count(shown_as) == 12
+    assert character not in text
+    assert reader(pdf).metadata.title == f"Title {character}"  # type: ignore[union-attr]
+    assert character in Page(to_html(nb)).text
+
+
+def test_scripts_the_fonts_know_are_left_alone() -> None:
+    words = "Ünïcödé Ελληνικά Русский עברית → ✓ é"
+    nb = notebook(code("x", sample(words)))
+    text = pdf_text(to_pdf(nb))
+    assert "U+" not in text
+    assert "Ünïcödé Ελληνικά Русский" in text
+
+
+def test_combining_marks_no_font_can_place_do_not_stop_the_pdf() -> None:
+    pile = (
+        "".join(f"a{chr(mark)}" for mark in range(0x300, 0x370)) + "ก็ क्ष \U0001f468\u200d\U0001f469"
+    )
+    pdf = to_pdf(everywhere(pile), title=pile)
+    assert len(reader(pdf).pages) >= 1
+    assert "U+1F468" in pdf_text(pdf)
+
+
+def test_every_character_of_the_first_plane_can_be_in_a_sample() -> None:
+    points = [p for p in range(0x10000) if not 0xD800 <= p <= 0xDFFF]
+    lines = ("".join(map(chr, points[start : start + 64])) for start in range(0, len(points), 2048))
+    pdf = to_pdf(notebook(code("x", sample("\n".join(lines)))))
+    assert "U+0000U+0001" in squeezed(pdf_text(pdf))
+
+
+def test_a_long_text_without_glyphs_does_not_exhaust_typst() -> None:
+    words = "한국 " * 900
+    text = squeezed(pdf_text(to_pdf(notebook(prose(words), code("x", sample(words))))))
+    assert text.count("U+D55C") == text.count("U+AD6D") == 1800
+
+
+def test_halves_of_surrogate_pairs_do_not_stop_a_page() -> None:
+    nb = everywhere("half \ud800 pair")
+    assert "half \ufffd pair" in Page(to_html(nb)).text
+    assert "half" in pdf_text(to_pdf(nb))
+
+
+def test_line_ends_of_windows_are_line_ends() -> None:
+    nb = notebook(code("x", sample("one\r\ntwo\rthree")))
+    text = pdf_text(to_pdf(nb))
+    assert "one two" in text
+    assert "twoU+000Dthree" in squeezed(text)
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, *UNSEEN, "", " ", "  a  b  ", "\t", "\n\n"])
+def test_escaped_text_is_plain_text_to_pandoc(text: str) -> None:
+    page = Page(to_html(notebook(prose(f"start{escape(text)}end")), title="t"))
+    inside = [tag for tag, _ in page.tags[[tag for tag, _ in page.tags].index("main") + 1 :]]
+    assert inside in (["p"], ["p", "span"])
+
+
+def test_escape_keeps_every_space() -> None:
+    nb = notebook(prose(f"start{escape('  a  b ')}end"))
+    assert "start\xa0 a \xa0b\xa0end".replace("\xa0 a", "\xa0\xa0a") in "".join(
+        Page(to_html(nb)).words
+    )
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, *UNSEEN, "ends with \\", '"', '\\"', "\n", "\r"])
+def test_a_typst_string_never_ends_early(text: str) -> None:
+    literal = typst_string(text)
+    assert re.fullmatch(r'"(?:[^"\\\n\r]|\\["\\n]|\\u\{[0-9a-f]+\})*"', literal)
+
+
+def test_invisible_characters_in_attributes_stay_out_of_markup() -> None:
+    page = html_visible('<img alt="a\u202eb"><title>c\u200bd</title>e\u200bf')
+    assert page == (
+        '<img alt="aU+202Eb"><title>cU+200Bd</title>e<span class="code-point">U+200B</span>f'
+    )
+
+
+def test_hostile_metadata_cannot_pose_as_rendered_text() -> None:
+    about = {
+        "kind": "sample",
+        "title": "t",
+        "body": "<script>alert(1)</script>",
+        "picture": "x",
+        "number": "<b>",
+        "where": "\n#panic()",
+    }
+    cell = code("x", shown({"text/plain": "words"}, about))
+    cell.metadata["report"] = {"body": "#panic()", "where": "\n#panic()"}
+    cell.metadata["source"] = "\n#panic()"
+    heading = prose("text")
+    heading.metadata["report"] = {"body": "<script>alert(1)</script>"}
+    nb = notebook(cell, heading)
+    assert "script" not in {tag for tag, _ in Page(to_html(nb)).tags}
+    assert "words" in pdf_text(to_pdf(nb, exclude_input=False))
+
+
+def test_raw_typst_html_and_tex_in_markdown_have_no_effect() -> None:
+    raw = (
+        "```{=typst}\n#panic()\n```\n\n`#panic()`{=typst}\n\n"
+        '<span typst:text:fill="panic()">coloured</span>\n\n'
+        '<div typst:inset="panic()">block</div>\n\n'
+        "<script>alert(1)</script>\n\n<iframe src='https://example.org'></iframe>\n\n"
+        '<a href="javascript:alert(1)" onclick="alert(1)">click</a>\n\n'
+        '<img src="https://example.org/a.png" onerror="alert(1)">\n\n'
+        '<p style="background:url(https://example.org)">styled</p>\n\n'
+        '<table typst:fill="panic()" onclick="x"><tr typst:fill="panic()"><td typst:fill="panic()" '
+        'style="background:url(https://example.org)" onclick="x">cell</td></tr></table>'
+    )
+    nb = notebook(prose(raw), code("x", shown({"text/html": raw})))
+    text = pdf_text(to_pdf(nb))
+    assert "coloured" in text
+    page = Page(to_html(nb))
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {"script", "iframe", "img"}
+    assert not page.addresses()
+    names = {name for tag, a in page.tags for name in a if tag not in ("html", "meta")}
+    assert names <= {"class", "href", "style", "aria-label", "role", "tabindex"}
+    assert {a["style"] for _, a in page.tags if "style" in a} <= {"text-align: left;"}
+    assert not [a for a in page.of("a") if "javascript" in str(a.get("href"))]
+
+
+@pytest.fixture
+def visited() -> Iterator[tuple[int, list[str]]]:
+    """Serve on this machine, and remember what was asked for."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1], asked
+    server.shutdown()
+    server.server_close()
+
+
+def opened(chromium: str, page: str, folder: Path) -> str:
+    """Open a page in a fresh browser, let it settle, and return its document."""
+    path = folder / "page.html"
+    path.write_text(page, encoding="utf-8")
+    quiet = (
+        "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
+        "--disable-background-networking --disable-component-update --disable-sync "
+        "--virtual-time-budget=4000 --dump-dom"
+    ).split()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        run = subprocess.run(
+            [chromium, *quiet, f"--user-data-dir={profile}", path.as_uri()],
+            capture_output=True,
+            timeout=120,
+            check=True,
+        )
+    return run.stdout.decode()
+
+
+@pytest.mark.browser
+def test_a_browser_runs_nothing_and_asks_for_nothing(
+    chromium: str, visited: tuple[int, list[str]], tmp_path: Path
+) -> None:
+    port, asked = visited
+    act = "document.documentElement.setAttribute('data-caught','yes')"
+    attacks = "\n".join(
+        [
+            f"<script>{act}</script>",
+            f'<img src="http://127.0.0.1:{port}/img" onerror="{act}">',
+            f"<svg onload=\"{act}\"><image href='http://127.0.0.1:{port}/svg'></svg>",
+            f"</pre></title></style><script>{act}</script>",
+            f"<style>@import 'http://127.0.0.1:{port}/css'; </style>",
+            f'<link rel=stylesheet href="http://127.0.0.1:{port}/link">',
+            f"![m](http://127.0.0.1:{port}/markdown.png)",
+            f'<body style="background:url(http://127.0.0.1:{port}/style)" onload="{act}">',
+        ]
+    )
+    naive = f"<!DOCTYPE html><html><head></head><body>{attacks}</body></html>"
+    document = opened(chromium, naive, tmp_path)
+    assert 'data-caught="yes"' in document, "the net must catch a page that is not safe"
+    assert asked, "the net must see requests"
+    asked.clear()
+
+    nb = everywhere(attacks)
+    nb.cells += [prose(attacks), code("x", shown({"text/html": attacks, "text/plain": "x"}))]
+    drawn = f'<svg xmlns="http://www.w3.org/2000/svg" onload="{act}"><script>{act}</script></svg>'
+    nb.cells.append(code("x", shown({"image/svg+xml": drawn})))
+    document = opened(chromium, to_html(nb, title=attacks, embed_fonts=True), tmp_path)
+    assert "</main>" in document
+    assert 'data-caught="yes"' not in document
+    assert asked == []

@@ -1,0 +1,100 @@
+"""What notebooks show carries what the pages need, and looks right in JupyterLab too."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from pages import Page, pdf_text, spoken, to_html, to_pdf
+
+from rnn.report import show
+from rnn.report.show import escape, show_figure, show_prose, show_table, show_text
+
+
+@pytest.fixture
+def outputs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Collect what would be displayed, as a notebook would store it."""
+    collected: list[Any] = []
+
+    def display(bundle: dict[str, str], *, raw: bool, metadata: Any = None) -> None:
+        assert raw
+        collected.append(new_output("display_data", bundle, metadata=metadata or {}))
+
+    monkeypatch.setattr(show, "display", display)
+    return collected
+
+
+def pages(outputs: list[Any]) -> tuple[str, Page]:
+    nb = new_notebook(cells=[new_code_cell("x", outputs=outputs)])
+    return pdf_text(to_pdf(nb)), Page(to_html(nb))
+
+
+def test_a_figure_reaches_both_pages_with_number_caption_and_alternative(
+    outputs: list[Any],
+) -> None:
+    drawing = Figure(figsize=(2, 1))
+    drawing.subplots().plot([1, 2])
+    show_figure(drawing, label="fig-a", caption="Some *curve*", alt="It rises")
+    pdf, page = pages(outputs)
+    assert "Figure 1: Some curve" in pdf
+    assert "Figure 1: Some curve" in page.text
+    assert [a["alt"] for a in page.of("img")] == ["It rises"]
+    nb = new_notebook(cells=[new_code_cell("x", outputs=outputs)])
+    assert "It rises" in spoken(to_pdf(nb))
+
+
+def test_a_figure_shows_its_caption_in_jupyterlab(outputs: list[Any]) -> None:
+    show_figure(Figure(figsize=(2, 1)), label="fig-a", caption="Some curve", alt="It rises")
+    assert set(outputs[0].data) == {"image/svg+xml", "text/plain"}
+    assert outputs[1].data["text/markdown"] == "**Figure.** Some curve"
+    pdf, page = pages(outputs)
+    assert pdf.count("Some curve") == page.text.count("Some curve") == 1
+
+
+def test_a_table_keeps_names_numbers_and_order(outputs: list[Any]) -> None:
+    frame = pd.DataFrame({"W": [2.8038e-07, 1.0], "U": [np.nan, -0.5]}, index=["Mean", "Max"])
+    show_table(frame, label="tab-a", caption="Errors", float_format="{:.4e}")
+    pdf, page = pages(outputs)
+    assert "Table 1: Errors W U Mean 2.8038e-07 Max 1.0000e+00 −5.0000e-01" in pdf
+    assert "Table 1: Errors" in page.text
+    assert "2.8038e-07" in page.text
+    assert pdf.count("Errors") == page.text.count("Errors") == 1
+
+
+def test_a_table_without_named_rows_has_no_column_for_them(outputs: list[Any]) -> None:
+    show_table(pd.DataFrame({"a": [1], "b": ["x"]}), label="tab-a", caption="c")
+    assert len(list(pages(outputs)[1].of("th"))) == 2
+
+
+def test_table_cells_and_names_are_text(outputs: list[Any]) -> None:
+    frame = pd.DataFrame({"<b>$x$": ["<i>*a*</i>", "#read"]}, index=["`r`", "&amp;"])
+    show_table(frame, label="tab-a", caption=escape("<u>"))
+    pdf, page = pages(outputs)
+    for text in (pdf, page.text):
+        for words in ("<b>$x$", "<i>*a*</i>", "#read", "`r`", "&amp;", "Table 1: <u>"):
+            assert words in text
+
+
+def test_text_is_shown_character_by_character_under_its_title(outputs: list[Any]) -> None:
+    words = 'He  said: "<b>*no*</b>"\n\n$x$ `y` #z'
+    show_text(words, title="iter: 10000 (smooth loss: 53.2417)")
+    pdf, page = pages(outputs)
+    assert 'iter: 10000 (smooth loss: 53.2417) He said: "<b>*no*</b>" $x$ `y` #z' in pdf
+    assert words in "".join(page.words)
+    assert "&lt;b&gt;" in outputs[1].data["text/html"], "JupyterLab gets it escaped"
+
+
+def test_prose_is_markdown_with_what_was_computed(outputs: list[Any]) -> None:
+    show_prose(f"The *best* of {escape('A_book_*')} is $4.5 \\times 10^{{-6}}$.")
+    pdf, page = pages(outputs)
+    assert "The best of A_book_* is" in pdf
+    assert [tag for tag, _ in page.tags].count("em") == 1
+    assert len(list(page.of("math"))) == 1
+
+
+def test_escape_takes_anything_and_shows_controls_as_pictures() -> None:
+    assert escape(3) == "3"
+    assert escape("a\tb\n") == "a␉b␊"
+    assert escape("") == ""
