@@ -3,8 +3,11 @@
 import base64
 import io
 import re
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
@@ -153,3 +156,22 @@ class Page(HTMLParser):
 
 def png_bytes() -> bytes:
     return base64.b64decode(PNG)
+
+
+def opened(chromium: str, page: str, folder: Path, *flags: str) -> str:
+    """Open a page in a fresh browser, let it settle, and return its document."""
+    path = folder / "page.html"
+    path.write_text(page, encoding="utf-8")
+    quiet = (
+        "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
+        "--disable-background-networking --disable-component-update --disable-sync "
+        "--virtual-time-budget=4000 --dump-dom"
+    ).split()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        run = subprocess.run(
+            [chromium, *quiet, *flags, f"--user-data-dir={profile}", path.as_uri()],
+            capture_output=True,
+            timeout=120,
+            check=True,
+        )
+    return run.stdout.decode()
