@@ -143,15 +143,17 @@ def test_state_is_carried_within_the_book_and_reset_at_its_end(book: Corpus) -> 
 def test_best_model_keeps_its_state_even_if_the_next_update_is_reset(
     book: Corpus, order: str
 ) -> None:
-    resets_follow = 0
+    sharp = 0
     for seed in range(8):
-        s = settings(order=order, eta=3.0, batch_size=2, chunks=40, seed=seed)
+        # So small an eta that the smooth loss wanders, and is lowest somewhere in the middle.
+        s = settings(order=order, eta=1e-4, batch_size=2, chunks=40, seed=seed)
         run, want = train(book, s, progress=False), expected(book, s)
         assert run.best_update == want.best_update
         np.testing.assert_allclose(run.state.best_h, want.best_h, 1e-7, 1e-9)
-        _, resets = epoch_starts(len(book), s, want.best_update // run.updates_per_epoch)
-        resets_follow += resets[want.best_update % run.updates_per_epoch]
-    assert resets_follow
+        epoch, index = divmod(want.best_update, run.updates_per_epoch)
+        _, resets = epoch_starts(len(book), s, epoch)
+        sharp += 1 < want.best_update < UPDATES and index > 0 and resets[index]
+    assert sharp, "or no reset would follow a best model within a call of the engine"
 
 
 @pytest.fixture(scope="module")

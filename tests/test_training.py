@@ -76,13 +76,16 @@ def test_training_ends_after_the_epochs_or_the_updates_whichever_come_first(book
 
 
 def test_at_the_end_of_every_epoch_the_loss_over_the_whole_text_is_measured(book: Corpus) -> None:
-    how = {"optimizer": "adam", "eta": 0.1}
-    r = run(book, max_updates=0, epochs=3, **how)
-    ends = [run(book, max_updates=399 * epoch, **how).state.theta for epoch in (1, 2, 3)]
-    losses = [text_loss(views(Vanilla, theta, 6, book.K), book.ids) for theta in ends]
-    assert r.epoch_losses == losses
-    np.testing.assert_array_equal(r.state.epoch_theta, ends[int(np.argmin(losses))])
-    assert np.argmin(losses) != 2, "or the test would not tell the best from the last"
+    best = set()
+    for seed in range(6):
+        how = {"optimizer": "adam", "eta": 0.1, "seed": seed}
+        r = run(book, max_updates=0, epochs=3, **how)
+        ends = [run(book, max_updates=399 * epoch, **how).state.theta for epoch in (1, 2, 3)]
+        losses = [text_loss(views(Vanilla, theta, 6, book.K), book.ids) for theta in ends]
+        assert r.epoch_losses == losses
+        best.add(int(np.argmin(losses)))
+        np.testing.assert_array_equal(r.state.epoch_theta, ends[int(np.argmin(losses))])
+    assert best - {2}, "or the test would not tell the best from the last"
 
 
 # The same numbers
