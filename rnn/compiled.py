@@ -29,7 +29,10 @@ if "NUMBA_CACHE_DIR" not in os.environ and os.access(_package, os.W_OK):
 
 # All of fast math but 'nnan' and 'ninf': a loss that is not a number must be noticed.
 compiled = numba.njit(
-    cache=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz", "afn"}
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+    fastmath={"reassoc", "contract", "arcp", "nsz", "afn"},
 )
 
 
@@ -63,7 +66,8 @@ def _float32_from_bits(typing_context, bits):  # type: ignore[no-untyped-def]
     return numba.float32(numba.int32), generate
 
 
-@compiled
+# Without 'reassoc', under which x - n high - n low becomes x - n (high + low): 4 last places lost.
+@numba.njit(cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 def _power_and_rest(x):  # type: ignore[no-untyped-def]
     """Split ``e^x`` into ``2^n`` and ``e^r - 1`` for a float32 `x` within [-87, 87]."""
     n = np.floor(x * _INVERSE_LN2 + _HALF)

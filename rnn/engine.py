@@ -86,9 +86,10 @@ def train_segments(
                     seen[x[t, s]] = True
                     read[characters] = x[t, s]
                     characters += 1
-        if resets[n]:
-            h[:] = 0
+        # The state itself stays until the best model is looked after.
         _copy(h, H[0])
+        if resets[n]:
+            H[0] = 0
         loss = forward(parameters, x, y, fresh, H, P)
         if mean:
             loss /= tau
