@@ -127,7 +127,7 @@ def _vowel(character: str) -> bool:
 #: What units are asked for.
 FEATURES = (
     Feature("inside quotation marks", _inside_quotes),
-    Feature("a capital is due, after the end of a sentence", _capital_due),
+    Feature("a capital is due after a full stop", _capital_due),
     Feature("inside a word that began with a capital", _capital_before),
     Feature("characters since the line began", lambda text: _since(text, "\n")),
     Feature("letters of the word so far", _letters_of_word),

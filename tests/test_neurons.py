@@ -36,7 +36,7 @@ def test_a_quotation_that_is_never_closed_ends_with_its_paragraph() -> None:
 
 
 def test_a_capital_is_due_from_the_blank_to_before_the_letter() -> None:
-    name = "a capital is due, after the end of a sentence"
+    name = "a capital is due after a full stop"
     assert told(name, 'So. "He" a.b') == '... ".......'
     assert told(name, "Ha!\n\nO") == "...\n\n."
 
