@@ -103,7 +103,11 @@ def svg(figure: Figure) -> str:
 
 
 def loss_figure(
-    history: pd.DataFrame, updates_per_epoch: int, best_update: int, best_loss: float
+    history: pd.DataFrame,
+    updates_per_epoch: int,
+    best_update: int,
+    best_loss: float,
+    points: dict[str, list[tuple[int, float]]] | None = None,
 ) -> Figure:
     """Draw the smooth loss over the updates, with the epochs and the best update marked.
 
@@ -117,6 +121,8 @@ def loss_figure(
         The update of the lowest smooth loss.
     best_loss : float
         That loss.
+    points : dict, optional
+        What others report: from who they are to updates with their smooth losses.
 
     Returns
     -------
@@ -147,6 +153,11 @@ def loss_figure(
                     color="#555555",
                 )
         axes.plot([best_update], [best_loss], "o", color=COLOURS[1], markeredgewidth=0, zorder=3)
+        for i, (who, reported) in enumerate((points or {}).items()):
+            axes.plot(*zip(*reported, strict=True), "D^sv"[i % 4], color=COLOURS[2], label=who,
+                      markerfacecolor="white", zorder=4)  # fmt: skip
+        if points:
+            axes.legend(loc="upper right", borderaxespad=0.2)
         high = float(np.nanmax(losses[np.isfinite(losses)], initial=best_loss))
         left = best_update > last / 2
         axes.annotate(
