@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numba
 import numpy as np
+
+# The BLAS that compiled code calls: loaded here, so that its threads can be limited from the start.
+import scipy.linalg.cython_blas  # noqa: F401
 from numba.extending import intrinsic, overload
 
 __all__ = ["SOURCE_DIGEST", "compiled", "exp_in_place", "tanh_in_place"]

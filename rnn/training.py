@@ -1,11 +1,15 @@
 """Training: the loop around the compiled engine, with snapshots, history and the best model."""
 
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -15,11 +19,11 @@ from rnn.checkpoint import Checkpoints
 from rnn.corpus import Corpus
 from rnn.reading import split_held_out, updates_per_epoch
 from rnn.run import Run
-from rnn.settings import Settings
+from rnn.settings import Settings, require_whole
 from rnn.state import first_state, require_memory
 from rnn.trainer import SECONDS_A_CALL, Trainer
 
-__all__ = ["train"]
+__all__ = ["last_update", "train", "train_seeds"]
 
 
 def train(
@@ -60,52 +64,118 @@ def train(
     A loss that is not finite stops the training, with a line on standard error; what was reached
     is kept.
     """
+    with (
+        threadpool_limits(1, "blas"),
+        _deferred_interrupts() as interrupts,
+        _bar(progress, last_update(corpus, settings)) as bar,
+    ):
+        return _train(corpus, settings, checkpoints, bar, interrupts)
+
+
+def train_seeds(
+    corpus: Corpus, settings: Settings, folder: Path, seeds: int, progress: bool = True
+) -> list[Run]:
+    """Train with several seeds, side by side on the cores.
+
+    Parameters
+    ----------
+    corpus, settings
+        As for `train`; the first seed is that of the settings, the others follow it.
+    folder : Path
+        Where the states are kept.
+    seeds : int
+        How many.
+    progress : bool
+        Whether to show a bar for all of them on standard error.
+
+    Returns
+    -------
+    list of Run
+        In the order of the seeds.
+
+    Raises
+    ------
+    ReportError, KeyboardInterrupt
+        As for `train`.
+    """
+    seeds = require_whole("seeds", seeds, 1)
+    others = [replace(settings, seed=settings.seed + i) for i in range(seeds)]
+    folders = [folder, *(folder / f"seed-{other.seed}" for other in others[1:])]
+    with (
+        threadpool_limits(1, "blas"),
+        _deferred_interrupts() as interrupts,
+        _bar(progress, seeds * last_update(corpus, settings)) as bar,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        return list(
+            pool.map(
+                lambda s, f: _train(corpus, s, Checkpoints(f, corpus, s), bar, interrupts),
+                others,
+                folders,
+            )
+        )
+
+
+def last_update(corpus: Corpus, settings: Settings) -> int:
+    """Return the number of the last update of a run."""
+    trained = split_held_out(len(corpus.ids), settings)
+    last = settings.epochs * updates_per_epoch(trained, settings)
+    return min(last, settings.max_updates) if settings.max_updates else last
+
+
+def _train(
+    corpus: Corpus,
+    settings: Settings,
+    checkpoints: Checkpoints | None,
+    bar: Any,
+    interrupts: list[int],
+) -> Run:
+    """Train until the last update or an interrupt, moving a bar that others may move too."""
     require_memory(settings, corpus.K)
     trained = split_held_out(len(corpus.ids), settings)
-    per_epoch = updates_per_epoch(trained, settings)
-    last = settings.epochs * per_epoch
-    if settings.max_updates:
-        last = min(last, settings.max_updates)
+    per_epoch, last = updates_per_epoch(trained, settings), last_update(corpus, settings)
     with checkpoints.held() if checkpoints else nullcontext():
         state = checkpoints.latest(last) if checkpoints else None
         if state is None:
             state = first_state(settings, corpus.K)
         trainer = Trainer(corpus, settings, state, trained, per_epoch, last)
         begun, first = time.perf_counter(), int(state.counts[0])
-        with (
-            threadpool_limits(1, "blas"),
-            _deferred_interrupts() as interrupts,
-            _bar(progress, first, last) as bar,
-        ):
-            for _ in trainer:
-                bar.update(int(state.counts[0]) - bar.n)
-                epoch = min((bar.n - 1) // per_epoch + 1, settings.epochs)
-                bar.set_description(f"epoch {epoch}/{settings.epochs}", refresh=False)
-                bar.set_postfix_str(f"smooth loss {state.losses[0]:.4f}", refresh=False)
-                if interrupts:
-                    break
-                if checkpoints and checkpoints.is_due():
-                    trainer.settle()
-                    checkpoints.save(state)
-            trainer.settle()
-            made = int(state.counts[0]) - first
-            if checkpoints and (made or state.diverged):
-                checkpoints.save(state)
+        shown = first
+        bar.initial += first
+        bar.update(first)
+        for _ in trainer:
+            update = int(state.counts[0])
+            if shown == first:
+                bar.unpause()  # the time that compiling took says nothing of what is left
+            bar.set_description(f"epoch {(update - 1) // per_epoch + 1}/{settings.epochs}", False)
+            bar.set_postfix_str(f"smooth loss {state.losses[0]:.4f}", refresh=False)
+            bar.update(update - shown)
+            shown = update
             if interrupts:
-                raise KeyboardInterrupt
-            validation = trainer.validation_loss() if settings.held_out else None
+                break
+            if checkpoints and checkpoints.is_due():
+                trainer.settle()
+                checkpoints.save(state)
+        trainer.settle()
+        trainer.judge.shutdown()
+        made = int(state.counts[0]) - first
+        if checkpoints and (made or state.diverged):
+            checkpoints.save(state)
+        if interrupts:
+            raise KeyboardInterrupt
+        validation = trainer.validation_loss() if settings.held_out else None
         seconds = time.perf_counter() - begun
     if state.diverged:
         print(state.diverged, file=sys.stderr)
     return Run(corpus, settings, state, per_epoch, seconds, made, validation)
 
 
-def _bar(shown: bool, first: int, last: int) -> Any:
+def _bar(shown: bool, last: int) -> Any:
     return tqdm(
         total=last,
-        initial=first,
         disable=not shown,
         file=sys.stderr,
+        desc="getting ready",
         unit=" updates",
         ncols=100,
         mininterval=SECONDS_A_CALL,
