@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnn.report.quality import quality_alt, quality_caption, quality_reading, quality_view
+from rnn.report.quality import (
+    quality_alt,
+    quality_caption,
+    quality_reading,
+    quality_view,
+    table_caption,
+)
 from rnn.text_quality import Book, quality_table
 
 SENTENCE = (
@@ -118,5 +124,6 @@ def test_caption_and_alternative_text_are_free_of_numbers_that_are_none() -> Non
     table = quality_table([{"update": 1, "smooth_loss": 9.0, "text": "小川"}], Book("小川の"))
     none = dict.fromkeys(("characters_off", "pairs_off", "copied"), math.nan)
     assert "nan" not in quality_caption(table, none) + quality_alt(table)
+    assert "[Figure](#fig-quality)" in table_caption("fig-quality")
     own = {"characters_off": 0.1, "pairs_off": 0.4, "copied": 12.0}
     assert "10% and 40% off and have 12.0 characters" in quality_caption(table, own)

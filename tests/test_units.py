@@ -10,6 +10,7 @@ from rnn.report.units import (
     units_alt,
     units_caption,
     units_reading,
+    units_table_caption,
     units_view,
 )
 
@@ -87,5 +88,6 @@ def test_caption_and_alternative_text_say_what_is_coloured() -> None:
     there = stretch(quotation=4)
     shown = passages(there, tell(there))
     assert "of a hidden unit" in units_caption(shown)
+    assert f"{len(TEXT) // 2:,} characters" in units_table_caption(there)
     assert "positive at" in units_alt(shown) and "of 252 characters" in units_alt(shown)
     assert isinstance(units_view(tell(there)), pd.DataFrame)

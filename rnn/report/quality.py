@@ -8,7 +8,13 @@ from rnn.report.show import escape
 from rnn.report.words import enumerate_all, percent
 from rnn.text_quality import Book
 
-__all__ = ["quality_alt", "quality_caption", "quality_reading", "quality_view"]
+__all__ = [
+    "quality_alt",
+    "quality_caption",
+    "quality_reading",
+    "quality_view",
+    "table_caption",
+]
 
 _CHANGED = 0.1  # shares that differ by less are said to have hardly changed
 _AS_NEAR = 1.1  # times the book's own difference still counts as near as the book's own
@@ -37,8 +43,13 @@ def quality_view(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(view)
 
 
+def table_caption(figure: str) -> str:
+    """Caption the table of the texts' quality, whose columns the figure's caption explains."""
+    return f"The numbers behind [Figure](#{figure}), and the names that no earlier snapshot has."
+
+
 def quality_caption(table: pd.DataFrame, own: dict[str, float]) -> str:
-    """Caption the table or figure of the texts' quality."""
+    """Caption the figure of the texts' quality."""
     words = (
         ""
         if table["words"].isna().all()
@@ -48,8 +59,7 @@ def quality_caption(table: pd.DataFrame, own: dict[str, float]) -> str:
     dashed = (
         ""
         if math.isnan(own["copied"])
-        else " Stretches of the book itself, as long as a snapshot (in the figure the thin dotted "
-        "lines), are "
+        else " Stretches of the book itself, as long as a snapshot (thin dotted lines), are "
         f"{own['characters_off']:.0%} and {own['pairs_off']:.0%} off and have "
         f"{own['copied']:.1f} characters in a row that stand elsewhere in it, on average."
     )

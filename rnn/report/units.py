@@ -8,7 +8,15 @@ from rnn.report.figures_meaning import Passage
 from rnn.report.show import escape
 from rnn.report.words import count, enumerate_all
 
-__all__ = ["clear_units", "passages", "units_alt", "units_caption", "units_reading", "units_view"]
+__all__ = [
+    "clear_units",
+    "passages",
+    "units_alt",
+    "units_caption",
+    "units_reading",
+    "units_table_caption",
+    "units_view",
+]
 
 _SHOWN = 3  # units whose text is coloured
 _PASSAGE = 252  # characters of a passage
@@ -67,6 +75,14 @@ def passages(stretch: Stretch, table: pd.DataFrame) -> list[Passage]:
         H = stretch.H[part, row["unit"] - 1].astype(float)
         found.append(Passage(title, stretch.text[part], H))
     return found
+
+
+def units_table_caption(stretch: Stretch) -> str:
+    """Caption the table of what units tell."""
+    return (
+        f"What single units tell clearly of {len(stretch.text) - stretch.half:,} characters that "
+        "had no part in choosing them, beside what the character just read tells alone."
+    )
 
 
 def units_caption(shown: list[Passage]) -> str:
