@@ -64,6 +64,16 @@ def test_gradients_that_differ_are_not_ticked(run: Path) -> None:
     assert table["done"][0] == "no" and "0.02" in table["found"][0]
 
 
+def test_errors_with_other_steps_than_the_checks_own_do_not_count(run: Path) -> None:
+    with open(run / "gradient_check.csv", "a") as file:
+        file.write("a,central differences,1e-10,W,0.9,0.5,0.3,0,wrong\n")
+        file.write("a,complex step,1e-20,W,1e-15,1e-16,1e-16,0,good\n")
+    table = checklist(run)
+    assert table["done"][0] == "yes"
+    assert "central differences and complex step" in table["found"][0]
+    assert "3e-08" in table["found"][0]
+
+
 def test_a_gradient_error_that_is_no_number_is_not_ticked(run: Path) -> None:
     change(run / "gradient_check.csv", "V,4e-6,1e-7,3e-8", "V,4e-6,1e-7,")
     assert checklist(run)["done"][0] == "no"
