@@ -101,10 +101,10 @@ render = $(run) rnn.report.render $(out) --title="$$TITLE" --author="$$AUTHOR" -
 
 ## make the report: reports/RUN/report.pdf and report.html
 report: $(ready)
-	@test ! -x "$(python)" || exec "$(python)" tools/hold_run.py $(out) "$(MAKE)" pages
+	@test ! -x "$(python)" || exec "$(python)" rnn/pipeline/hold_run.py $(out) "$(MAKE)" pages
 
 pages: $(out)/report.pdf $(out)/report.html
-	@"$(python)" tools/closing_lines.py $(out)
+	@"$(python)" rnn/pipeline/closing_lines.py $(out)
 
 $(out)/report.pdf: $(executed) $(out)/.pages.values $(page)
 	@echo "report: rendering"; $(render)
@@ -141,7 +141,7 @@ $(out)/.pages.values: FORCE
 
 ## delete a run's folder
 clean:
-	@if test -x "$(python)"; then exec "$(python)" tools/hold_run.py $(out) rm -rf $(out); else rm -rf $(out); fi
+	@if test -x "$(python)"; then exec "$(python)" rnn/pipeline/hold_run.py $(out) rm -rf $(out); else rm -rf $(out); fi
 
 # ---- Working on it --------------------------------------------------------------------------
 
@@ -214,7 +214,7 @@ say = { echo "set-up: $(1)"; exit 1; }
 
 .cache/conda.ready: FORCE
 	@values() { echo "$$CONDA_PREFIX"; cat pyproject.toml; }; values | cmp -s - $@ && exit; \
-	"$(python)" tools/check_environment.py && mkdir -p .cache && rm -rf .cache/rnn && mkdir .cache/rnn && \
+	"$(python)" rnn/pipeline/check_environment.py && mkdir -p .cache && rm -rf .cache/rnn && mkdir .cache/rnn && \
 	"$(python)" -c 'from flit_core.buildapi import *; prepare_metadata_for_build_wheel(".cache/rnn")' && values > $@
 
 ## show this

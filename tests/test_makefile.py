@@ -1,7 +1,7 @@
 """What make runs, and what it leaves alone.
 
 A project of empty files stands in for this one, and a shell script for its Python, which writes
-down each step and makes the step's files.  The Makefile and the tools are the real ones.
+down each step and makes the step's files.  The Makefile and rnn/pipeline are the real ones.
 """
 
 import ast
@@ -46,7 +46,7 @@ class Project:
         self.folder = folder
         for name in ("Makefile", "pyproject.toml", "requirements.lock", "LICENSE"):
             shutil.copy(ROOT / name, folder)
-        shutil.copytree(ROOT / "tools", folder / "tools")
+        shutil.copytree(ROOT / "rnn" / "pipeline", folder / "rnn" / "pipeline")
         for name in (
             "rnn/model.py",
             "rnn/report/render.py",
@@ -240,7 +240,7 @@ def test_runs_of_other_names_leave_each_other_alone(project: Project) -> None:
 
 
 def test_second_make_of_a_run_says_who_holds_it_and_stops(project: Project) -> None:
-    hold = [sys.executable, "tools/hold_run.py", "reports/assignment", "sleep", "60"]
+    hold = [sys.executable, "rnn/pipeline/hold_run.py", "reports/assignment", "sleep", "60"]
     with subprocess.Popen(hold, cwd=project.folder) as holder:
         try:
             lock = project.run / ".lock"

@@ -129,8 +129,8 @@ def test_every_package_that_the_code_imports_is_required_by_name() -> None:
     assert undeclared("tests", set(REQUIRED)) == set()
 
 
-def test_tools_run_with_the_standard_library_alone() -> None:
-    assert imported("tools") == set()
+def test_the_steps_around_make_run_with_the_standard_library_alone() -> None:
+    assert imported("rnn/pipeline") == set()
 
 
 @pytest.mark.parametrize("name", ["report-pdf", "report-html"])
