@@ -120,6 +120,24 @@ local function cells_of(rows, visit)
   end
 end
 
+-- In a table too wide for the page, columns of long text take what the others leave, and wrap.
+local function typst_columns(el)
+  local widest, total, flexible, columns = {}, 0, false, {}
+  local function look(cell, column)
+    local length = cell.col_span == 1 and utf8.len(pandoc.utils.stringify(cell.contents)) or 0
+    widest[column] = math.max(widest[column] or 0, length)
+  end
+  cells_of(el.head.rows, look)
+  for _, body in ipairs(el.bodies) do cells_of(body.body, look) end
+  for column = 1, #el.colspecs do
+    total = total + (widest[column] or 0) + 3
+    local long = (widest[column] or 0) > 40
+    flexible = flexible or long
+    columns[column] = long and '1fr' or 'auto'
+  end
+  return flexible and total > 80 and '(' .. table.concat(columns, ', ') .. ',)' or nil
+end
+
 -- Columns of numbers are set flush right; widths and captions are the page's own affair.
 local function tidy_table(el)
   local numbers, aligned = {}, {}
@@ -129,8 +147,9 @@ local function tidy_table(el)
       local text = pandoc.utils.stringify(cell.contents)
       if numbers[column] == nil then numbers[column] = true end
       if not number_like(text) then numbers[column] = false end
-      if text:match('^%-[%d.]') and number_like(text) then
-        cell.contents = {pandoc.Plain{pandoc.Str('−' .. text:sub(2))}}
+      if number_like(text) then
+        text = text:gsub('^%-', '−')
+        cell.contents = {pandoc.Plain{pandoc.Str(text)}}
       end
       if cell.alignment ~= 'AlignDefault' then aligned[column] = cell.alignment end
     end)
@@ -156,7 +175,8 @@ local function tidy_table(el)
   end
   el.colspecs = specs
   el.caption = {long = {}, short = nil}
-  el.attr = pandoc.Attr('', {'typst:no-figure'})
+  local columns = typst and typst_columns(el)
+  el.attr = pandoc.Attr('', {'typst:no-figure'}, columns and {columns = columns} or {})
   return el
 end
 
@@ -336,7 +356,12 @@ local page = {
       .. (el.classes[1] and quoted(el.classes[1]) or 'none') .. ')')
   end,
   Table = function(el)
-    if typst then return nil end
+    if typst then
+      local columns = el.attributes.columns
+      el.attributes.columns = nil
+      local set = pandoc.write(pandoc.Pandoc{el}, format, options)
+      return pandoc.RawBlock('typst', columns and set:gsub('columns: %d+', 'columns: ' .. columns, 1) or set)
+    end
     el.attr = pandoc.Attr()
     return {
       pandoc.RawBlock('html', '<div class="scroll" tabindex="0" role="group" aria-label="Table">'),
