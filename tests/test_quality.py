@@ -78,6 +78,7 @@ def test_a_book_whose_words_are_not_set_apart_is_told_so() -> None:
 def test_a_phrase_longer_than_the_book_repeats_is_said_to_be_learned_by_heart() -> None:
     own = {"characters_off": 0.1, "pairs_off": 0.4, "copied": 12.0}
     assert "learned by heart" in read(BOOK, SENTENCE, own=own)
+    assert "nothing unusual" in read(BOOK, SENTENCE, own=own | {"copied": len(SENTENCE) / 1.5})
     assert "does not recite" in read(BOOK, NOISE, own=own)
 
 
@@ -90,6 +91,8 @@ def test_the_first_snapshot_as_near_as_the_book_is_named() -> None:
     text = read(BOOK, NOISE, SENTENCE, SENTENCE, own=own)
     assert "the snapshot before update 10,000 is the first" in text
     assert "which no snapshot comes near" in read(BOOK, NOISE, own=own)
+    far = {"characters_off": 0.9, "pairs_off": 0.97, "copied": 2.0}
+    assert "which no snapshot comes near" in read(BOOK, "§§§§", own=far)
 
 
 def test_markup_in_texts_and_names_stays_text() -> None:

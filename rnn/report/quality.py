@@ -17,7 +17,8 @@ __all__ = [
 ]
 
 _CHANGED = 0.1  # shares that differ by less are said to have hardly changed
-_AS_NEAR = 1.1  # times the book's own difference still counts as near as the book's own
+_AS_NEAR = 0.1  # of the book's own difference, or of what it lacks to 1: so much more is as near
+_BY_HEART = 2  # times what the book repeats of itself: longer copies look learned by heart
 
 
 def quality_view(table: pd.DataFrame) -> pd.DataFrame:
@@ -182,10 +183,7 @@ def _frequencies(table: pd.DataFrame, own: dict[str, float]) -> str:
         )
     if math.isnan(own["pairs_off"]):
         return text
-    near = known[
-        (known["characters_off"] <= _AS_NEAR * own["characters_off"])
-        & (known["pairs_off"] <= _AS_NEAR * own["pairs_off"])
-    ]
+    near = known[_near(known, own, "characters_off") & _near(known, own, "pairs_off")]
     text += (
         " A stretch of the book itself, as long as a snapshot, has "
         f"{own['characters_off']:.0%} and {own['pairs_off']:.0%}"
@@ -196,6 +194,10 @@ def _frequencies(table: pd.DataFrame, own: dict[str, float]) -> str:
         f"{text}: the snapshot before update {near['update'].iloc[0]:,} is the first whose "
         "characters and pairs are as near to the book's frequencies as that."
     )
+
+
+def _near(table: pd.DataFrame, own: dict[str, float], column: str) -> pd.Series:
+    return table[column] <= own[column] + _AS_NEAR * min(own[column], 1 - own[column])
 
 
 def _names(table: pd.DataFrame, book: Book) -> str:
@@ -237,13 +239,12 @@ def _copying(table: pd.DataFrame, own: dict[str, float]) -> str:
     )
     if math.isnan(own["copied"]):
         return text
-    if row["copied"] <= own["copied"]:
-        return (
-            f"{text} Stretches of the book itself have {own['copied']:.1f} characters in a row, on "
-            "average, that stand elsewhere in it too: the network writes its own text and does not "
-            "recite."
-        )
-    return (
-        f"{text} That is more than the {own['copied']:.1f} characters in a row that stretches of "
-        "the book itself share, on average, with the rest of it: a phrase learned by heart."
+    shared = (
+        f"Stretches of the book itself have {own['copied']:.1f} characters in a row, on average, "
+        "that stand elsewhere in it too"
     )
+    if row["copied"] <= own["copied"]:
+        return f"{text} {shared}: the network writes its own text and does not recite."
+    if row["copied"] <= _BY_HEART * own["copied"]:
+        return f"{text} {shared}, so that this is nothing unusual."
+    return f"{text} {shared}: so long a copy looks learned by heart."
