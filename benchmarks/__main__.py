@@ -1,6 +1,7 @@
 """``python -m benchmarks``: measure, print the tables, write `bench.json` and the figure."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,15 @@ def main(arguments: list[str] | None = None) -> int:
             status = 1
             bar.clear()
             print(error, file=sys.stderr)
+    # A second Ctrl-C must not lose what the first has kept.
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
     absent = missing()
     print(table(results, others, absent))
     if results or others:
         found = document(results, others, absent, load, interrupted=status == 130)
         files = write(run_folder(options.out), found, figure(results))
         print("\nWritten: " + ", ".join(_shown(file) for file in files))
+    signal.signal(signal.SIGINT, heard)
     if status == 130:
         print("Interrupted: this is what was measured until then.")
     return status

@@ -36,7 +36,7 @@ class Plan:
     repetitions, seconds
         Of a timing in the comparison; `sweep_repetitions`, `sweep_seconds` in the sweeps.
     check_updates : int
-        Updates whose losses are compared with the reference; a fifth of them in the sweeps.
+        Updates whose losses are compared with the reference; a tenth of them in the sweeps.
     seeds, seed_updates : int
         How many seeds, and updates of each, tell how far end losses lie apart.
     text_mb : int
@@ -120,7 +120,7 @@ def times(study: str, plan: Plan, results: list[Measurement], done: Done) -> Non
         for size in plan.problems(study):
             measure(
                 study, build(**size, dtype="float64"), Path(folder, "problem.npz"), workers,
-                plan.check_updates if whole else plan.check_updates // 5,
+                plan.check_updates if whole else plan.check_updates // 10,
                 plan.repetitions if whole else plan.sweep_repetitions,
                 plan.seconds if whole else plan.sweep_seconds, results, done,
             )  # fmt: skip
