@@ -14,13 +14,14 @@ from rnn.randomness import CHECK, generator
 from rnn.settings import require_number, require_whole
 from rnn.vanilla import Vanilla
 
-__all__ = ["BURN_IN", "SMALL", "Case", "check_cases"]
+__all__ = ["BURN_IN", "FEW", "MANY", "Case", "check_cases"]
 
 #: Updates before the cases after training.
 BURN_IN = 300
 
-#: Characters whose rows of U, V and c are looked at where a text with thousands would take long.
-SMALL = 200
+#: With more characters than `MANY`, rows of U, V and c that belong to `FEW` of them have to do
+#: for everything but Table 1: thousands would take minutes.
+MANY, FEW = 200, 40
 
 _ETA, _CLIP = 0.1, 5.0  # the assignment's
 _LARGEST_M = 200  # every entry of W costs two losses an oracle
@@ -86,12 +87,12 @@ class Case:
             yield name, np.flatnonzero(owner == number)
 
     def small(self) -> "Case":
-        """Leave out rows of U, V and c beyond `SMALL` characters, none of them in the segment."""
-        if self.K <= SMALL:
+        """Return the case with `FEW` characters' rows, the segment's first, if there are `MANY`."""
+        if self.K <= MANY:
             return self
         read = np.unique(np.concatenate([self.x, self.y]))
         others = np.setdiff1d(np.arange(self.K), read)
-        rows = np.concatenate([read, others[: max(SMALL - len(read), 0)]])
+        rows = np.concatenate([read, others[: max(FEW - len(read), 0)]])
         index = self.parameters(np.arange(self.theta.size))._asdict()
         kept = [part[rows] if name in ("U", "V", "c") else part for name, part in index.items()]
         return replace(self, places=np.sort(np.concatenate([part.ravel() for part in kept])))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from rnn.checkpoint import write_whole
 from rnn.corpus import Corpus
-from rnn.gradient_cases import BURN_IN, SMALL, Case
+from rnn.gradient_cases import BURN_IN, FEW, MANY, Case
 from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, PARAMETERS, THRESHOLDS
 from rnn.report import results
 from rnn.report.show import escape
@@ -72,20 +72,27 @@ def table_1_reading(errors: pd.DataFrame) -> str:
     if overall <= ACCEPTED and stepped <= ACCEPTED:
         return text + (
             "An error of that size is the rounding of the loss: against a second oracle, below, "
-            f"no entry is off by more than {power(stepped)}. I therefore take the analytic "
-            "gradients to be right and use them for the training."
+            f"the largest is {power(stepped)}. I therefore take the analytic gradients to be "
+            "right and use them for the training."
         )
     if stepped <= ACCEPTED:
         return text + (
             "With these values the central differences themselves are too coarse to decide; "
-            "against a second oracle, below, no entry is off by more than "
-            f"{power(stepped)}, so I take the analytic gradients to be right."
+            f"against a second oracle, below, the largest error is {power(stepped)}, so I take "
+            "the analytic gradients to be right."
         )
     return text + "**Such errors cannot be explained by rounding: the gradients are not right.**"
 
 
-def oracles_setting() -> str:
+def oracles_setting(case: Case) -> str:
     """Introduce the complex step and the verdicts."""
+    few = (
+        f" Of the {case.K:,} characters' rows in U, V and c the complex step, and all that follows "
+        f"[Table](#tab-oracles), looks at {FEW}, the segment's first; [Table](#tab-gradients) "
+        "covers all."
+        if case.K > MANY
+        else ""
+    )
     *kept, last = [f"{word} up to {power(end)}" for word, end in THRESHOLDS.items()]
     return (
         "Central differences subtract two nearly equal losses, so they cannot tell small errors "
@@ -94,7 +101,7 @@ def oracles_setting() -> str:
         "[Table](#tab-oracles) compares both; a norm-wise error has the norms of whole "
         "parameters in place of absolute values, so that tiny entries cannot dominate it. The "
         "verdict is on the norm-wise error for central differences and on the largest error for "
-        f"the complex step: {', '.join(kept)}, {last}, wrong above."
+        f"the complex step: {', '.join(kept)}, {last}, wrong above.{few}"
     )
 
 
@@ -115,11 +122,16 @@ def oracles_reading(errors: pd.DataFrame, case: Case) -> str:
     """Say what the zeros of U do to its mean."""
     zero = _first(errors, CENTRAL).set_index("parameter")["exactly_zero"]["U"]
     unread = case.K - len(set(case.x.tolist()))
-    diluted = f", and makes the mean of U in Table 1 {1 / (1 - zero):.1f} times smaller"
+    diluted = (
+        f", and makes the mean of U in [Table](#tab-gradients) smaller by a factor of "
+        f"{1 / (1 - zero):.1f}"
+        if 0 < zero < 1
+        else ""
+    )
     return (
         f"{unread} of the {case.K} characters do not occur in the segment, so their rows of U "
         f"have no gradient: {zero:.1%} of U is exactly zero, which both oracles confirm"
-        f"{diluted if 0 < zero < 1 else ''}."
+        f"{diluted}."
     )
 
 
@@ -129,11 +141,11 @@ def settings_table(errors: pd.DataFrame) -> pd.DataFrame:
     table = central.pivot(index="setting", columns="parameter", values="norm_wise")
     table = table.loc[central["setting"].unique(), list(PARAMETERS)].map(_short)
     stepped = errors[errors["oracle"] == COMPLEX].groupby("setting")["max"].max()
-    table["complex step, max"] = stepped.map(_short)
+    table["complex step"] = stepped.map(_short)
     return table.rename_axis(columns=None)
 
 
-def settings_reading(errors: pd.DataFrame, case: Case) -> str:
+def settings_reading(errors: pd.DataFrame) -> str:
     """Say how the other settings turned out."""
     count = errors["setting"].nunique()
     stepped = errors[errors["oracle"] == COMPLEX]["max"].max()
@@ -144,17 +156,11 @@ def settings_reading(errors: pd.DataFrame, case: Case) -> str:
         if rejected == 0
         else f"in {rejected} of the {count} settings a verdict is worse than acceptable"
     )
-    few = (
-        f" Beyond the first setting, of U, V and c only the rows of {SMALL} characters were "
-        "looked at, those of the segment among them."
-        if case.K > SMALL
-        else ""
-    )
     return (
         "With $h_0 = 0$ the first outer product in the gradient of W vanishes whatever the code "
         "does, and small weights keep the network nearly linear. So I checked again with $h_0$ "
         f"drawn uniformly from $(-1, 1)$, and after {BURN_IN} updates of AdaGrad: {outcome}, and "
-        f"the complex step finds no error above {power(stepped)} ([Table](#tab-settings)).{few}"
+        f"the complex step finds no error above {power(stepped)} ([Table](#tab-settings))."
     )
 
 
@@ -215,8 +221,8 @@ def mistakes_reading(mistakes: pd.DataFrame) -> str:
     nearest = planted.sort_values("complex").iloc[0]
     hidden = planted[planted["easy"] <= ACCEPTED]["mistake"].tolist()
     text = (
-        f"After {BURN_IN} updates and with $h_0 \\neq 0$, {int(planted['caught'].sum())} of the "
-        f"{len(planted)} mistakes are caught; the least conspicuous one "
+        f"After {BURN_IN} updates and with $h_0 \\neq 0$, all {len(planted)} mistakes are "
+        f"caught; the least conspicuous one "
         f"({escape(nearest['mistake'])}) at an error of {power(nearest['complex'])}, where the "
         f"right gradients have {power(mistakes['complex'].iloc[0])}. "
     )
