@@ -6,17 +6,14 @@ After installation they are known to nbconvert by name::
     jupyter nbconvert --to report-html notebook.ipynb
 """
 
-import base64
 import datetime
 import json
 import re
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import typst
 from nbconvert.exporters import TemplateExporter
 from nbformat import NotebookNode
 from pygments import highlight
@@ -27,16 +24,11 @@ from traitlets import Bool, List, Unicode, default
 from traitlets.config import Application
 
 from rnn.errors import ReportError
-from rnn.report import fonts
+from rnn.report.fonts import font_faces
+from rnn.report.pictures import Pictures
 from rnn.report.prose import Fragment, Outline, convert
-from rnn.report.visible import (
-    INVISIBLE,
-    html_text,
-    html_visible,
-    stand_in,
-    typst_string,
-    without_surrogates,
-)
+from rnn.report.typesetting import compile_pdf
+from rnn.report.visible import html_text, html_visible, typst_string, without_surrogates
 
 __all__ = ["ReportExporter", "ReportHTMLExporter", "ReportPDFExporter"]
 
@@ -44,15 +36,6 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PROSE_MIMES = {"text/markdown": "markdown", "text/latex": "markdown", "text/html": "html"}
 _ONE_FORMULA = re.compile(r"\A\s*\$(?:\\displaystyle)?([^$]+)\$\s*\Z")
-_LOCAL_PICTURE = re.compile(r"[^\s()<>\"']+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
-_SUFFIX = {
-    "image/svg+xml": "svg",
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/gif": "gif",
-    "image/webp": "webp",
-}
-_MIME = {suffix: mime for mime, suffix in _SUFFIX.items()} | {"jpeg": "image/jpeg"}
 _MONTHS = [
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -136,28 +119,16 @@ class ReportExporter(TemplateExporter):
         """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
         nb, resources = super()._preprocess(nb, resources)
         folder = resources.get("metadata", {}).get("path")
-        images: dict[str, str] = {}
-        resources["report_files"] = {}
+        pictures = Pictures(embed=self._target == "html")
         for cell in nb.cells:
-            images |= self._attachments(cell, resources)
-            if folder is not None and cell.cell_type == "markdown":
-                images |= self._neighbours(cell, Path(folder or "."), resources)
-            for index, output in enumerate(cell.get("outputs", ())):
-                about = output.get("metadata", {}).get("report", {})
-                if about.get("mime", "").startswith("image/"):
-                    name = f"cell{about['cell']}-{index}"
-                    about["picture"] = self._picture(
-                        name,
-                        about["mime"],
-                        _picture_bytes(output.data[about["mime"]], about),
-                        resources,
-                    )
-        head = self._head(nb, resources)
+            pictures.collect(cell, None if folder is None else Path(folder))
+        resources["pictures"] = pictures.files
+        head = self._head(nb)
         outline = convert(
             _fragments(nb),
             self._target,
             references=resources.get("references", {}),
-            images=images,
+            images=pictures.known,
             number_sections=self.number_sections,
             take_title=not head["title"],
         )
@@ -166,7 +137,7 @@ class ReportExporter(TemplateExporter):
         resources["report"] = self._with_title(head, outline, resources)
         return nb, resources
 
-    def _head(self, nb: NotebookNode, resources: dict[str, Any]) -> dict[str, str]:
+    def _head(self, nb: NotebookNode) -> dict[str, str]:
         authors = nb.metadata.get("authors", [])
         names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]
         return {
@@ -191,40 +162,6 @@ class ReportExporter(TemplateExporter):
             "number_sections": self.number_sections,
             "generator": f"nbconvert {version('nbconvert')}",
         }
-
-    def _attachments(self, cell: NotebookNode, resources: dict[str, Any]) -> dict[str, str]:
-        """Give a cell's attachments names of their own, and return where they are."""
-        found = {}
-        for count, (name, data) in enumerate(sorted(cell.get("attachments", {}).items())):
-            for mime in _SUFFIX:
-                if mime in data:
-                    about = cell.metadata["report"]
-                    address = f"attachment:{about['cell']}-{count}"
-                    cell.source = cell.source.replace(f"attachment:{name}", address)
-                    content = _picture_bytes(data[mime], {"mime": mime, **about})
-                    found[address] = self._picture(
-                        f"attached{about['cell']}-{count}", mime, content, resources
-                    )
-                    break
-        return found
-
-    def _neighbours(
-        self, cell: NotebookNode, folder: Path, resources: dict[str, Any]
-    ) -> dict[str, str]:
-        """Return the pictures beside the notebook that a cell speaks of; none from elsewhere."""
-        found = {}
-        root = folder.resolve()
-        for address in sorted(set(_LOCAL_PICTURE.findall(cell.source))):
-            path = (root / address).resolve()
-            if path.is_relative_to(root) and path.is_file():
-                name = f"file{len(resources['report_files'])}"
-                mime = _MIME[path.suffix[1:].lower()]
-                found[address] = self._picture(name, mime, path.read_bytes(), resources)
-        return found
-
-    def _picture(self, name: str, mime: str, content: bytes, resources: dict[str, Any]) -> str:
-        """Keep a picture for the page and return how the template is to name it."""
-        raise TypeError("expected one of the two exporters, got their common base")
 
 
 class ReportPDFExporter(ReportExporter):
@@ -274,49 +211,15 @@ class ReportPDFExporter(ReportExporter):
     ) -> tuple[Any, dict[str, Any]]:
         """Render a notebook and return the bytes of the PDF."""
         source, resources = super().from_notebook_node(nb, resources, **kw)
-        pdf = self._compile(stand_in(source), resources.pop("report_files"))
+        style = (_TEMPLATES / "report-pdf/style.typ").read_bytes()
+        pdf = compile_pdf(
+            source,
+            {"style.typ": style, **resources.pop("pictures")},
+            font_paths=self.font_paths,
+            system_fonts=self.system_fonts,
+        )
         resources["output_extension"] = ".pdf"
         return pdf, resources
-
-    def _picture(self, name: str, mime: str, content: bytes, resources: dict[str, Any]) -> str:
-        file = f"{name}.{_SUFFIX[mime]}"
-        resources["report_files"][file] = content
-        return file
-
-    def _compile(self, source: str, files: dict[str, bytes]) -> bytes:
-        """Compile Typst source in a folder that holds nothing but the page's own files."""
-        known = typst.Fonts(self.system_fonts, True, list(self.font_paths))
-        font_files = tuple(sorted({Path(font.path) for font in known.fonts() if font.path}))
-        unseen = _unseen(source, fonts.code_points(font_files))
-        with tempfile.TemporaryDirectory(prefix="report-") as folder:
-            root = Path(folder)
-            (root / "style.typ").write_bytes((_TEMPLATES / "report-pdf/style.typ").read_bytes())
-            (root / "main.typ").write_text(source, encoding="utf-8")
-            for name, content in files.items():
-                (root / name).write_bytes(content)
-            inputs = {}
-            for _ in range(50):
-                inputs["unseen"] = "".join(f"\\x{{{point:x}}}" for point in sorted(unseen))
-                try:
-                    return typst.compile(
-                        root / "main.typ",
-                        root=root,
-                        font_paths=known,
-                        package_path=root / "packages",
-                        package_cache_path=root / "packages",
-                        sys_inputs=inputs,
-                        pdf_standards=["ua-1"],
-                        timestamp=0,
-                    )
-                except typst.TypstError as error:
-                    # A sequence of characters can lack a glyph although each of them has one.
-                    more = _named_characters(error.diagnostic) - unseen
-                    if "grouping depth" in error.message and "flat" not in inputs:
-                        inputs["flat"] = "yes"
-                    elif not more:
-                        raise _typst_failure(error, source) from None
-                    unseen |= more
-        raise ReportError("expected text that the fonts can show, got one that none of them can")
 
 
 class ReportHTMLExporter(ReportExporter):
@@ -351,12 +254,9 @@ class ReportHTMLExporter(ReportExporter):
         """Render a notebook and return the page."""
         page, resources = super().from_notebook_node(nb, resources, **kw)
         page = re.sub(r"<th(?: [^>]*)?>\s*</th>", "<td></td>", html_visible(page))
-        faces = _font_faces(page) if self.embed_fonts else ""
+        faces = font_faces(page) if self.embed_fonts else ""
         style = (_TEMPLATES / "report-html/style.css").read_text(encoding="utf-8")
         return page.replace("/*style*/", faces + style, 1), resources
-
-    def _picture(self, name: str, mime: str, content: bytes, resources: dict[str, Any]) -> str:
-        return f"data:{mime};base64,{base64.b64encode(content).decode()}"
 
     def _highlighted(self, source: str) -> str:
         try:
@@ -388,18 +288,6 @@ def _fragments(nb: NotebookNode) -> list[Fragment]:
     return found
 
 
-def _picture_bytes(data: Any, about: dict[str, Any]) -> bytes:
-    """Return a picture's bytes from the way notebooks keep it."""
-    if about["mime"] == "image/svg+xml":
-        return str(data).encode()
-    try:
-        return base64.b64decode(str(data), validate=False)
-    except ValueError:
-        raise ReportError(
-            f"{about['where']}: expected a picture in base64, got something else"
-        ) from None
-
-
 def _long_date(date: str) -> str:
     """Write an ISO date out in words, and leave any other text as it is."""
     try:
@@ -407,61 +295,3 @@ def _long_date(date: str) -> str:
     except ValueError:
         return date
     return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
-
-
-def _unseen(source: str, known: frozenset[int]) -> set[int]:
-    """Return the code points of Typst source that no font can show or no reader can see."""
-    points = {ord(character) for character in source if ord(character) > 0x7E}
-    points |= {int(code, 16) for code in re.findall(r"\\u\{([0-9a-f]+)\}", source)}
-    invisible = re.compile(f"[{INVISIBLE}]")
-    return {c for c in points if c not in known or invisible.match(chr(c))}
-
-
-def _named_characters(diagnostic: str) -> set[int]:
-    """Return the characters beyond ASCII in Typst's messages about text without a glyph."""
-    points: set[int] = set()
-    for text in re.findall(r"the text `\"(.*?)\"` could not be displayed", diagnostic):
-        points |= {int(code, 16) for code in re.findall(r"\\u\{([0-9a-f]+)\}", text)}
-        points |= {ord(character) for character in text if ord(character) > 0x7E}
-    return points
-
-
-def _typst_failure(error: typst.TypstError, source: str) -> ReportError:
-    """Turn Typst's diagnostics into one line that names the cell."""
-    place = re.search(r"main\.typ:(\d+):", error.diagnostic)
-    above = "\n".join(source.splitlines()[: int(place[1])]) if place else ""
-    cells = re.findall(r"^// at (.*)$", above, re.MULTILINE)
-    where = cells[-1] if cells else "the title block or an option"
-    words = " ".join([error.message, *(f"({hint})" for hint in error.hints)])
-    return ReportError(f"{where}: Typst cannot set it: {_shortened(words)}")
-
-
-def _shortened(text: str) -> str:
-    """Return a message as one line of a bearable length."""
-    line = " ".join(text.split())
-    return line if len(line) <= 300 else f"{line[:299]}…"
-
-
-def _font_faces(page: str) -> str:
-    """Return the style rules that embed the page's fonts, cut down to its characters."""
-    formulas = "".join(re.findall(r"<math.*?</math>", page, re.DOTALL))
-    text = "".join(sorted(set(page)))
-    faces = [
-        ("Page", "normal", "400", "NewCM10-Regular", text),
-        ("Page", "italic", "400", "NewCM10-Italic", text),
-        ("Page", "normal", "700", "NewCM10-Bold", text),
-        ("Page Mono", "normal", "400", "DejaVuSansMono", text),
-    ]
-    if formulas:
-        letters = "".join(sorted(set(formulas)))
-        letters += fonts.slanted(letters) + "√"  # which <msqrt> draws without naming it
-        faces.append(("Page Math", "normal", "400", "NewCMMath-Book", letters))
-    rules = []
-    for family, style, weight, name, characters in faces:
-        address = fonts.woff2_subset(name, characters)
-        if address:
-            rules.append(
-                f'@font-face{{font-family:"{family}";font-style:{style};font-weight:{weight};'
-                f"src:url({address}) format('woff2')}}\n"
-            )
-    return "".join(rules)

@@ -4,6 +4,7 @@ import base64
 import io
 import logging
 import mmap
+import re
 import struct
 from collections.abc import Iterable
 from functools import cache
@@ -13,12 +14,12 @@ from pathlib import Path
 from fontTools import subset
 from fontTools.ttLib import TTCollection, TTFont, TTLibError
 
-__all__ = ["code_points", "embedded_fonts", "slanted", "woff2_subset"]
+__all__ = ["code_points", "embedded_fonts", "font_faces", "woff2_subset"]
 
 _SFNT_VERSIONS = (b"OTTO", b"\x00\x01\x00\x00")
 
 
-def slanted(letters: str) -> str:
+def _slanted(letters: str) -> str:
     """Return the italic letters that browsers draw for the plain ones of a formula.
 
     They stand elsewhere in Unicode: Latin ones from U+1D434, Greek ones from U+1D6E2, and h, which
@@ -138,3 +139,28 @@ def woff2_subset(name: str, text: str) -> str | None:
     packed = io.BytesIO()
     font.save(packed)
     return "data:font/woff2;base64," + base64.b64encode(packed.getvalue()).decode()
+
+
+def font_faces(page: str) -> str:
+    """Return the style rules that embed the page's fonts, cut down to its characters."""
+    formulas = "".join(re.findall(r"<math.*?</math>", page, re.DOTALL))
+    text = "".join(sorted(set(page)))
+    faces = [
+        ("Page", "normal", "400", "NewCM10-Regular", text),
+        ("Page", "italic", "400", "NewCM10-Italic", text),
+        ("Page", "normal", "700", "NewCM10-Bold", text),
+        ("Page Mono", "normal", "400", "DejaVuSansMono", text),
+    ]
+    if formulas:
+        letters = "".join(sorted(set(formulas)))
+        letters += _slanted(letters) + "√"  # which <msqrt> draws without naming it
+        faces.append(("Page Math", "normal", "400", "NewCMMath-Book", letters))
+    rules = []
+    for family, style, weight, name, characters in faces:
+        address = woff2_subset(name, characters)
+        if address:
+            rules.append(
+                f'@font-face{{font-family:"{family}";font-style:{style};font-weight:{weight};'
+                f"src:url({address}) format('woff2')}}\n"
+            )
+    return "".join(rules)

@@ -5,6 +5,8 @@
 -- headings, title}. Nothing raw and no attribute of the source survives: what a page shows is
 -- built from pandoc's document tree alone, so no text can become markup of the page.
 
+local here = pandoc.path.directory(arg[0])
+local tidy_table = dofile(pandoc.path.join{here, 'tables.lua'})
 local job = pandoc.json.decode(io.read('a'), false)
 local typst = job.to == 'typst'
 local format = typst and 'typst-smart' or 'html'
@@ -20,7 +22,7 @@ local markdown = 'markdown'
   .. '+autolink_bare_uris+lists_without_preceding_blankline'
 
 local function quoted(text, line_end) -- a Typst string literal
-  local escaped = text:gsub('[\\"]', '\\%0'):gsub('[\n\r]', {['\n'] = line_end or ' ', ['\r'] = ' '})
+  local escaped = text:gsub('[\\"]', '\\%0'):gsub('\r', ' '):gsub('\n', line_end or ' ')
   return '"' .. escaped .. '"'
 end
 
@@ -100,85 +102,6 @@ clean = {
   Header = function(el) return pandoc.Header(el.level, el.content, pandoc.Attr(el.identifier)) end,
   LineBlock = function(el) return pandoc.Para(pandoc.utils.blocks_to_inlines{el}) end,
 }
-
-local function number_like(text)
-  return text:match('^[-+−]?[%d.,]*%d[%d.,]*%s?%%?$')
-    or text:match('^[-+−]?%d[%d.]*[eE][-+−]?%d+$')
-    or text == '' or text == 'nan' or text == 'NaN' or text == '–'
-end
-
-local function cells_of(rows, visit)
-  for _, row in ipairs(rows) do
-    row.attr = pandoc.Attr()
-    local column, cells = 1, row.cells
-    for index, cell in ipairs(cells) do
-      visit(cell, column)
-      cells[index] = cell
-      column = column + cell.col_span
-    end
-    row.cells = cells
-  end
-end
-
--- In a table too wide for the page, columns of long text take what the others leave, and wrap.
-local function typst_columns(el)
-  local widest, total, flexible, columns = {}, 0, false, {}
-  local function look(cell, column)
-    local length = cell.col_span == 1 and utf8.len(pandoc.utils.stringify(cell.contents)) or 0
-    widest[column] = math.max(widest[column] or 0, length)
-  end
-  cells_of(el.head.rows, look)
-  for _, body in ipairs(el.bodies) do cells_of(body.body, look) end
-  for column = 1, #el.colspecs do
-    total = total + (widest[column] or 0) + 3
-    local long = (widest[column] or 0) > 40
-    flexible = flexible or long
-    columns[column] = long and '1fr' or 'auto'
-  end
-  return flexible and total > 80 and '(' .. table.concat(columns, ', ') .. ',)' or nil
-end
-
--- Columns of numbers are set flush right; widths and captions are the page's own affair.
-local function tidy_table(el)
-  local numbers, aligned = {}, {}
-  for _, body in ipairs(el.bodies) do
-    body.attr = pandoc.Attr()
-    cells_of(body.body, function(cell, column)
-      local text = pandoc.utils.stringify(cell.contents)
-      if numbers[column] == nil then numbers[column] = true end
-      if not number_like(text) then numbers[column] = false end
-      if number_like(text) then
-        text = text:gsub('^%-', '−')
-        cell.contents = {pandoc.Plain{pandoc.Str(text)}}
-      end
-      if cell.alignment ~= 'AlignDefault' then aligned[column] = cell.alignment end
-    end)
-  end
-  local function bare(cell)
-    cell.attr = pandoc.Attr()
-    cell.alignment = 'AlignDefault'
-  end
-  for _, body in ipairs(el.bodies) do
-    cells_of(body.body, bare)
-    cells_of(body.head, bare)
-  end
-  cells_of(el.head.rows, bare)
-  cells_of(el.foot.rows, bare)
-  el.head.attr, el.foot.attr = pandoc.Attr(), pandoc.Attr()
-  local specs = {}
-  for column, spec in ipairs(el.colspecs) do
-    local alignment = spec[1]
-    if alignment == 'AlignDefault' then
-      alignment = aligned[column] or (numbers[column] and 'AlignRight') or 'AlignLeft'
-    end
-    specs[column] = {alignment, nil}
-  end
-  el.colspecs = specs
-  el.caption = {long = {}, short = nil}
-  local columns = typst and typst_columns(el)
-  el.attr = pandoc.Attr('', {'typst:no-figure'}, columns and {columns = columns} or {})
-  return el
-end
 
 -- Headings: levels without gaps, identifiers that are unique, the title taken out ---------------
 
@@ -336,7 +259,7 @@ local page = {
     local spoken = pandoc.utils.stringify(el.caption)
     if spoken == '' then spoken = 'Picture' end
     if not file then
-      local words = pandoc.Inlines{typst and raw('#' .. quoted(spoken) .. ';') or pandoc.Str(spoken)}
+      local words = typst and raw('#' .. quoted(spoken) .. ';') or pandoc.Str(spoken)
       if not safe_target(el.src) or el.src:sub(1, 1) == '#' then return words end
       return typst and linked(quoted(el.src), words) or pandoc.Link(words, el.src)
     end
@@ -360,7 +283,8 @@ local page = {
       local columns = el.attributes.columns
       el.attributes.columns = nil
       local set = pandoc.write(pandoc.Pandoc{el}, format, options)
-      return pandoc.RawBlock('typst', columns and set:gsub('columns: %d+', 'columns: ' .. columns, 1) or set)
+      if columns then set = set:gsub('columns: %d+', 'columns: ' .. columns, 1) end
+      return pandoc.RawBlock('typst', set)
     end
     el.attr = pandoc.Attr()
     return {
@@ -374,14 +298,18 @@ local page = {
 local function finish(document, fragment)
   document = document:walk(page)
   local blocks = document.blocks
-  if fragment.inline then blocks = pandoc.Blocks{pandoc.Plain(pandoc.utils.blocks_to_inlines(blocks))} end
+  if fragment.inline then
+    blocks = pandoc.Blocks{pandoc.Plain(pandoc.utils.blocks_to_inlines(blocks))}
+  end
   return (pandoc.write(pandoc.Pandoc(blocks), format, options):gsub('%s+$', ''))
 end
 
 local documents, results = {}, {}
 for index, fragment in ipairs(job.fragments) do
   local ok, document = pcall(function()
-    return read(fragment.text, fragment.from):walk(clean):walk(clean):walk{Table = tidy_table}
+    return read(fragment.text, fragment.from):walk(clean):walk(clean):walk{
+      Table = function(el) return tidy_table(el, typst) end,
+    }
   end)
   documents[index] = ok and document or false
   results[index] = not ok and {error = tostring(document)} or {}
