@@ -24,6 +24,8 @@ PARAMS =
 CHECK_PARAMS =
 ## options for the text of the best model
 SAMPLE_PARAMS =
+## how many seeds to train with, side by side on the cores
+SEEDS = 1
 ## the report's title
 TITLE = Training a character-level RNN
 ## the report's author
@@ -34,7 +36,7 @@ DATE =
 PYTHON = python3 python3.14 python3.13 python3.12 python3.11
 
 # They reach the steps as environment variables, never as shell text, and $ is not make's in them.
-said := RUN CORPUS SEED PARAMS CHECK_PARAMS SAMPLE_PARAMS TITLE AUTHOR DATE
+said := RUN CORPUS SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS TITLE AUTHOR DATE
 $(foreach name,$(said),$(eval override $(name) := $$(value $(name))))
 export $(said)
 
@@ -117,9 +119,10 @@ $(out)/01_gradient_check.ipynb: notebooks/01_gradient_check.ipynb $(out)/.check.
 	@$(run) rnn.report.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d run_dir $(out) --options "$$CHECK_PARAMS"
 
 $(out)/02_training_evolution.ipynb: notebooks/02_training_evolution.ipynb $(out)/.training.values $(code) $(locked) | $(ready)
-	@$(run) rnn.report.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d run_dir $(out) --options "$$PARAMS"
+	@$(run) rnn.report.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d seeds "$$SEEDS" -d run_dir $(out) --options "$$PARAMS"
 
-$(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(out)/02_training_evolution.ipynb $(out)/.sample.values $(code) $(locked) | $(ready)
+# Its checklist looks at what all the steps left.
+$(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(out)/01_gradient_check.ipynb $(out)/02_training_evolution.ipynb $(out)/.sample.values $(code) $(locked) | $(ready)
 	@$(run) rnn.report.execute $< $@ -d seed "$$SEED" -d run_dir $(out) --options "$$SAMPLE_PARAMS"
 
 # A step's values lie in a file that is rewritten only if one of them changed or the book did.
@@ -131,7 +134,7 @@ $(out)/.check.values: FORCE
 	+@$(newer) $(call values,"$$CORPUS" "$$SEED" "$$CHECK_PARAMS",book)
 
 $(out)/.training.values: FORCE
-	+@$(newer) $(call values,"$$CORPUS" "$$SEED" "$$PARAMS",book)
+	+@$(newer) $(call values,"$$CORPUS" "$$SEED" "$$SEEDS" "$$PARAMS",book)
 
 $(out)/.sample.values: FORCE
 	+@$(call values,"$$SEED" "$$SAMPLE_PARAMS")

@@ -8,7 +8,8 @@ import pandas as pd
 from rnn.cell import views
 from rnn.checkpoint import Model
 from rnn.corpus import Corpus
-from rnn.reading import epoch_starts, split_held_out
+from rnn.evaluation import text_loss
+from rnn.reading import epoch_starts, fresh_marks, split_held_out
 from rnn.settings import Settings
 from rnn.state import TrainingState
 from rnn.vanilla import Vanilla
@@ -86,16 +87,30 @@ class Run:
         """The loss over the trained text at the end of every epoch, in nats a character."""
         return self.state.epoch_losses
 
-    def models(self) -> dict[str, Vanilla]:
-        """Return the parameters of the models that are worth comparing, by what they are."""
-        thetas = {
-            "lowest smooth loss": self.state.best_theta,
-            "last": self.state.theta,
-            "lowest loss at the end of an epoch": self.state.epoch_theta,
+    def text_losses(self) -> dict[str, float]:
+        """Return the loss over the whole trained text of the models that are worth comparing.
+
+        Returns
+        -------
+        dict
+            Nats a character, by what the model is.
+        """
+        epochs = self.epoch_losses
+        ended = bool(epochs) and self.last_update == len(epochs) * self.updates_per_epoch
+        losses = {
+            "model with the lowest smooth loss": self._text_loss(self.state.best_theta),
+            "last model": epochs[-1] if ended else self._text_loss(self.state.theta),
         }
-        if not self.epoch_losses:
-            thetas.popitem()
-        return {name: self._named(theta) for name, theta in thetas.items()}
+        return losses | ({"best model at the end of an epoch": min(epochs)} if epochs else {})
+
+    @property
+    def trained_ids(self) -> np.ndarray:
+        """The part of the text that was trained on."""
+        return self.corpus.ids[: split_held_out(len(self.corpus.ids), self.settings)]
+
+    def _text_loss(self, theta: np.ndarray) -> float:
+        marks = fresh_marks(self.trained_ids, self.corpus.encode(self.settings.document_end))
+        return text_loss(self._named(theta), self.trained_ids, marks)
 
     def _named(self, theta: np.ndarray) -> Vanilla:
         return views(Vanilla, theta, self.settings.m, self.corpus.K)

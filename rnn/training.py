@@ -141,7 +141,8 @@ def _train(
         trainer = Trainer(corpus, settings, state, trained, per_epoch, last)
         begun, first = time.perf_counter(), int(state.counts[0])
         shown = first
-        bar.initial += first
+        if not bar.disable:
+            bar.initial += first
         bar.update(first)
         for _ in trainer:
             update = int(state.counts[0])

@@ -5,7 +5,7 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -108,13 +108,16 @@ def loss_figure(
     best_update: int,
     best_loss: float,
     points: dict[str, list[tuple[int, float]]] | None = None,
+    others: Sequence[pd.DataFrame] = (),
+    unit: str = "segment",
 ) -> Figure:
     """Draw the smooth loss over the updates, with the epochs and the best update marked.
 
     Parameters
     ----------
     history : pandas.DataFrame
-        Columns ``update``, ``epoch`` and ``smooth_loss`` (nats a segment).
+        Columns ``update``, ``epoch``, ``smooth_loss`` and, with a held-out part,
+        ``validation_loss`` in the unit of the smooth loss.
     updates_per_epoch : int
         The distance between the epochs' marks.
     best_update : int
@@ -123,6 +126,10 @@ def loss_figure(
         That loss.
     points : dict, optional
         What others report: from who they are to updates with their smooth losses.
+    others : sequence of pandas.DataFrame
+        The histories of other seeds: the band from the lowest to the highest of all is drawn.
+    unit : str
+        What the loss is a sum or mean over: 'segment' or 'character'.
 
     Returns
     -------
@@ -136,7 +143,18 @@ def loss_figure(
         figure = Figure(figsize=(PAGE_WIDTH, 2.9))
         axes = figure.subplots()
         axes.grid(axis="x", visible=False)
-        axes.plot(updates, losses, linewidth=0.9)
+        if others:
+            table = pd.concat(h.set_index("update")["smooth_loss"] for h in (history, *others))
+            band = table.groupby(level="update").agg(["min", "max"])
+            label = f"{len(others) + 1} seeds, lowest to highest"
+            axes.fill_between(band.index, band["min"], band["max"], color=COLOURS[0], alpha=0.3,
+                              linewidth=0, label=label)  # fmt: skip
+        line = axes.plot(updates, losses, linewidth=0.9)
+        if "validation_loss" in history:
+            held_out = history.dropna(subset="validation_loss")
+            axes.plot(held_out["update"], held_out["validation_loss"], "s--", markersize=2.5,
+                      linewidth=0.8, color=COLOURS[2], label="held-out part")  # fmt: skip
+            line[0].set_label("smooth loss in training")
         for start in range(0, last, updates_per_epoch):
             end = min(start + updates_per_epoch, last)
             if start:
@@ -156,7 +174,7 @@ def loss_figure(
         for i, (who, reported) in enumerate((points or {}).items()):
             axes.plot(*zip(*reported, strict=True), "D^sv"[i % 4], color=COLOURS[2], label=who,
                       markerfacecolor="white", zorder=4)  # fmt: skip
-        if points:
+        if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper right", borderaxespad=0.2)
         high = float(np.nanmax(losses[np.isfinite(losses)], initial=best_loss))
         left = best_update > last / 2
@@ -171,7 +189,7 @@ def loss_figure(
         )
         axes.set_xlim(0, max(last, 1) * 1.005)
         axes.set_xlabel("update")
-        axes.set_ylabel("smooth loss (nats a segment)")
+        axes.set_ylabel(f"smooth loss (nats a {unit})")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     return figure
 

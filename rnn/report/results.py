@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +19,7 @@ from rnn.passport import passport
 from rnn.paths import ROOT
 from rnn.run import Run
 
-__all__ = ["load_book", "provenance", "read_results", "record", "save_run"]
+__all__ = ["load_book", "provenance", "read_results", "record", "save_runs", "seq_length"]
 
 _VERSIONS = ("numpy", "scipy", "numba", "pandas", "matplotlib", "papermill", "nbconvert", "typst")
 
@@ -57,18 +57,19 @@ def read_results(folder: Path) -> dict[str, Any]:
         ) from None
 
 
-def save_run(run: Run, folder: Path, corpus: str) -> None:
+def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
     """Write a training run's history, snapshots, best model and headline numbers.
 
     Parameters
     ----------
-    run : Run
-        The run.
+    runs : sequence of Run
+        The run, and those with other seeds, of which the headline numbers are kept.
     folder : Path
         Its folder.
     corpus : str
         What `load_corpus` was given, so that the book is found again.
     """
+    run = runs[0]
     lines = run.history.to_csv(index=False, lineterminator="\n")
     write_whole(folder / "history.csv", lines.encode())
     snapshots = json.dumps(run.state.snapshots, indent=1, ensure_ascii=False)
@@ -86,11 +87,24 @@ def save_run(run: Run, folder: Path, corpus: str) -> None:
         "lowest_smooth_loss": run.best_loss,
         "lowest_smooth_loss_update": run.best_update,
         "diverged": run.diverged,
+        "seeds": [
+            {
+                "seed": one.settings.seed,
+                "lowest_smooth_loss": one.best_loss,
+                "last_smooth_loss": float(one.state.losses[0]),
+            }
+            for one in runs
+        ],
     }
     record(folder, "training", facts)
     # How long it took is no result: another day it is another number.
     speed = {"seconds": run.seconds, "updates": run.updates}
     write_whole(folder / "speed.json", (json.dumps(speed) + "\n").encode())
+
+
+def seq_length(folder: Path) -> int:
+    """Return the length of the segments that a run was trained on."""
+    return int(read_results(folder)["training"]["parameters"]["seq_length"])
 
 
 def load_book(folder: Path) -> Corpus:

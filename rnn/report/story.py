@@ -5,27 +5,45 @@ They hold for any text and any run, also a short or a bad one.
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from rnn.baselines import baselines
 from rnn.checkpoint import Model
+from rnn.corpus import Corpus
+from rnn.neurons import Stretch, tell
 from rnn.passport import passport, passport_rows
-from rnn.report.show import escape, show_text
-from rnn.text_quality import Book
+from rnn.report import checklist, comparison, place, provenance, quality, units
+from rnn.report.figures import loss_figure
+from rnn.report.figures_meaning import comparison_figure, place_figure, quality_figure, units_figure
+from rnn.report.published import published_points
+from rnn.report.show import escape, show_figure, show_prose, show_table, show_text
+from rnn.report.words import enumerate_all
 from rnn.run import Run
+from rnn.text_quality import Book, quality_table
 from rnn.writing import write
 
 __all__ = [
     "best_model_reading",
     "best_model_setting",
+    "loss_alt",
     "loss_caption",
     "loss_reading",
-    "names_reading",
-    "passport_caption",
-    "passport_table",
+    "per_character",
+    "seeds_reading",
+    "show_checklist",
+    "show_loss",
+    "show_models",
+    "show_passport",
+    "show_place",
+    "show_provenance",
+    "show_quality",
     "show_sampling",
     "show_snapshots",
+    "show_units",
     "shown_snapshots",
     "snapshots_setting",
     "training_setting",
@@ -84,11 +102,48 @@ def _epochs(run: Run) -> str:
     return f"{epochs:.2f} epochs"
 
 
+def show_loss(runs: Sequence[Run]) -> None:
+    """Show the figure of the smooth loss of a run, with the band of other seeds."""
+    run, others = runs[0], runs[1:]
+    unit = "segment" if run.settings.loss == "sum" else "character"
+    history = run.history
+    if "validation_loss" in history:
+        history["validation_loss"] *= run.settings.seq_length if unit == "segment" else 1
+    points = published_points(run.corpus.name, run.settings, run.last_update)
+    figure = loss_figure(
+        history, run.updates_per_epoch, run.best_update, run.best_loss, points,
+        [other.history for other in others], unit,
+    )  # fmt: skip
+    show_figure(figure, label="fig-loss", caption=loss_caption(run), alt=loss_alt(run))
+    if others:
+        show_prose(seeds_reading(runs))
+
+
 def loss_caption(run: Run) -> str:
     """Caption the figure of the smooth loss."""
+    held_out = (
+        f" The dashed line is the loss on the last {run.settings.held_out:.0%} of the text, which "
+        "was not trained on."
+        if run.settings.held_out
+        else ""
+    )
     return (
         f"Smooth loss for {_epochs(run)} of training. The vertical lines mark the epochs, the dot "
-        f"the lowest smooth loss, {run.best_loss:.4f} at update {run.best_update:,}."
+        f"the lowest smooth loss, {run.best_loss:.4f} at update {run.best_update:,}.{held_out} "
+        "Drawn from `history.csv`."
+    )
+
+
+def seeds_reading(runs: Sequence[Run]) -> str:
+    """Say how much the headline numbers differ from seed to seed."""
+    lowest = np.array([run.best_loss for run in runs])
+    last = np.array([float(run.state.losses[0]) for run in runs])
+    first, final = runs[0].settings.seed, runs[-1].settings.seed
+    return (
+        f"The training was repeated with {len(runs)} seeds, {first} to {final}. The lowest smooth "
+        f"loss is {lowest.mean():.4f} on average, with a standard deviation of "
+        f"{lowest.std(ddof=1):.4f}; the last one is {last.mean():.4f} with {last.std(ddof=1):.4f}. "
+        f"All else here is of seed {first}."
     )
 
 
@@ -141,18 +196,6 @@ def snapshots_setting(run: Run) -> str:
     )
 
 
-def passport_table(run: Run) -> pd.DataFrame:
-    """Return the passport of the text as a table of two columns."""
-    rows = passport_rows(passport(run.corpus, run.settings.seq_length))
-    return pd.DataFrame(rows, columns=["property", "value"])
-
-
-def passport_caption(run: Run) -> str:
-    """Caption the passport, with what is unusual about the text."""
-    warnings = passport(run.corpus, run.settings.seq_length)["warnings"]
-    return " ".join(["The text.", *map(escape, warnings)])
-
-
 def best_model_setting(model: Model) -> str:
     """Say which model the text comes from."""
     return (
@@ -166,43 +209,80 @@ def shown_snapshots(run: Run) -> list[dict[str, Any]]:
     return run.state.snapshots[:11]
 
 
+def show_place(run: Run) -> None:
+    """Show the smooth loss against the place in the text, and what it tells."""
+    about = run.history, run.updates_per_epoch
+    if not place.places_differ(*about, run.settings):
+        unit = "segment" if run.settings.loss == "sum" else "character"
+        caption, alt = place.place_caption(*about), place.place_alt(*about)
+        show_figure(place_figure(*about, unit), label="fig-place", caption=caption, alt=alt)
+    show_prose(place.place_reading(*about, run.settings))
+
+
+def show_models(run: Run) -> dict[str, float]:
+    """Show the loss over the whole text of the models of a run; return it."""
+    losses = run.text_losses()
+    counts = baselines(run.trained_ids, run.corpus.K)
+    caption = comparison.comparison_caption(losses)
+    show_table(comparison.comparison_table(losses, counts), label="tab-models", caption=caption)
+    alt = comparison.comparison_alt(losses, counts)
+    figure = comparison_figure(losses, counts)
+    show_figure(figure, label="fig-models", caption=caption, alt=alt)
+    show_prose(comparison.comparison_reading(losses, counts))
+    return losses
+
+
+def show_quality(run: Run) -> None:
+    """Read the snapshots, and show what they are like in numbers."""
+    book = Book.of(run.corpus)
+    texts, own = quality_table(shown_snapshots(run), book), book.own(run.settings.snapshot_length)
+    caption, alt = quality.quality_caption(texts, own), quality.quality_alt(texts)
+    show_prose(quality.quality_reading(texts, book, own))
+    show_figure(quality_figure(texts, own), label="fig-quality", caption=caption, alt=alt)
+    caption = quality.table_caption("fig-quality")
+    show_table(quality.quality_view(texts), label="tab-quality", caption=caption)
+
+
+def show_units(model: Model, corpus: Corpus) -> None:
+    """Show which hidden units tell something, and the text coloured by them."""
+    stretch = Stretch.of(model.parameters, model.vocabulary, corpus.ids)
+    told = tell(stretch)
+    shown = units.passages(stretch, told)
+    show_prose(units.units_reading(stretch, told))
+    if shown:
+        caption = units.units_table_caption(stretch)
+        show_table(units.units_view(told), label="tab-units", caption=caption)
+        caption, alt = units.units_caption(shown), units.units_alt(shown)
+        show_figure(units_figure(shown), label="fig-units", caption=caption, alt=alt)
+
+
+def show_checklist(folder: Path) -> None:
+    """Show what the assignment asks for, and what a run has of it."""
+    table = checklist.checklist(folder)
+    caption = "What the assignment asks for, and what this run has of it."
+    show_table(table, label="tab-checklist", caption=caption)
+    show_prose(checklist.checklist_reading(table))
+
+
+def show_passport(corpus: Corpus, seq_length: int) -> None:
+    """Show the passport of a text, with what is unusual about it."""
+    facts = passport(corpus, seq_length)
+    table = pd.DataFrame(passport_rows(facts), columns=["property", "value"])
+    caption = " ".join(["The text.", *map(escape, facts["warnings"])])
+    show_table(table, label="tab-book", caption=caption)
+
+
+def show_provenance(folder: Path) -> None:
+    """Show what the numbers come from."""
+    table = provenance.provenance_table(folder)
+    show_table(table, label="tab-provenance", caption="Where the numbers come from.")
+
+
 def show_snapshots(run: Run) -> None:
     """Show the snapshots that the assignment asks for."""
     for snapshot in shown_snapshots(run):
         title = f"iter: {snapshot['update']} (smooth loss: {snapshot['smooth_loss']:.4f})"
         show_text(snapshot["text"], title=title)
-
-
-def names_reading(run: Run, book: Book) -> str:
-    """Say which of the book's names appear in the snapshots, and how many words are words."""
-    shown = shown_snapshots(run)
-    first_seen: dict[str, int] = {}
-    for snapshot in shown:
-        for name in book.names_in(snapshot["text"]):
-            first_seen.setdefault(name, snapshot["update"])
-    sentences = []
-    if first_seen:
-        seen = [f"{escape(name)} ({update:,})" for name, update in first_seen.items()]
-        sentences.append(
-            f"Of the book's recurring names, {len(seen)} of the {len(book.names)} most frequent "
-            f"{'appears' if len(seen) == 1 else 'appear'} in these snapshots, here with the "
-            f"update of the first: {_and(seen)}."
-        )
-    elif book.names:
-        most = _and([escape(name) for name in book.names[:3]])
-        sentences.append(f"None of the book's recurring names, such as {most}, appears here.")
-    shares = [book.share_of_words(snapshot["text"]) for snapshot in shown]
-    if len(shown) > 1 and not any(map(math.isnan, (shares[0], shares[-1]))):
-        sentences.append(
-            f"Before update {shown[0]['update']:,}, {shares[0]:.0%} of the synthesized words are "
-            f"words of the book; before update {shown[-1]['update']:,} it is {shares[-1]:.0%}."
-        )
-        if shares[-1] > shares[0]:
-            sentences.append(
-                "So the network learns to spell before it learns to say anything: the words "
-                "become real while the sentences stay without meaning."
-            )
-    return " ".join(sentences)
 
 
 def show_sampling(
@@ -228,9 +308,5 @@ def best_model_reading(text: str, book: Book) -> str:
             sentences[0] += f", {long_share:.0%} of those with at least four letters"
         sentences[0] += "."
     if names:
-        sentences.append(f"Of the book's recurring names the text has {_and(names)}.")
+        sentences.append(f"Of the book's recurring names the text has {enumerate_all(names)}.")
     return " ".join(sentences)
-
-
-def _and(items: list[str]) -> str:
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
