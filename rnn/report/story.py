@@ -75,7 +75,7 @@ def training_setting(run: Run) -> str:
     clip = (
         "gradients were not clipped"
         if math.isinf(s.clip or 0)
-        else f"every entry of the gradients was clipped to [-{s.clip:g}, {s.clip:g}]"
+        else f"every entry of the gradients was clipped to [−{s.clip:g}, {s.clip:g}]"
     )
     over = "summed over" if s.loss == "sum" else "averaged over"
     reading = {
