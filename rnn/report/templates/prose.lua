@@ -13,13 +13,17 @@ local format = typst and 'typst-smart' or 'html'
 local options = pandoc.WriterOptions{html_math_method = 'mathml', wrap_text = 'none'}
 local current -- the fragment in hand, for warnings and errors
 
-local markdown = 'markdown'
-  .. '-blank_before_header-blank_before_blockquote-citations-example_lists-footnotes'
-  .. '-implicit_figures-inline_notes-markdown_in_html_blocks-raw_attribute-subscript-superscript'
-  .. '-fancy_lists-startnum-definition_lists-line_blocks-yaml_metadata_block-pandoc_title_block'
-  .. '-header_attributes-link_attributes-fenced_divs-bracketed_spans-table_captions'
-  .. '-inline_code_attributes-latex_macros-simple_tables-multiline_tables-grid_tables'
-  .. '+autolink_bare_uris+lists_without_preceding_blankline'
+-- Markdown as JupyterLab reads it: pandoc's own, with these extensions off and on.
+local dialect = {format = 'markdown', extensions = pandoc.format.extensions('markdown')}
+local changes = [[
+  -blank_before_header -blank_before_blockquote -citations -example_lists -footnotes
+  -implicit_figures -inline_notes -markdown_in_html_blocks -raw_attribute -subscript -superscript
+  -fancy_lists -startnum -definition_lists -line_blocks -yaml_metadata_block -pandoc_title_block
+  -header_attributes -link_attributes -fenced_divs -bracketed_spans -table_captions
+  -inline_code_attributes -latex_macros -simple_tables -multiline_tables -grid_tables
+  +autolink_bare_uris +lists_without_preceding_blankline
+]]
+for sign, name in changes:gmatch('([-+])([%a_]+)') do dialect.extensions[name] = sign == '+' end
 
 local function quoted(text, line_end) -- a Typst string literal
   local escaped = text:gsub('[\\"]', '\\%0'):gsub('\r', ' '):gsub('\n', line_end or ' ')
@@ -37,7 +41,7 @@ end
 -- Cleaning: what was read becomes a tree without raw parts ------------------------------------
 
 local function read(text, from)
-  return pandoc.read(text, from == 'html' and 'html' or markdown)
+  return pandoc.read(text, from == 'html' and 'html' or dialect)
 end
 
 local clean -- the filter below, which also cleans what it finds inside raw HTML
@@ -246,7 +250,9 @@ local page = {
   end,
   Code = function(el)
     if typst then return raw('#raw(' .. quoted(el.text) .. ');') end
-    return #el.text <= 24 and pandoc.Code(el.text, pandoc.Attr('', {'short'})) or nil
+    if #el.text > 24 then return nil end
+    local escaped = el.text:gsub('[&<>]', {['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;'})
+    return raw('<code class="short">' .. escaped .. '</code>')
   end,
   Math = formula,
   Link = function(el)
@@ -274,7 +280,7 @@ local page = {
     return pandoc.Image(spoken, file, '', pandoc.Attr('', {}, el.attributes))
   end,
   CodeBlock = function(el)
-    if not typst then return nil end
+    if not typst then return pandoc.CodeBlock(el.text) end
     return pandoc.RawBlock('typst', '#code(' .. quoted(el.text, '\\n') .. ', lang: '
       .. (el.classes[1] and quoted(el.classes[1]) or 'none') .. ')')
   end,
