@@ -107,11 +107,9 @@ def test_first_report_runs_every_step_in_order(project: Project) -> None:
     assert project.report() == [CHECK, TRAINING, SAMPLE, RENDER]
 
 
-def test_second_report_runs_nothing_in_less_than_a_second(project: Project) -> None:
+def test_second_report_runs_nothing(project: Project) -> None:
     project.report()
-    started = time.monotonic()
     assert project.report() == []
-    assert time.monotonic() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -119,7 +117,8 @@ def test_second_report_runs_nothing_in_less_than_a_second(project: Project) -> N
     [
         ("CORPUS=goblet", [CHECK, TRAINING, SAMPLE, RENDER]),
         ("SEED=1", [CHECK, TRAINING, SAMPLE, RENDER]),
-        ("CHECK_PARAMS=-p m 4", [CHECK, RENDER]),
+        ("SEEDS=2", [TRAINING, SAMPLE, RENDER]),
+        ("CHECK_PARAMS=-p m 4", [CHECK, SAMPLE, RENDER]),
         ("PARAMS=-p m 200", [TRAINING, SAMPLE, RENDER]),
         ("SAMPLE_PARAMS=-p length 10", [SAMPLE, RENDER]),
         ("TITLE=Another", [RENDER]),
