@@ -411,6 +411,27 @@ def test_a_sample_is_not_parted_from_its_title() -> None:
         assert [count for count in counts if any(count)] == [(1, 9)], lines
 
 
+def test_markdown_is_read_as_jupyterlab_reads_it() -> None:
+    source = (
+        "Text right before\n- one\n- two\n    - nested\n\nText\n## Heading\nText\n> quoted\n\n"
+        "a~b~ c^d^ @someone [@cite] ~~gone~~ snake_case_name {#id .class}\n\n"
+        "```python\nf(x)  # one\n\ng(y)\n```\n\n"
+        "<div align='center'>\n\n**bold**\n\n</div>\n\n1986\\. A line."
+    )
+    nb = notebook(prose("# Title"), prose(source))
+    page = Page(to_html(nb))
+    tags = [tag for tag, _ in page.tags]
+    assert (tags.count("li"), tags.count("h2"), tags.count("blockquote")) == (3, 1, 1)
+    assert (tags.count("del"), tags.count("strong"), tags.count("sup")) == (1, 1, 0)
+    plain = "a~b~ c^d^ @someone [@cite] gone snake_case_name {#id .class}"
+    pdf = to_pdf(nb)
+    for text in (page.text, pdf_text(pdf)):
+        assert plain in text
+        assert "f(x) # one g(y)" in text
+        assert "1986. A line." in text
+    assert "f(x) # one" in pdf_lines(pdf)
+
+
 def test_raw_cells_are_left_out() -> None:
     nb = notebook(new_raw_cell("<script>raw</script>"), prose("kept"))
     assert "raw" not in Page(to_html(nb)).text
