@@ -18,6 +18,7 @@ def write(
     temperature: float = 1.0,
     top_p: float = 1.0,
     prime: str = "",
+    end: str = "",
 ) -> str:
     """Let a model write.
 
@@ -33,6 +34,8 @@ def write(
         See `rnn.sampling.synthesize`.
     prime : str
         Read by the network first, from a zero state; the text continues it.
+    end : str
+        The end of a document: the text ends with its first occurrence.
 
     Returns
     -------
@@ -48,15 +51,20 @@ def write(
     seed = require_whole("seed", seed, 0)
     h, x = model.h, model.x
     if prime:
-        known = {character: i for i, character in enumerate(model.vocabulary)}
-        strange = sorted(set(prime) - set(known))
-        if strange:
-            raise ReportError(
-                f"prime: expected characters of the text the model was trained on, "
-                f"got {strange[0]!r}"
-            )
-        ids = np.array([known[character] for character in prime])
+        ids = _encoded("prime", prime, model)
         h, x = read(model.parameters, np.zeros_like(h), ids[:-1]), int(ids[-1])
     rng = generator(seed, SAMPLE)
-    ids = synthesize(model.parameters, h, x, length, rng, temperature, top_p)
+    ids = synthesize(
+        model.parameters, h, x, length, rng, temperature, top_p, _encoded("end", end, model)
+    )
     return "".join(model.vocabulary[i] for i in ids)
+
+
+def _encoded(name: str, text: str, model: Model) -> np.ndarray:
+    known = {character: i for i, character in enumerate(model.vocabulary)}
+    strange = sorted(set(text) - set(known))
+    if strange:
+        raise ReportError(
+            f"{name}: expected characters of the text the model was trained on, got {strange[0]!r}"
+        )
+    return np.array([known[character] for character in text], np.int64)

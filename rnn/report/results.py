@@ -18,8 +18,9 @@ from rnn.errors import ReportError
 from rnn.passport import passport
 from rnn.paths import ROOT
 from rnn.run import Run
+from rnn.settings import Settings
 
-__all__ = ["load_book", "provenance", "read_results", "record", "save_runs", "seq_length"]
+__all__ = ["load_book", "load_settings", "provenance", "read_results", "record", "save_runs"]
 
 _VERSIONS = ("numpy", "scipy", "numba", "pandas", "matplotlib", "papermill", "nbconvert", "typst")
 
@@ -102,9 +103,9 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
     write_whole(folder / "speed.json", (json.dumps(speed) + "\n").encode())
 
 
-def seq_length(folder: Path) -> int:
-    """Return the length of the segments that a run was trained on."""
-    return int(read_results(folder)["training"]["parameters"]["seq_length"])
+def load_settings(folder: Path) -> Settings:
+    """Return the settings that a run was trained with."""
+    return Settings(**_training(folder)["parameters"])
 
 
 def load_book(folder: Path) -> Corpus:
@@ -115,12 +116,7 @@ def load_book(folder: Path) -> Corpus:
     ReportError
         If the run has not been trained yet, or the text is not what it was then.
     """
-    training = read_results(folder).get("training")
-    if training is None:
-        raise ReportError(
-            f"expected a trained model in {folder.name}, got none; "
-            "run 02_training_evolution.ipynb with the same run_dir first"
-        )
+    training = _training(folder)
     book = load_corpus(training["corpus"], training["encoding"])
     if book.sha256 != training["book"]["sha256"]:
         raise ReportError(
@@ -128,6 +124,16 @@ def load_book(folder: Path) -> Corpus:
             "changed since; run 02_training_evolution.ipynb again"
         )
     return book
+
+
+def _training(folder: Path) -> dict[str, Any]:
+    training = read_results(folder).get("training")
+    if training is None:
+        raise ReportError(
+            f"expected a trained model in {folder.name}, got none; "
+            "run 02_training_evolution.ipynb with the same run_dir first"
+        )
+    return training
 
 
 def provenance() -> dict[str, Any]:

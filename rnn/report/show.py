@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["escape", "show_figure", "show_prose", "show_table", "show_text"]
 
 
-def show_figure(figure: "Figure", *, label: str, caption: str, alt: str) -> None:
+def show_figure(figure: "Figure", *, label: str, caption: str, alt: str, source: str = "") -> None:
     """Show a figure with a caption.
 
     Parameters
@@ -27,7 +27,10 @@ def show_figure(figure: "Figure", *, label: str, caption: str, alt: str) -> None
         Markdown; data goes in through `escape`.  The report adds 'Figure 1:'.
     alt : str
         What the figure shows, in plain words, for those who cannot see it.
+    source : str
+        The file of the run that the figure is drawn from; the caption names it.
     """
+    caption = _with_source(caption, source)
     from rnn.report.figures import svg
 
     about = {"kind": "figure", "label": label, "caption": caption, "alt": alt}
@@ -36,7 +39,12 @@ def show_figure(figure: "Figure", *, label: str, caption: str, alt: str) -> None
 
 
 def show_table(
-    dataframe: pd.DataFrame, *, label: str, caption: str, float_format: str = "{:.4g}"
+    dataframe: pd.DataFrame,
+    *,
+    label: str,
+    caption: str,
+    float_format: str = "{:.4g}",
+    source: str = "",
 ) -> None:
     """Show a table with a caption.
 
@@ -49,7 +57,10 @@ def show_table(
         As for `show_figure`.
     float_format : str
         How numbers with a fraction are written, for `str.format`.
+    source : str
+        As for `show_figure`.
     """
+    caption = _with_source(caption, source)
     about = {"kind": "table", "label": label, "caption": caption}
     _display_caption(f"**Table.** {caption}")
     content = _table_html(dataframe, float_format)
@@ -80,6 +91,10 @@ def show_prose(markdown: str) -> None:
         Data that is not a number goes in through `escape`.
     """
     display({"text/markdown": markdown, "text/plain": markdown}, raw=True)
+
+
+def _with_source(caption: str, source: str) -> str:
+    return f"{caption} From `{source}`." if source else caption
 
 
 def _display(bundle: dict[str, str], about: dict[str, str]) -> None:

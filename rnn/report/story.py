@@ -114,7 +114,9 @@ def show_loss(runs: Sequence[Run]) -> None:
         history, run.updates_per_epoch, run.best_update, run.best_loss, points,
         [other.history for other in others], unit,
     )  # fmt: skip
-    show_figure(figure, label="fig-loss", caption=loss_caption(run), alt=loss_alt(run))
+    show_figure(
+        figure, label="fig-loss", caption=loss_caption(run), alt=loss_alt(run), source="history.csv"
+    )
     if others:
         show_prose(seeds_reading(runs))
 
@@ -129,8 +131,7 @@ def loss_caption(run: Run) -> str:
     )
     return (
         f"Smooth loss for {_epochs(run)} of training. The vertical lines mark the epochs, the dot "
-        f"the lowest smooth loss, {run.best_loss:.4f} at update {run.best_update:,}.{held_out} "
-        "Drawn from `history.csv`."
+        f"the lowest smooth loss, {run.best_loss:.4f} at update {run.best_update:,}.{held_out}"
     )
 
 
@@ -196,11 +197,17 @@ def snapshots_setting(run: Run) -> str:
     )
 
 
-def best_model_setting(model: Model) -> str:
-    """Say which model the text comes from."""
+def best_model_setting(
+    model: Model, temperature: float = 1.0, top_p: float = 1.0, prime: str = ""
+) -> str:
+    """Say which model the text comes from, and how it was drawn."""
+    begun = f"read “{escape(prime)}” and continued it" if prime else "went on from where it stood"
+    drawn = [f"the temperature {temperature:g}"] if temperature != 1 else []
+    drawn += [f"a nucleus of p = {top_p:g}"] if top_p < 1 else []
+    how = f", with {enumerate_all(drawn)}" if drawn else ""
     return (
         f"The model with the lowest smooth loss, **{model.smooth_loss:.4f}** at update "
-        f"{model.update:,}, went on writing from where it stood in the text:"
+        f"{model.update:,}, {begun}{'' if prime else ' in the text'}{how}:"
     )
 
 
@@ -215,7 +222,13 @@ def show_place(run: Run) -> None:
     if not place.places_differ(*about, run.settings):
         unit = "segment" if run.settings.loss == "sum" else "character"
         caption, alt = place.place_caption(*about), place.place_alt(*about)
-        show_figure(place_figure(*about, unit), label="fig-place", caption=caption, alt=alt)
+        show_figure(
+            place_figure(*about, unit),
+            label="fig-place",
+            caption=caption,
+            alt=alt,
+            source="history.csv",
+        )
     show_prose(place.place_reading(*about, run.settings))
 
 
@@ -224,10 +237,15 @@ def show_models(run: Run) -> dict[str, float]:
     losses = run.text_losses()
     counts = baselines(run.trained_ids, run.corpus.K)
     caption = comparison.comparison_caption(losses)
-    show_table(comparison.comparison_table(losses, counts), label="tab-models", caption=caption)
+    show_table(
+        comparison.comparison_table(losses, counts),
+        label="tab-models",
+        caption=caption,
+        source="results.json",
+    )
     alt = comparison.comparison_alt(losses, counts)
     figure = comparison_figure(losses, counts)
-    show_figure(figure, label="fig-models", caption=caption, alt=alt)
+    show_figure(figure, label="fig-models", caption=caption, alt=alt, source="results.json")
     show_prose(comparison.comparison_reading(losses, counts))
     return losses
 
@@ -238,9 +256,17 @@ def show_quality(run: Run) -> None:
     texts, own = quality_table(shown_snapshots(run), book), book.own(run.settings.snapshot_length)
     caption, alt = quality.quality_caption(texts, own), quality.quality_alt(texts)
     show_prose(quality.quality_reading(texts, book, own))
-    show_figure(quality_figure(texts, own), label="fig-quality", caption=caption, alt=alt)
+    show_figure(
+        quality_figure(texts, own),
+        label="fig-quality",
+        caption=caption,
+        alt=alt,
+        source="snapshots.json",
+    )
     caption = quality.table_caption("fig-quality")
-    show_table(quality.quality_view(texts), label="tab-quality", caption=caption)
+    show_table(
+        quality.quality_view(texts), label="tab-quality", caption=caption, source="snapshots.json"
+    )
 
 
 def show_units(model: Model, corpus: Corpus) -> None:
@@ -251,9 +277,17 @@ def show_units(model: Model, corpus: Corpus) -> None:
     show_prose(units.units_reading(stretch, told))
     if shown:
         caption = units.units_table_caption(stretch)
-        show_table(units.units_view(told), label="tab-units", caption=caption)
+        show_table(
+            units.units_view(told), label="tab-units", caption=caption, source="best_model.npz"
+        )
         caption, alt = units.units_caption(shown), units.units_alt(shown)
-        show_figure(units_figure(shown), label="fig-units", caption=caption, alt=alt)
+        show_figure(
+            units_figure(shown),
+            label="fig-units",
+            caption=caption,
+            alt=alt,
+            source="best_model.npz",
+        )
 
 
 def show_checklist(folder: Path) -> None:
@@ -269,13 +303,15 @@ def show_passport(corpus: Corpus, seq_length: int) -> None:
     facts = passport(corpus, seq_length)
     table = pd.DataFrame(passport_rows(facts), columns=["property", "value"])
     caption = " ".join(["The text.", *map(escape, facts["warnings"])])
-    show_table(table, label="tab-book", caption=caption)
+    show_table(table, label="tab-book", caption=caption, source="results.json")
 
 
 def show_provenance(folder: Path) -> None:
     """Show what the numbers come from."""
     table = provenance.provenance_table(folder)
-    show_table(table, label="tab-provenance", caption="Where the numbers come from.")
+    show_table(
+        table, label="tab-provenance", caption="Where the numbers come from.", source="results.json"
+    )
 
 
 def show_snapshots(run: Run) -> None:
