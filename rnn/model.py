@@ -35,6 +35,7 @@ import numpy as np
 
 from rnn.cell import recur, recur_back, size, views
 from rnn.compiled import compiled, exp_in_place
+from rnn.products import multiply, transposed
 from rnn.vanilla import Vanilla
 
 __all__ = [
@@ -79,7 +80,7 @@ def forward(parameters, x, y, fresh, H, P):  # type: ignore[no-untyped-def]
     recur(parameters, x, fresh, H)
     # o_t = V h_t + c
     outputs = P.reshape(tau * B, K)
-    np.dot(H[1:].reshape(tau * B, m), V.T, outputs)
+    multiply(H[1:].reshape(tau * B, m), transposed(V), outputs)
     loss = 0.0
     for t in range(tau):
         for s in range(B):
@@ -135,9 +136,9 @@ def backward(parameters, x, y, fresh, H, P, dH, gradients, weight):  # type: ign
                 dc[k] += do[k]
     # dV = sum_t do_t h_t^T
     dO = P.reshape(tau * B, K)
-    np.dot(dO.T, H[1:].reshape(tau * B, m), dV)
+    multiply(dO.T, H[1:].reshape(tau * B, m), dV)
     # dh_t = V^T do_t, as far as it comes from the output
-    np.dot(dO, V, dH.reshape(tau * B, m))
+    multiply(dO, V, dH.reshape(tau * B, m))
     recur_back(parameters, x, fresh, H, dH, gradients)
 
 

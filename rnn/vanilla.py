@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnn.compiled import compiled, tanh_in_place
+from rnn.products import multiply, transposed
 
 __all__ = ["Vanilla"]
 
@@ -19,12 +20,10 @@ __all__ = ["Vanilla"]
 def _recur(parameters, x, fresh, H):  # type: ignore[no-untyped-def]
     W, U, b = parameters.W, parameters.U, parameters.b
     tau, B = x.shape
+    WT = transposed(W)
     for t in range(tau):
         # a_t = W h_{t-1} + U x_t + b
-        if B == 1:
-            np.dot(W, H[t, 0], H[t + 1, 0])
-        else:
-            np.dot(H[t], W.T, H[t + 1])
+        multiply(H[t], WT, H[t + 1], t % 2 == 1)
         for s in range(B):
             a, u = H[t + 1, s], U[x[t, s]]
             if fresh.size and fresh[t, s]:
@@ -53,10 +52,7 @@ def _recur_back(parameters, x, fresh, H, dH, gradients):  # type: ignore[no-unty
                 du[i] += da[i]
                 db[i] += da[i]
         # dh_{t-1} = W^T da_t
-        if B == 1:
-            np.dot(dH[t, 0], W, dh[0])
-        else:
-            np.dot(dH[t], W, dh)
+        multiply(dH[t], W, dh, t % 2 == 1)
         if fresh.size:
             for s in range(B):
                 if fresh[t, s]:
@@ -68,7 +64,7 @@ def _recur_back(parameters, x, fresh, H, dH, gradients):  # type: ignore[no-unty
                 if fresh[t, s]:
                     H[t, s] = 0
     # dW = sum_t da_t h_{t-1}^T
-    np.dot(dH.reshape(tau * B, m).T, H[:tau].reshape(tau * B, m), dW)
+    multiply(dH.reshape(tau * B, m).T, H[:tau].reshape(tau * B, m), dW)
 
 
 class Vanilla(NamedTuple):

@@ -14,7 +14,7 @@ LAYERS = [
     {"errors", "paths", "compiled", "randomness", "visible", "archive"}
     | {"decoding", "library", "ids", "cautions"},
     # Texts and equations.
-    {"corpus", "passport", "text_quality", "baselines", "cell", "vanilla", "model"},
+    {"corpus", "passport", "text_quality", "baselines", "products", "cell", "vanilla", "model"},
     # What is done with them.
     {"optimizers", "settings", "reading", "sampling", "evaluation", "neurons"}
     | {"gradient_cases", "gradient_check", "gradient_mistakes"},
