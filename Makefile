@@ -53,7 +53,8 @@ endif
 # ---- Where things are -----------------------------------------------------------------------
 
 out      := reports/$(RUN)
-page     := $(wildcard $(addprefix rnn/report/,assemble.py exporters.py numbering.py prose.py render.py))
+pages_of := assemble exporters numbering pictures prose render typesetting
+page     := $(wildcard $(pages_of:%=rnn/report/%.py))
 code     := $(filter-out $(page),$(wildcard rnn/*.py rnn/report/*.py))
 page     += $(shell find rnn/report/templates -type f ! -name '.*')
 executed := $(out)/01_gradient_check.ipynb $(out)/02_training_evolution.ipynb \

@@ -10,11 +10,11 @@ __all__ = ["train_segments"]
 
 
 @compiled
-def train_segments(
+def train_segments(  # type: ignore[no-untyped-def]
     parameters, gradients, theta, gradient, memory, h, best_theta, best_h,
     losses, counts, ids, marks, starts, resets, tau, mean, optimizer, eta, clip,
     history_every, history,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Train on segments, one update each.
 
     Parameters

@@ -344,10 +344,8 @@ def test_base_environment_of_conda_is_not_used(project: Project) -> None:
 
 def page_modules() -> set[str]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    (names,) = re.findall(
-        r"^page +:= \$\(wildcard \$\(addprefix rnn/report/,(.*)\)\)$", makefile, re.M
-    )
-    return {f"rnn.report.{Path(name).stem}" for name in names.split()}
+    (names,) = re.findall(r"^pages_of := (.*)$", makefile, re.M)
+    return {f"rnn.report.{name}" for name in names.split()}
 
 
 def test_modules_that_only_re_render_are_imported_by_no_other() -> None:
