@@ -64,6 +64,7 @@ def train(
     A loss that is not finite stops the training, with a line on standard error; what was reached
     is kept.
     """
+    require_memory(settings, corpus.K)
     with (
         threadpool_limits(1, "blas"),
         _deferred_interrupts() as interrupts,
@@ -99,6 +100,7 @@ def train_seeds(
         As for `train`.
     """
     seeds = require_whole("seeds", seeds, 1)
+    require_memory(settings, corpus.K)
     others = [replace(settings, seed=settings.seed + i) for i in range(seeds)]
     folders = [folder, *(folder / f"seed-{other.seed}" for other in others[1:])]
     with (
@@ -131,7 +133,6 @@ def _train(
     interrupts: list[int],
 ) -> Run:
     """Train until the last update or an interrupt, moving a bar that others may move too."""
-    require_memory(settings, corpus.K)
     trained = split_held_out(len(corpus.ids), settings)
     per_epoch, last = updates_per_epoch(trained, settings), last_update(corpus, settings)
     with checkpoints.held() if checkpoints else nullcontext():

@@ -22,7 +22,7 @@ from rnn.run import Run
 from rnn.sampling import synthesize
 from rnn.settings import Settings
 from rnn.state import first_state
-from rnn.training import train
+from rnn.training import train, train_seeds
 from rnn.vanilla import Vanilla
 
 
@@ -374,3 +374,51 @@ def test_a_second_signal_is_obeyed_at_once(
     with pytest.raises(KeyboardInterrupt):
         train(book, s, Checkpoints(tmp_path / "c", book, s), progress=False)
     assert not list((tmp_path / "c").glob("*.state")), "a half-made update is not saved"
+
+
+# Several seeds
+
+
+def test_seeds_side_by_side_give_what_each_gives_alone(book: Corpus, tmp_path: Path) -> None:
+    runs = train_seeds(book, settings(seed=4), tmp_path, 3, progress=False)
+    assert [one.settings.seed for one in runs] == [4, 5, 6]
+    for one in runs:
+        alone = run(book, seed=one.settings.seed)
+        assert_same_state(one, alone)
+        assert one.history.equals(alone.history)
+        assert one.state.snapshots == alone.state.snapshots
+
+
+def test_seeds_go_on_where_fewer_or_shorter_runs_ended(book: Corpus, tmp_path: Path) -> None:
+    train_seeds(book, settings(max_updates=120), tmp_path, 1, progress=False)
+    first, second = train_seeds(book, settings(), tmp_path, 2, progress=False)
+    assert first.updates == 130 and second.updates == 250
+    assert_same_state(first, run(book))
+    assert_same_state(second, run(book, seed=1))
+
+
+@pytest.mark.parametrize("seeds", [0, -1, 1.5, "2", True])
+def test_a_number_of_seeds_that_cannot_be_is_refused(
+    book: Corpus, tmp_path: Path, seeds: Any
+) -> None:
+    with pytest.raises(ReportError, match="seeds: expected a whole number of at least 1"):
+        train_seeds(book, settings(), tmp_path, seeds, progress=False)
+
+
+# The models that are compared
+
+
+def test_models_are_compared_over_the_whole_text_that_was_trained_on(book: Corpus) -> None:
+    r = run(book, max_updates=0, epochs=3, held_out=0.1)
+    losses = r.text_losses()
+    assert list(losses) == [
+        "model with the lowest smooth loss", "last model", "best model at the end of an epoch",
+    ]  # fmt: skip
+    last = views(Vanilla, r.state.theta, r.settings.m, book.K)
+    assert len(r.trained_ids) == len(book) - round(0.1 * len(book))
+    assert losses["last model"] == text_loss(last, r.trained_ids) == r.epoch_losses[-1]
+    assert losses["best model at the end of an epoch"] == min(r.epoch_losses)
+    assert losses["model with the lowest smooth loss"] == text_loss(
+        r.best_model.parameters, r.trained_ids
+    )
+    assert "best model at the end of an epoch" not in run(book, max_updates=9).text_losses()
