@@ -114,10 +114,10 @@ def train_segments(  # type: ignore[no-untyped-def]
         backward(parameters, x, y, fresh, H, P, dH, gradients, weight)
         if optimizer == 0:
             # AdaGrad changes nothing where the gradient is zero: most rows of U.
-            adagrad(theta[:dense], gradient[:dense], memory[:, :dense], eta, clip)
+            _adagrad_part(theta, gradient, memory, eta, clip, 0, dense)
             for i in range(characters):
-                row = slice(dense + read[i] * width, dense + (read[i] + 1) * width)
-                adagrad(theta[row], gradient[row], memory[:, row], eta, clip)
+                begin = dense + read[i] * width
+                _adagrad_part(theta, gradient, memory, eta, clip, begin, begin + width)
         elif optimizer == 1:
             rmsprop(theta, gradient, memory, eta, clip)
         else:
@@ -134,6 +134,13 @@ def train_segments(  # type: ignore[no-untyped-def]
         _copy_vector(theta, best_theta)
         _copy(h, best_h)
     return finite
+
+
+@compiled
+def _adagrad_part(theta, gradient, memory, eta, clip, begin, end):  # type: ignore[no-untyped-def]
+    # Unlike memory[:, begin:end] this is known to be contiguous, and compiled to vectors.
+    squares = memory[0][begin:end].reshape(1, end - begin)
+    adagrad(theta[begin:end], gradient[begin:end], squares, eta, clip)
 
 
 # Assigning one array to another compiles the text of an error message too, for seconds.

@@ -174,6 +174,7 @@ def _tiles(typing, A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, row
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, _, _ = arguments
+        builder.function.attributes.add("optsize")  # no loop is unrolled: sums are short
         n = M.type  # makes constants
         add, sub, mul, select = builder.add, builder.sub, builder.mul, builder.select
 

@@ -36,10 +36,10 @@ class Vanilla(NamedTuple):
         """Go forward over a segment; see `rnn.cell.recur`."""
         W, U, b = parameters.W, parameters.U, parameters.b
         tau, B = x.shape
-        WT = transposed(W)
+        WT = transposed(W)  # W h, with h as a row as it lies in H, is h W^T
         for t in range(tau):
             # a_t = W h_{t-1} + U x_t + b
-            multiply(H[t], WT, H[t + 1], t % 2 == 1)
+            multiply(H[t], WT, H[t + 1], reverse=t % 2 == 1)
             for s in range(B):
                 a, u = H[t + 1, s], U[x[t, s]]
                 if fresh.size and fresh[t, s]:
@@ -58,22 +58,26 @@ class Vanilla(NamedTuple):
         tau, B = x.shape
         m = W.shape[0]
         dh = np.zeros((B, m), H.dtype)  # what reaches h_t from the steps after t
-        db[:] = 0
         for t in range(tau - 1, -1, -1):
+            # da_t = dh_t (1 - h_t^2)
             for s in range(B):
-                # da_t = dh_t (1 - h_t^2)
-                da, h, later, du = dH[t, s], H[t + 1, s], dh[s], dU[x[t, s]]
+                da, h, later = dH[t, s], H[t + 1, s], dh[s]
                 for i in range(m):
                     da[i] = (da[i] + later[i]) * (1 - h[i] * h[i])
-                    # dU = sum_t da_t x_t^T, db = sum_t da_t
-                    du[i] += da[i]
-                    db[i] += da[i]
             # dh_{t-1} = W^T da_t
-            multiply(dH[t], W, dh, t % 2 == 1)
+            multiply(dH[t], W, dh, reverse=t % 2 == 1)
             if fresh.size:
                 for s in range(B):
                     if fresh[t, s]:
                         dh[s] = 0
+        # dU = sum_t da_t x_t^T, db = sum_t da_t
+        db[:] = 0
+        for t in range(tau - 1, -1, -1):
+            for s in range(B):
+                da, du = dH[t, s], dU[x[t, s]]
+                for i in range(m):
+                    du[i] += da[i]
+                    db[i] += da[i]
         # The state before a document was zero; h_t itself was needed until here.
         if fresh.size:
             for t in range(tau):
