@@ -49,7 +49,8 @@ class Run:
     def history(self) -> pd.DataFrame:
         """Smooth loss over the updates: ``update``, ``epoch`` (from 1), ``smooth_loss``, ...
 
-        The first and the last update have a row, and every `HISTORY_EVERY`-th.  With a held-out
+        The first and the last update have a row, every hundredth, and the last of every epoch.
+        With a held-out
         part there is a column ``validation_loss`` too, in nats a character, with a number where
         it was measured.
         """

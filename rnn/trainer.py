@@ -143,6 +143,8 @@ class Trainer:
         first_row = (done // HISTORY_EVERY + 1) * HISTORY_EVERY
         for row, update in enumerate(range(first_row, reached + 1, HISTORY_EVERY)):
             self._record(update, float(history[row]))
+        if finite and reached % self.per_epoch == 0 and reached % HISTORY_EVERY and reached > 1:
+            self._record(reached, float(state.losses[0]))
         if not np.isfinite(state.best_theta).all():
             # The last update of all broke the model that it was to make the best.
             for now, before in zip(self._best(), best, strict=True):

@@ -55,6 +55,13 @@ def test_history_has_the_first_the_last_and_every_hundredth_update(book: Corpus)
     assert run(book, max_updates=1).history["update"].tolist() == [1]
 
 
+def test_history_has_the_last_update_of_every_epoch(book: Corpus) -> None:
+    r = run(book, max_updates=0, epochs=3)
+    ends = [epoch * r.updates_per_epoch for epoch in (1, 2, 3)]
+    assert r.updates_per_epoch % 100 and set(ends) <= set(r.history["update"])
+    assert r.history["update"].is_monotonic_increasing and r.history["update"].is_unique
+
+
 def test_history_of_a_short_run_begins_that_of_a_longer_one(book: Corpus) -> None:
     short, long = run(book, max_updates=150).history, run(book).history
     assert short.iloc[:2].equals(long.iloc[:2])
@@ -65,8 +72,8 @@ def test_history_of_a_short_run_begins_that_of_a_longer_one(book: Corpus) -> Non
 def test_history_counts_epochs_from_one(book: Corpus) -> None:
     r = run(book, max_updates=0, epochs=2)
     assert r.updates_per_epoch == 399
-    assert r.history["update"].tolist() == [1, 100, 200, 300, 400, 500, 600, 700, 798]
-    assert r.history["epoch"].tolist() == [1, 1, 1, 1, 2, 2, 2, 2, 2]
+    assert r.history["update"].tolist() == [1, 100, 200, 300, 399, 400, 500, 600, 700, 798]
+    assert r.history["epoch"].tolist() == [1, 1, 1, 1, 1, 2, 2, 2, 2, 2]
 
 
 def test_training_ends_after_the_epochs_or_the_updates_whichever_come_first(book: Corpus) -> None:

@@ -168,7 +168,7 @@ def loss_reading(run: Run) -> str:
         f"{uniform:.4f}; the first loss was {first:.4f}."
     ]
     ends = history.groupby("epoch").last()
-    whole = ends[ends["update"] > ends.index * run.updates_per_epoch - 100]["smooth_loss"]
+    whole = ends[ends["update"] == ends.index * run.updates_per_epoch]["smooth_loss"]
     if len(whole) > 1:
         sentences.append(
             f"After the first epoch the smooth loss stood at {whole.iloc[0]:.4f}, after "
