@@ -265,12 +265,19 @@ def test_closing_lines_name_the_pages_and_the_numbers(project: Project) -> None:
         "diverged": "",
     }
     (project.run / "results.json").write_text(json.dumps({"training": training}))
+    (project.run / "speed.json").write_text(json.dumps({"seconds": 20.0, "updates": 317086}))
     lines = project.make("report").stdout.splitlines()
     assert lines[:2] == ["reports/assignment/report.pdf", "reports/assignment/report.html"]
-    assert [line.split(maxsplit=1)[0] for line in lines[2:]] == ["book", "training", "lowest"]
+    assert [line.split(maxsplit=1)[0] for line in lines[2:]] == [
+        "book",
+        "training",
+        "lowest",
+        "speed",
+    ]
     assert "1,132,470 characters, K = 81" in lines[2] and "\x1b" not in lines[2]
     assert "317,086" in lines[3]
     assert "39.9815 at update 310,000" in lines[4]
+    assert "15,854 updates a second: 317,086 in 20.0 s" in lines[5]
 
 
 def stand_in_python(folder: Path, name: str, code: str) -> str:

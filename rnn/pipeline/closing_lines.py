@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-#: What is worth a line, with the place of its numbers in results.json.
+#: What is worth a line, with the place of its numbers in results.json; `speed` is speed.json.
 LINES = {
     "book": ("{}, {:,} characters, K = {}", "training.book", "title characters K"),
     "training": ("{:,} updates", "training", "updates"),
@@ -23,6 +23,7 @@ LINES = {
         "training",
         "lowest_smooth_loss lowest_smooth_loss_update",
     ),
+    "speed": ("{:,.0f} updates a second: {:,} in {:.1f} s", "speed", "rate updates seconds"),
     "stopped early": ("{}", "training", "diverged"),
     "gradients": ("largest relative error {:.4g}", "gradient_check", "largest_relative_error"),
 }
@@ -44,13 +45,21 @@ def headlines(results: dict[str, Any]) -> Iterator[tuple[str, str]]:
             )
 
 
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
 def main() -> None:
     """Print the two paths and the headline numbers, if the run left any."""
     folder = Path(sys.argv[1])
     for page in ("report.pdf", "report.html"):
         print(folder / page)
     try:
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        results = _json(folder / "results.json")
+        # Another day it is another number: it is not among the results, nor on the pages.
+        speed = _json(folder / "speed.json")
+        if speed.get("seconds") and speed.get("updates"):
+            results["speed"] = speed | {"rate": speed["updates"] / speed["seconds"]}
         for label, text in headlines(results):
             print(f"  {label:<14} {text}")
     except (OSError, ValueError, TypeError, AttributeError):
