@@ -21,6 +21,7 @@ import numpy as np
 from rnn.archive import Header, read_arrays, write_whole
 from rnn.compiled import SOURCE_DIGEST
 from rnn.corpus import Corpus
+from rnn.epoch_ends import MOST_KEPT
 from rnn.errors import ReportError
 from rnn.settings import Settings
 from rnn.state import TrainingState, first_state
@@ -287,6 +288,8 @@ class Checkpoints:
         wanted: dict[str, Header] = {
             name: (getattr(like, name).shape, getattr(like, name).dtype) for name in _ARRAYS
         }
+        (waiting, _), _ = headers["waiting"]
+        wanted["waiting"] = (min(waiting, MOST_KEPT), like.theta.size), like.theta.dtype
         (rows, _), _ = headers["history"]
         (length,), _ = headers["story"]
         wanted["history"] = (rows, 3), np.dtype(np.float64)
@@ -317,5 +320,7 @@ def _locked(file: TextIO) -> bool:
     return True
 
 
-_ARRAYS = ("theta", "memory", "h", "best_theta", "best_h", "epoch_theta", "losses", "counts")
+_ARRAYS = (
+    "theta", "memory", "h", "best_theta", "best_h", "epoch_theta", "waiting", "losses", "counts",
+)  # fmt: skip
 _STORY = ("snapshots", "epoch_losses", "diverged")

@@ -8,6 +8,7 @@ import pandas as pd
 from rnn.cell import views
 from rnn.checkpoint import Model
 from rnn.corpus import Corpus
+from rnn.epoch_ends import measure_epoch_ends
 from rnn.evaluation import text_loss
 from rnn.reading import epoch_starts, fresh_marks, split_held_out
 from rnn.settings import Settings
@@ -85,7 +86,13 @@ class Run:
 
     @property
     def epoch_losses(self) -> list[float]:
-        """The loss over the trained text at the end of every epoch, in nats a character."""
+        """The loss over the trained text at the end of every epoch, in nats a character.
+
+        Measured when it is first asked for.
+        """
+        if len(self.state.waiting):
+            about = self.corpus.K, self.trained_ids, self._marks()
+            measure_epoch_ends(self.state, *about, progress=True)
         return self.state.epoch_losses
 
     def text_losses(self) -> dict[str, float]:
@@ -110,8 +117,10 @@ class Run:
         return self.corpus.ids[: split_held_out(len(self.corpus.ids), self.settings)]
 
     def _text_loss(self, theta: np.ndarray) -> float:
-        marks = fresh_marks(self.trained_ids, self.corpus.encode(self.settings.document_end))
-        return text_loss(self._named(theta), self.trained_ids, marks)
+        return text_loss(self._named(theta), self.trained_ids, self._marks())
+
+    def _marks(self) -> np.ndarray:
+        return fresh_marks(self.trained_ids, self.corpus.encode(self.settings.document_end))
 
     def _named(self, theta: np.ndarray) -> Vanilla:
         return views(Vanilla, theta, self.settings.m, self.corpus.K)

@@ -33,6 +33,8 @@ class TrainingState:
         The model with the lowest smooth loss, after its update, and its state.
     epoch_theta : (n,)
         The model with the lowest loss over the whole text at the end of an epoch.
+    waiting : (q, n)
+        Models at the ends of epochs that are not measured yet (see `rnn.epoch_ends`).
     losses : (2,) float64
         Smooth loss after the last update, lowest smooth loss; in the unit of the loss.
     counts : (2,) int64
@@ -42,7 +44,8 @@ class TrainingState:
     snapshots : list of dict
         ``update``, ``smooth_loss``, ``text``.
     epoch_losses : list of float
-        The loss over the whole trained text at the end of every epoch, in nats a character.
+        The loss over the whole trained text at the ends of the epochs measured, in nats a
+        character.
     diverged : str
         Why training stopped for good, if a loss was not finite; empty otherwise.
     """
@@ -53,6 +56,7 @@ class TrainingState:
     best_theta: np.ndarray
     best_h: np.ndarray
     epoch_theta: np.ndarray
+    waiting: np.ndarray
     losses: np.ndarray
     counts: np.ndarray
     history: list[tuple[int, float, float | None]] = field(default_factory=list)
@@ -74,6 +78,7 @@ def first_state(settings: Settings, K: int) -> TrainingState:
         best_theta=theta.copy(),
         best_h=h.copy(),
         epoch_theta=theta.copy(),
+        waiting=np.zeros((0, theta.size), theta.dtype),
         losses=np.array([np.inf, np.inf]),
         counts=np.zeros(2, np.int64),
     )

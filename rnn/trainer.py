@@ -3,13 +3,13 @@
 import math
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
 from rnn.cell import views
 from rnn.corpus import Corpus
 from rnn.engine import train_segments
+from rnn.epoch_ends import keep_epoch_end
 from rnn.errors import ReportError
 from rnn.evaluation import text_loss
 from rnn.optimizers import OPTIMIZERS
@@ -62,8 +62,6 @@ class Trainer:
         self.epoch = -1
         self.starts = self.resets = np.zeros(0)
         self.updates_a_call = 100
-        self.judge = ThreadPoolExecutor(1)
-        self.judged: tuple[np.ndarray, Future[float]] | None = None
 
     def __iter__(self) -> Iterator[TrainingState]:
         """Yield the state every now and then, until the last update is made or none can be."""
@@ -83,25 +81,8 @@ class Trainer:
                 made = int(self.state.counts[0]) - done
                 self.updates_a_call = max(1, int(made * SECONDS_A_CALL / max(spent, 1e-4)))
             if not self.state.diverged and self.state.counts[0] % self.per_epoch == 0:
-                self._end_epoch()
+                keep_epoch_end(self.state, self.corpus.K, self.ids, self.marks)
             yield self.state
-
-    def _end_epoch(self) -> None:
-        """Measure the loss over the whole trained text, on another core if there is one."""
-        self.settle()
-        theta = self.state.theta.copy()
-        parameters = views(Vanilla, theta, self.settings.m, self.corpus.K)
-        loss = self.judge.submit(text_loss, parameters, self.ids, self.marks)
-        self.judged = theta, loss
-
-    def settle(self) -> None:
-        """Wait until the state knows the loss at the end of every epoch that was read."""
-        if self.judged:
-            theta, loss = self.judged
-            self.judged = None
-            if loss.result() < min(self.state.epoch_losses, default=np.inf):
-                self.state.epoch_theta[:] = theta
-            self.state.epoch_losses.append(loss.result())
 
     def _until_next_event(self, update: int) -> int:
         """Count the updates, from `update` on, up to the next one that is to be made alone."""

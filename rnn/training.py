@@ -156,10 +156,7 @@ def _train(
             if interrupts:
                 break
             if checkpoints and checkpoints.is_due():
-                trainer.settle()
                 checkpoints.save(state)
-        trainer.settle()
-        trainer.judge.shutdown()
         made = int(state.counts[0]) - first
         if checkpoints and (made or state.diverged):
             checkpoints.save(state)

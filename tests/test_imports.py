@@ -19,7 +19,7 @@ LAYERS = [
     {"optimizers", "settings", "reading", "sampling", "evaluation", "neurons"}
     | {"gradient_cases", "gradient_check", "gradient_mistakes"},
     # Whole runs.
-    {"state", "engine", "trainer", "run", "training", "checkpoint", "writing"},
+    {"state", "engine", "epoch_ends", "trainer", "run", "training", "checkpoint", "writing"},
 ]
 
 MODULES = sorted((ROOT / "rnn").rglob("*.py"))

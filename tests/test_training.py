@@ -15,6 +15,7 @@ from rnn import trainer
 from rnn.cell import views
 from rnn.checkpoint import Checkpoints
 from rnn.corpus import Corpus, load_corpus
+from rnn.epoch_ends import MOST_KEPT
 from rnn.errors import ReportError
 from rnn.evaluation import text_loss
 from rnn.randomness import SNAPSHOT, generator
@@ -93,6 +94,21 @@ def test_at_the_end_of_every_epoch_the_loss_over_the_whole_text_is_measured(book
         best.add(int(np.argmin(losses)))
         np.testing.assert_array_equal(r.state.epoch_theta, ends[int(np.argmin(losses))])
     assert best - {2}, "or the test would not tell the best from the last"
+
+
+def test_many_epochs_are_measured_as_few_are(book: Corpus) -> None:
+    many = run(book, max_updates=0, epochs=MOST_KEPT + 3)
+    few = run(book, max_updates=0, epochs=2)
+    assert len(many.state.waiting) <= MOST_KEPT and len(many.state.epoch_losses) > 0
+    assert many.epoch_losses[:2] == few.epoch_losses
+    assert len(many.epoch_losses) == MOST_KEPT + 3 and len(many.state.waiting) == 0
+
+
+def test_characters_that_only_the_held_out_part_has_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("abcab" * 200 + "z", encoding="utf-8")
+    r = run(load_corpus(str(path)), max_updates=0, epochs=1, held_out=0.1)
+    assert len(r.epoch_losses) == 1 and math.isfinite(r.epoch_losses[0])
 
 
 # The same numbers
