@@ -136,6 +136,8 @@ class _Engine(NBClientEngine):
             stderr_file=stderr_file,
             startup_timeout=options.get("start_timeout", 60),
             record_timing=False,
+            # An idle kernel that is shut down would say, on the terminal, that it was interrupted.
+            extra_arguments=["--log-level=50"],
             log=logging.getLogger("papermill"),
         )
         return client.execute()
