@@ -27,7 +27,7 @@ from rnn.settings import Settings
 from rnn.state import TrainingState, first_state
 from rnn.vanilla import Vanilla
 
-__all__ = ["Checkpoints", "Model", "load_model", "save_model", "write_whole"]
+__all__ = ["Checkpoints", "Model", "load_model", "save_model"]
 
 _KEPT = 2  # states of a run
 _OTHERS_KEPT = 4  # states of runs with other settings in the same folder, and of longer ones

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from rnn.checkpoint import write_whole
+from rnn.archive import write_whole
 from rnn.corpus import Corpus
 from rnn.gradient_cases import BURN_IN, FEW, MANY, Case
 from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, PARAMETERS, THRESHOLDS

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from rnn.checkpoint import save_model, write_whole
+from rnn.archive import write_whole
+from rnn.checkpoint import save_model
 from rnn.corpus import Corpus, load_corpus
 from rnn.errors import ReportError
 from rnn.passport import passport

@@ -293,7 +293,10 @@ def show_units(model: Model, corpus: Corpus) -> None:
 def show_checklist(folder: Path) -> None:
     """Show what the assignment asks for, and what a run has of it."""
     table = checklist.checklist(folder)
-    caption = "What the assignment asks for, and what this run has of it."
+    caption = (
+        "What the assignment asks for, and what this run has of it. From `gradient_check.csv`, "
+        "`history.csv`, `snapshots.json` and `results.json`."
+    )
     show_table(table, label="tab-checklist", caption=caption)
     show_prose(checklist.checklist_reading(table))
 
