@@ -57,6 +57,17 @@ def test_parameters_progress_time_and_place_are_left_behind(tmp_path: Path) -> N
         assert trace not in text
 
 
+@pytest.mark.parametrize("tag", ["standalone", "remove-cell"])
+def test_what_belongs_to_the_one_notebook_alone_is_left_behind(tmp_path: Path, tag: str) -> None:
+    path = run_of(tmp_path) / "01_gradient_check.ipynb"
+    nb = nbformat.read(path, as_version=4)
+    nb.cells.append(code("about_this_notebook()", tags=(tag,)))
+    nb.cells.append(prose("How to read it", metadata={"tags": [tag]}))
+    nbformat.write(nb, path)
+    text = nbformat.writes(assemble(tmp_path, title="T"))
+    assert "about_this_notebook" not in text and "How to read it" not in text
+
+
 def test_assembling_twice_gives_the_same_bytes_whenever_it_ran(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for folder, started in ((first, "2026-01-01"), (second, "2027-02-02")):

@@ -10,8 +10,9 @@ from rnn.errors import ReportError
 
 __all__ = ["assemble"]
 
-#: Cells that set values rather than tell something.
-_HIDDEN_TAGS = {"parameters", "injected-parameters", "remove-cell"}
+#: Cells that set values rather than tell something, and those that only tell it to a reader of
+#: the one notebook.
+_HIDDEN_TAGS = {"parameters", "injected-parameters", "remove-cell", "standalone"}
 
 
 def assemble(folder: Path, *, title: str, author: str = "", date: str = "") -> NotebookNode:
