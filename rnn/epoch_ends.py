@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
+from rnn import progress as bars
 from rnn.cell import views
 from rnn.evaluation import text_loss
 from rnn.state import TrainingState
@@ -51,7 +51,7 @@ def measure_epoch_ends(
     K, ids, marks
         As for `keep_epoch_end`.
     progress : bool
-        Whether to show a bar on standard error.
+        Whether to show a bar.
     """
     m = state.h.shape[1]
 
@@ -60,7 +60,7 @@ def measure_epoch_ends(
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         losses = pool.map(loss, state.waiting)
-        shown = tqdm(losses, "ends of epochs", len(state.waiting), disable=not progress, ncols=100)
+        shown = bars.bar(losses, shown=progress, desc="ends of epochs", total=len(state.waiting))
         for theta, measured in zip(state.waiting, shown, strict=True):
             if measured < min(state.epoch_losses, default=np.inf):
                 state.epoch_theta[:] = theta

@@ -30,21 +30,24 @@ class Run:
         Where it ended.
     updates_per_epoch : int
         Updates that read the trained part of the text once.
-    seconds : float
-        Time spent in this process, and ...
-    updates : int
-        ... updates made in it; fewer than the run's when it went on from a checkpoint.
     validation_loss : float or None
         Of the last model on the held-out part, in nats a character.
+    updates : int
+        Updates made in this process; fewer than the run's when it went on from a checkpoint.
+    seconds : float
+        The time that the last ...
+    timed_updates : int
+        ... of these took: all but those of the first call, which may have had to compile.
     """
 
     corpus: Corpus
     settings: Settings
     state: TrainingState
     updates_per_epoch: int
-    seconds: float
-    updates: int
     validation_loss: float | None
+    updates: int
+    seconds: float
+    timed_updates: int
 
     @property
     def history(self) -> pd.DataFrame:
@@ -128,12 +131,21 @@ class Run:
     @property
     def best_model(self) -> Model:
         """The model after the update with the lowest smooth loss, ready to be saved."""
-        parameters = self._named(self.state.best_theta)
+        s = self.state
+        return self._model(s.best_theta, s.best_h[0], self.best_update, self.best_loss)
+
+    @property
+    def last_model(self) -> Model:
+        """The model after the last update, ready to be saved."""
+        s = self.state
+        return self._model(s.theta, s.h[0], self.last_update, float(s.losses[0]))
+
+    def _model(self, theta: np.ndarray, h: np.ndarray, update: int, smooth_loss: float) -> Model:
         trained = split_held_out(len(self.corpus.ids), self.settings)
-        epoch, index = divmod(self.best_update - 1, self.updates_per_epoch)
+        epoch, index = divmod(update - 1, self.updates_per_epoch)
         starts, _ = epoch_starts(trained, self.settings, epoch)
         following = self.corpus.ids[starts[index, 0] + self.settings.seq_length]
         return Model(
-            parameters, self.state.best_h[0], int(following), self.corpus.vocabulary,
-            self.best_update, self.best_loss, self.corpus.sha256,
+            self._named(theta), h, int(following), self.corpus.vocabulary, update, smooth_loss,
+            self.corpus.sha256,
         )  # fmt: skip

@@ -40,6 +40,11 @@ class Trainer:
         Where to begin; advanced in place.
     trained, per_epoch, last : int
         Characters to train on, updates that read them once, and the number of the last update.
+
+    Attributes
+    ----------
+    first : int
+        Updates that were made before.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class Trainer:
         self.marks = fresh_marks(self.ids, self.end)
         self.held_out_marks = fresh_marks(self.held_out, self.end)
         self.per_epoch, self.last = per_epoch, last
+        self.first = int(state.counts[0])
         # Five times an epoch, at an update that the history has a row for.
         steps = max(1, round(per_epoch / 5 / HISTORY_EVERY))
         self.validate_every = steps * HISTORY_EVERY if settings.held_out else 0

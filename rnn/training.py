@@ -5,16 +5,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
+from rnn import progress as bars
 from rnn.checkpoint import Checkpoints
 from rnn.corpus import Corpus
 from rnn.reading import split_held_out, updates_per_epoch
@@ -24,6 +24,8 @@ from rnn.state import first_state, require_memory
 from rnn.trainer import SECONDS_A_CALL, Trainer
 
 __all__ = ["last_update", "train", "train_seeds"]
+
+Watch = Callable[[Collection[Trainer]], None]
 
 
 def train(
@@ -70,11 +72,16 @@ def train(
         _deferred_interrupts() as interrupts,
         _bar(progress, last_update(corpus, settings)) as bar,
     ):
-        return _train(corpus, settings, checkpoints, bar, interrupts)
+        return _train(corpus, settings, checkpoints, interrupts, _Meter(bar).show)
 
 
 def train_seeds(
-    corpus: Corpus, settings: Settings, folder: Path, seeds: int, progress: bool = True
+    corpus: Corpus,
+    settings: Settings,
+    folder: Path,
+    seeds: int,
+    progress: bool = True,
+    watch: Watch | None = None,
 ) -> list[Run]:
     """Train with several seeds, side by side on the cores.
 
@@ -87,7 +94,10 @@ def train_seeds(
     seeds : int
         How many.
     progress : bool
-        Whether to show a bar for all of them on standard error.
+        Whether to show a bar for all of them.
+    watch : callable, optional
+        Looks on: called now and then, in this thread, with the trainers at work.  Then an
+        interrupt is no error: the runs are returned as far as they came.
 
     Returns
     -------
@@ -103,19 +113,32 @@ def train_seeds(
     require_memory(settings, corpus.K)
     others = [replace(settings, seed=settings.seed + i) for i in range(seeds)]
     folders = [folder, *(folder / f"seed-{other.seed}" for other in others[1:])]
+    at_work: dict[int, Trainer] = {}
     with (
         threadpool_limits(1, "blas"),
         _deferred_interrupts() as interrupts,
         _bar(progress, seeds * last_update(corpus, settings)) as bar,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        return list(
-            pool.map(
-                lambda s, f: _train(corpus, s, Checkpoints(f, corpus, s), bar, interrupts),
-                others,
-                folders,
-            )
-        )
+
+        def one(other: Settings, its_folder: Path) -> Run:
+            def show(trainer: Trainer) -> None:
+                at_work[other.seed] = trainer
+
+            checkpoints = Checkpoints(its_folder, corpus, other)
+            return _train(corpus, other, checkpoints, interrupts, show, watch is not None)
+
+        jobs = [pool.submit(one, *job) for job in zip(others, folders, strict=True)]
+        meter = _Meter(bar)
+        working = True
+        while working:
+            working = bool(wait(jobs, SECONDS_A_CALL).not_done)
+            trainers = list(at_work.values())
+            for trainer in trainers:
+                meter.show(trainer)
+            if watch and trainers:
+                watch(trainers)
+        return [job.result() for job in jobs]
 
 
 def last_update(corpus: Corpus, settings: Settings) -> int:
@@ -129,10 +152,11 @@ def _train(
     corpus: Corpus,
     settings: Settings,
     checkpoints: Checkpoints | None,
-    bar: Any,
     interrupts: list[int],
+    show: Callable[[Trainer], None],
+    partly: bool = False,
 ) -> Run:
-    """Train until the last update or an interrupt, moving a bar that others may move too."""
+    """Train until the last update, showing the trainer now and then, or (`partly`) an interrupt."""
     trained = split_held_out(len(corpus.ids), settings)
     per_epoch, last = updates_per_epoch(trained, settings), last_update(corpus, settings)
     with checkpoints.held() if checkpoints else nullcontext():
@@ -140,44 +164,64 @@ def _train(
         if state is None:
             state = first_state(settings, corpus.K)
         trainer = Trainer(corpus, settings, state, trained, per_epoch, last)
-        begun, first = time.perf_counter(), int(state.counts[0])
-        shown = first
-        if not bar.disable:
-            bar.initial += first
-        bar.update(first)
+        show(trainer)
+        # The clock starts after the first call, which may have had to compile.
+        begun, timed = time.perf_counter(), trainer.first
         for _ in trainer:
-            update = int(state.counts[0])
-            if shown == first:
-                bar.unpause()  # the time that compiling took says nothing of what is left
-            bar.set_description(f"epoch {(update - 1) // per_epoch + 1}/{settings.epochs}", False)
-            bar.set_postfix_str(f"smooth loss {state.losses[0]:.4f}", refresh=False)
-            bar.update(update - shown)
-            shown = update
+            if timed == trainer.first:
+                begun, timed = time.perf_counter(), int(state.counts[0])
+            show(trainer)
             if interrupts:
                 break
             if checkpoints and checkpoints.is_due():
                 checkpoints.save(state)
-        made = int(state.counts[0]) - first
-        if checkpoints and (made or state.diverged):
+        seconds, reached = time.perf_counter() - begun, int(state.counts[0])
+        if checkpoints and (reached > trainer.first or state.diverged):
             checkpoints.save(state)
-        if interrupts:
+        if interrupts and not partly:
             raise KeyboardInterrupt
         validation = trainer.validation_loss() if settings.held_out else None
-        seconds = time.perf_counter() - begun
     if state.diverged:
         print(state.diverged, file=sys.stderr)
-    return Run(corpus, settings, state, per_epoch, seconds, made, validation)
+    return Run(
+        corpus, settings, state, per_epoch, validation,
+        updates=reached - trainer.first, seconds=seconds, timed_updates=reached - timed,
+    )  # fmt: skip
+
+
+class _Meter:
+    """Moves a bar by what trainers have done."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._shown: dict[Trainer, int] = {}
+
+    def show(self, trainer: Trainer) -> None:
+        """Move the bar to where a trainer is, beside what others have done."""
+        bar, update = self._bar, int(trainer.state.counts[0])
+        if trainer not in self._shown:
+            self._shown[trainer] = trainer.first
+            if not bar.disable:
+                bar.initial += trainer.first
+            bar.update(trainer.first)
+        if update == self._shown[trainer]:
+            return
+        if self._shown[trainer] == trainer.first:
+            bar.unpause()  # the time that compiling took says nothing of what is left
+        epoch = (update - 1) // trainer.per_epoch + 1
+        bar.set_description(f"epoch {epoch}/{trainer.settings.epochs}", False)
+        bar.set_postfix_str(f"smooth loss {trainer.state.losses[0]:.4f}", refresh=False)
+        bar.update(update - self._shown[trainer])
+        self._shown[trainer] = update
 
 
 def _bar(shown: bool, last: int) -> Any:
-    return tqdm(
+    return bars.bar(
+        shown=shown,
         total=last,
-        disable=not shown,
-        file=sys.stderr,
         desc="getting ready",
         unit=" updates",
-        ncols=100,
-        mininterval=SECONDS_A_CALL,
+        mininterval=SECONDS_A_CALL / 2,
         bar_format="{desc} {percentage:3.0f}%|{bar}| {n:,}/{total:,} [{remaining} left, "
         "{rate_fmt}{postfix}]",
     )

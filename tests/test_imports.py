@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Modules of the math by layer; a module imports only from layers before its own, or its own.
 LAYERS = [
     # What all lean on: messages, folders, compilation, the reading of files.
-    {"errors", "paths", "compiled", "randomness", "visible", "archive"}
+    {"errors", "paths", "compiled", "randomness", "visible", "archive", "progress"}
     | {"decoding", "library", "ids", "cautions"},
     # Texts and equations.
     {"corpus", "passport", "text_quality", "baselines", "products", "cell", "vanilla", "model"},

@@ -23,6 +23,18 @@ from rnn.settings import Settings
 
 __all__ = ["load_book", "load_settings", "provenance", "read_results", "record", "save_runs"]
 
+_PAGES = ("report.ipynb", "report.pdf", "report.html")
+
+#: What is made from a section of the results: other sections, and files.
+_MADE_FROM = {
+    "gradient_check": ((), ("01_gradient_check.ipynb", "03_best_model_sampling.ipynb")),
+    "training": (
+        ("text_losses", "sampling"),
+        ("02_training_evolution.ipynb", "03_best_model_sampling.ipynb", "speed.json"),
+    ),
+    "sampling": ((), ("03_best_model_sampling.ipynb",)),
+}
+
 _VERSIONS = ("numpy", "scipy", "numba", "pandas", "matplotlib", "papermill", "nbconvert", "typst")
 
 
@@ -34,16 +46,37 @@ def record(folder: Path, section: str, facts: dict[str, Any]) -> None:
     folder : Path
         The run's folder.
     section : str
-        What was there under this name is replaced; other sections stay.
+        What was there under this name is replaced.  If it said something else, what was made
+        from it goes, pages included, so that a folder never holds results of two runs; sections
+        that do not depend on it stay.
     facts : dict
         Plain data; a number that is none is written as null.
     """
+    facts = _plain(facts)
     with _alone(folder):
-        results = read_results(folder)
-        results[section] = _plain(facts)
-        results["provenance"] = provenance()
-        text = json.dumps(results, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        write_whole(folder / "results.json", (text + "\n").encode())
+        if read_results(folder).get(section) != facts:
+            _forget(folder, section)
+        _put(folder, section, facts)
+
+
+def _forget(folder: Path, section: str) -> None:
+    """Remove a section and what was made from it."""
+    sections, files = _MADE_FROM.get(section, ((), ()))
+    results = read_results(folder)
+    kept = {name: facts for name, facts in results.items() if name not in (section, *sections)}
+    for name in (*files, *_PAGES):
+        (folder / name).unlink(missing_ok=True)
+    if kept != results:
+        _write(folder, kept)
+
+
+def _put(folder: Path, section: str, facts: dict[str, Any]) -> None:
+    _write(folder, read_results(folder) | {section: facts, "provenance": provenance()})
+
+
+def _write(folder: Path, results: dict[str, Any]) -> None:
+    text = json.dumps(results, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_whole(folder / "results.json", (text + "\n").encode())
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -60,7 +93,7 @@ def read_results(folder: Path) -> dict[str, Any]:
 
 
 def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
-    """Write a training run's history, snapshots, best model and headline numbers.
+    """Write a training run's history, snapshots, best and last model and headline numbers.
 
     Parameters
     ----------
@@ -72,12 +105,30 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         What `load_corpus` was given, so that the book is found again.
     """
     run = runs[0]
-    lines = run.history.to_csv(index=False, lineterminator="\n")
-    write_whole(folder / "history.csv", lines.encode())
-    snapshots = json.dumps(run.state.snapshots, indent=1, ensure_ascii=False)
-    write_whole(folder / "snapshots.json", (snapshots + "\n").encode())
-    save_model(folder / "best_model.npz", run.best_model)
-    facts = {
+    facts = _plain(_headlines(runs, corpus))
+    with _alone(folder):
+        if read_results(folder).get("training") != facts:
+            # Until all files are those of this run there is none here.
+            _forget(folder, "training")
+        lines = run.history.to_csv(index=False, lineterminator="\n")
+        write_whole(folder / "history.csv", lines.encode())
+        snapshots = json.dumps(run.state.snapshots, indent=1, ensure_ascii=False)
+        write_whole(folder / "snapshots.json", (snapshots + "\n").encode())
+        save_model(folder / "best_model.npz", run.best_model)
+        (folder / "last_model.npz").unlink(missing_ok=True)
+        if np.isfinite(run.state.theta).all():
+            save_model(folder / "last_model.npz", run.last_model)
+        # How long it took is no result: another day it is another number.
+        if run.timed_updates:
+            speed = {"seconds": run.seconds, "updates": run.timed_updates}
+            write_whole(folder / "speed.json", (json.dumps(speed) + "\n").encode())
+        _put(folder, "training", facts)
+
+
+def _headlines(runs: Sequence[Run], corpus: str) -> dict[str, Any]:
+    """Tell a training run in numbers."""
+    run = runs[0]
+    return {
         "corpus": corpus,
         "encoding": run.corpus.encoding,
         "parameters": run.settings.as_dict(),
@@ -98,10 +149,6 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
             for one in runs
         ],
     }
-    record(folder, "training", facts)
-    # How long it took is no result: another day it is another number.
-    speed = {"seconds": run.seconds, "updates": run.updates}
-    write_whole(folder / "speed.json", (json.dumps(speed) + "\n").encode())
 
 
 def load_settings(folder: Path) -> Settings:

@@ -1,0 +1,131 @@
+"""What a run leaves: whole, and never of two runs at once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnn.checkpoint import load_model
+from rnn.corpus import Corpus, load_corpus
+from rnn.report.results import read_results, record, save_runs
+from rnn.run import Run
+from rnn.settings import Settings
+from rnn.training import train
+
+PAGES = ["report.ipynb", "report.pdf", "report.html"]
+CHECK, TRAINING, SAMPLE = [
+    "01_gradient_check.ipynb", "02_training_evolution.ipynb", "03_best_model_sampling.ipynb",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    path = tmp_path_factory.mktemp("book") / "book.txt"
+    path.write_text("a book of some length\n" * 60, encoding="utf-8")
+    return load_corpus(str(path))
+
+
+def run(book: Corpus, **given: Any) -> Run:
+    usual = {"m": 6, "seq_length": 5, "max_updates": 40}
+    return train(book, Settings(**usual | given), progress=False)
+
+
+def finished(folder: Path, book: Corpus, **given: Any) -> None:
+    """Leave what the three notebooks and the rendering of a run leave."""
+    save_runs([run(book, **given)], folder, str(book.path))
+    record(folder, "gradient_check", {"largest_relative_error": 1e-7})
+    record(folder, "text_losses", {"last model": 2.0})
+    record(folder, "sampling", {"seed": 0, "length": 3, "text": "abc"})
+    for name in (CHECK, TRAINING, SAMPLE, *PAGES):
+        (folder / name).write_text("{}")
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+
+
+def test_training_leaves_both_models_the_history_and_the_snapshots(
+    book: Corpus, tmp_path: Path
+) -> None:
+    one = run(book)
+    save_runs([one], tmp_path, str(book.path))
+    assert names(tmp_path) >= {"history.csv", "snapshots.json", "results.json", "speed.json"}
+    best, last = (load_model(tmp_path / f"{which}_model.npz") for which in ("best", "last"))
+    assert (best.update, last.update) == (one.best_update, 40)
+    assert last.smooth_loss == one.state.losses[0]
+    assert (last.parameters.W == one.last_model.parameters.W).all()
+    assert last.x == book.ids[40 * 5], "what it would read next"
+
+
+def test_same_training_again_leaves_everything_as_it_was(book: Corpus, tmp_path: Path) -> None:
+    finished(tmp_path, book)
+    speed = (tmp_path / "speed.json").read_bytes()
+    again = run(book)
+    object.__setattr__(again, "timed_updates", 0)  # as when it was all taken from a checkpoint
+    before = names(tmp_path), read_results(tmp_path)
+    save_runs([again], tmp_path, str(book.path))
+    assert (names(tmp_path), read_results(tmp_path)) == before
+    assert (tmp_path / "speed.json").read_bytes() == speed
+
+
+@pytest.mark.parametrize("change", [{"m": 7}, {"max_updates": 50}, {"seed": 1}, {"eta": 0.05}])
+def test_other_training_takes_the_place_of_all_that_came_from_the_first(
+    book: Corpus, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    finished(tmp_path, book)
+    save_runs([run(book, **change)], tmp_path, str(book.path))
+    results = read_results(tmp_path)
+    assert {"sampling", "text_losses"} & results.keys() == set()
+    assert results["gradient_check"] == {"largest_relative_error": 1e-7}
+    assert names(tmp_path) & {TRAINING, SAMPLE, *PAGES} == set()
+    assert CHECK in names(tmp_path)
+    told = {name: results["training"]["parameters"][name] for name in change}
+    assert told == change
+    last = json.loads((tmp_path / "history.csv").read_text().splitlines()[-1].split(",")[0])
+    assert last == results["training"]["updates"] == load_model(tmp_path / "last_model.npz").update
+
+
+@pytest.mark.parametrize(
+    ("section", "gone"),
+    [("gradient_check", {CHECK, SAMPLE, *PAGES}), ("sampling", {SAMPLE, *PAGES})],
+)
+def test_other_result_takes_along_the_notebooks_and_pages_that_show_the_old_one(
+    book: Corpus, tmp_path: Path, section: str, gone: set[str]
+) -> None:
+    finished(tmp_path, book)
+    before = names(tmp_path)
+    record(tmp_path, section, read_results(tmp_path)[section])
+    assert names(tmp_path) == before
+    record(tmp_path, section, {"another": 1})
+    assert before - names(tmp_path) == gone
+    assert "training" in read_results(tmp_path)
+
+
+def test_there_is_no_run_while_another_takes_its_place(
+    book: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(tmp_path, book)
+
+    def full(*_: Any) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr("rnn.report.results.save_model", full)
+    with pytest.raises(OSError, match="no room"):
+        save_runs([run(book, m=7)], tmp_path, str(book.path))
+    assert {"training", "sampling", "text_losses"} & read_results(tmp_path).keys() == set()
+
+
+def test_last_model_that_is_not_finite_is_not_kept(book: Corpus, tmp_path: Path) -> None:
+    save_runs([run(book)], tmp_path, str(book.path))
+    broken = run(book)
+    broken.state.theta[0] = float("nan")
+    save_runs([broken], tmp_path, str(book.path))
+    assert not (tmp_path / "last_model.npz").exists()
+    assert load_model(tmp_path / "best_model.npz").update == broken.best_update
+
+
+def test_time_is_taken_of_updates_that_did_not_compile(book: Corpus) -> None:
+    one = run(book)
+    assert one.updates == 40 and one.timed_updates == 39, "the first update is made alone"
+    assert one.seconds > 0
