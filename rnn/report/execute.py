@@ -7,7 +7,6 @@ so that a training can save its state.
 """
 
 import contextlib
-import difflib
 import os
 import re
 import shlex
@@ -28,6 +27,7 @@ from papermill.iorw import NoDatesSafeLoader
 
 from rnn.errors import ReportError
 from rnn.report.kernel import STOPPED, Terminal, register_engine, stop
+from rnn.report.parameters import unknown_parameter
 
 __all__ = ["Stopped", "execute", "main", "read_parameters"]
 
@@ -70,11 +70,7 @@ def read_parameters(
     values = dict(defaults) | given
     for name in values:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"do you mean {near[0]}?" if near else f"do choose from {', '.join(known)}"
-            raise ReportError(
-                f"{name}: expected a parameter of {source.name}, got an unknown name; {hint}"
-            )
+            raise unknown_parameter(name, known, source.name)
     for name, text in defaults:
         if name not in given and known[name]["inferred_type_name"] != "str":
             values[name] = _number_or_text(text)

@@ -1,0 +1,76 @@
+"""A notebook's parameters, as plain papermill hands them over."""
+
+from typing import Any
+
+import pytest
+
+from rnn.errors import ReportError
+from rnn.report.parameters import accept_parameters
+
+DECLARED = """\
+corpus: str = "saltmarrow"  # the book
+m: int = 100  # hidden units
+eta: float = None  # learning rate
+epochs: int = 7  # passes
+"""
+
+
+def notebook(injected: str = "") -> dict[str, Any]:
+    """Return the names of a notebook whose first cells have run, as IPython keeps them."""
+    history = ["", DECLARED, *([f"# Parameters\n{injected}\n"] if injected else [])]
+    names: dict[str, Any] = {}
+    exec("\n".join(history), names)
+    return names | {"In": history}
+
+
+@pytest.mark.parametrize(
+    ("injected", "expected"),
+    [
+        ('eta = "1e-8"', {"eta": 1e-8}),
+        ('m = "12"', {"m": 12}),
+        ('m = "1e3"', {"m": 1000.0}),
+        ("corpus = 1984", {"corpus": "1984"}),
+        ("eta = None", {"eta": None}),
+        ('m = "many"', {"m": "many"}),
+        ("m = True", {"m": True}),
+        ("m = 3\neta = 2", {"m": 3, "eta": 2}),
+    ],
+)
+def test_values_get_the_declared_type_where_they_can_have_it(
+    injected: str, expected: dict[str, Any]
+) -> None:
+    names = notebook(injected)
+    accept_parameters(names)
+    found = {name: names[name] for name in expected}
+    assert found == expected
+    assert [type(value) for value in found.values()] == [type(v) for v in expected.values()]
+
+
+def test_values_that_were_not_given_stay_as_declared() -> None:
+    names = notebook()
+    accept_parameters(names)
+    assert (names["corpus"], names["m"], names["eta"]) == ("saltmarrow", 100, None)
+
+
+@pytest.mark.parametrize(
+    ("injected", "hint"),
+    [("epoch = 2", "do you mean epochs?"), ("xyz = 2", "do choose from corpus, m, eta, epochs")],
+)
+def test_unknown_parameter_is_named_with_what_was_meant(injected: str, hint: str) -> None:
+    with pytest.raises(ReportError) as told:
+        accept_parameters(notebook(f"m = 3\n{injected}"))
+    name = injected.split()[0]
+    assert str(told.value) == (
+        f"{name}: expected a parameter of this notebook, got an unknown name; {hint}"
+    )
+
+
+def test_other_names_and_cells_of_a_person_are_left_alone() -> None:
+    names = notebook() | {"x": "3"}
+    names["In"] += ["x = '3'", "a line that is (no Python"]
+    accept_parameters(names)
+    assert names["x"] == "3"
+
+
+def test_without_a_record_of_cells_nothing_is_refused() -> None:
+    accept_parameters({"m": "3"})
