@@ -12,10 +12,11 @@ from benchmarks.measure import Measurement
 from benchmarks.output import document, figure, load_average, table, write
 from benchmarks.studies import FULL, QUICK, STUDIES, memory, precision, times, whole_run
 from benchmarks.systems import missing
+from benchmarks.watched import watched
 from rnn.errors import ReportError
 from rnn.paths import run_folder
 
-_OTHERS = {"precision": precision, "memory": memory, "run": whole_run}
+_OTHERS = {"precision": precision, "memory": memory, "run": whole_run, "watched": watched}
 
 _BUSY = 0.5  # processes on average, of which none is ours
 
@@ -27,6 +28,7 @@ studies:
   precision  float32 against float64, at first and at the end
   memory     peak memory for a text of 200 MB (made in a temporary folder and removed)
   run        the classic run of seven epochs, and how soon a new process trains
+  watched    a training in a notebook with a person looking on, beside one without
 
 Each system trains the same network on the same text from the same first parameters, in a process
 of its own with one thread on one core.  Its losses are compared with those of NumPy in float64

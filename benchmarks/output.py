@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
@@ -175,7 +176,23 @@ def _run_words(found: dict[str, Any]) -> str:
     )
 
 
-_WORDS = {"precision": _precision_words, "memory": _memory_words, "run": _run_words}
+def _watched_words(found: dict[str, Any]) -> str:
+    batch, watched = np.array(found["batch"]), np.array(found["watched"])
+    ratios = watched / batch
+    return (
+        f"Trainings of {found['updates']:,} updates in a notebook: {np.median(batch):,.0f} updates "
+        f"a second alone, {np.median(watched):,.0f} with\na live view, drawn "
+        f"{np.median(found['pictures']):.0f} times: {np.median(ratios):.3f} of the speed "
+        f"({ratios.min():.3f} to {ratios.max():.3f} in {len(ratios)} pairs)."
+    )
+
+
+_WORDS = {
+    "precision": _precision_words,
+    "memory": _memory_words,
+    "run": _run_words,
+    "watched": _watched_words,
+}
 
 
 def figure(results: list[Measurement]) -> Figure | None:

@@ -1,4 +1,4 @@
-"""What is measured: the peers, the cost against each size, precision, memory, a whole run."""
+"""What is measured: the peers, the cost against each size, precision, memory, whole runs."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,11 +14,11 @@ from benchmarks.measure import CHECK_ETA, ETA, Measurement, measure
 from benchmarks.systems import SYSTEMS, Worker, missing, run_python
 from rnn.corpus import load_corpus
 
-__all__ = ["FULL", "QUICK", "STUDIES", "Plan", "memory", "precision", "times", "whole_run"]
+__all__ = ["FULL", "QUICK", "STUDIES", "Done", "Plan", "memory", "precision", "times", "whole_run"]
 
 #: The sizes that are varied, and with 'peers' the one comparison of all systems.
 SWEEPS = ("m", "tau", "batch", "K")
-STUDIES = ("peers", *SWEEPS, "precision", "memory", "run")
+STUDIES = ("peers", *SWEEPS, "precision", "memory", "run", "watched")
 
 Done = Callable[[str], Any]
 
@@ -43,6 +43,8 @@ class Plan:
         The size of the large text.
     text_updates, run_updates : int
         Updates on the large text, and of the run; 0 for all seven epochs.
+    watched, watched_updates : int
+        How many trainings with a person looking on, and as many without, and their updates.
     """
 
     size: dict[str, Any]
@@ -60,6 +62,8 @@ class Plan:
     text_mb: int
     text_updates: int
     run_updates: int
+    watched: int
+    watched_updates: int
 
     def problems(self, study: str) -> list[dict[str, Any]]:
         """Return the sizes of the problems of a study that is timed."""
@@ -69,10 +73,14 @@ class Plan:
 
     def steps(self, study: str) -> int:
         """Count how often a study reports that something is done."""
-        if study in ("memory", "run"):
-            return 1 if study == "memory" else 2
-        if study == "precision":
-            return 2 * self.seeds + 2
+        alone = {
+            "memory": 1,
+            "run": 2,
+            "watched": 2 * self.watched,
+            "precision": 2 * self.seeds + 2,
+        }
+        if study in alone:
+            return alone[study]
         repetitions = self.repetitions if study == "peers" else self.sweep_repetitions
         return len(self.problems(study)) * len(_systems(study)) * (repetitions + 1)
 
@@ -85,6 +93,7 @@ FULL = Plan(
     K=(32, 64, 128, 256, 512, 1024),
     repetitions=15, seconds=0.4, sweep_repetitions=5, sweep_seconds=0.2, check_updates=100,
     seeds=5, seed_updates=10_000, text_mb=200, text_updates=1000, run_updates=0,
+    watched=9, watched_updates=150_000,
 )  # fmt: skip
 
 QUICK = Plan(
@@ -92,6 +101,7 @@ QUICK = Plan(
     m=(8, 32), tau=(5, 20), batch=(1, 3), K=(32, 300),
     repetitions=2, seconds=0.01, sweep_repetitions=2, sweep_seconds=0.01, check_updates=50,
     seeds=2, seed_updates=200, text_mb=2, text_updates=100, run_updates=500,
+    watched=1, watched_updates=500,
 )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def code(source: str, *outputs: NotebookNode, tags: tuple[str, ...] = ()) -> Not
     return new_code_cell(source, outputs=list(outputs), metadata={"tags": list(tags)})
 
 
-def shown(data: dict[str, Any], about: dict[str, str] | None = None) -> NotebookNode:
+def shown(data: dict[str, Any], about: dict[str, Any] | None = None) -> NotebookNode:
     return new_output("display_data", data, metadata={"report": about} if about else {})
 
 
@@ -64,6 +64,12 @@ def table(label: str, caption: str = "A caption", cell: str = "1.5") -> Notebook
 
 def sample(text: str, title: str = "iter: 1 (smooth loss: 2.5)") -> NotebookNode:
     return shown({"text/plain": text}, {"kind": "sample", "title": title})
+
+
+def texts(*columns: tuple[str, str], lead: str = "A lead") -> NotebookNode:
+    plain = "\n".join(text for _, text in columns)
+    shown_beside = [{"title": title, "text": text} for title, text in columns]
+    return shown({"text/plain": plain}, {"kind": "texts", "lead": lead, "texts": shown_beside})
 
 
 def to_pdf(nb: NotebookNode, **options: Any) -> bytes:

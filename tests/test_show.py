@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from pages import Page, pdf_text, spoken, to_html, to_pdf
+from pages import Page, pdf_lines, pdf_text, spoken, to_html, to_pdf
 
+from rnn.errors import ReportError
 from rnn.report import show
-from rnn.report.show import escape, show_figure, show_prose, show_table, show_text
+from rnn.report.show import escape, show_figure, show_prose, show_table, show_text, show_texts
 
 
 @pytest.fixture
@@ -84,6 +85,47 @@ def test_text_is_shown_character_by_character_under_its_title(outputs: list[Any]
     assert 'iter: 10000 (smooth loss: 53.2417) He said: "<b>*no*</b>" $x$ `y` #z' in pdf
     assert words in "".join(page.words)
     assert "&lt;b&gt;" in outputs[1].data["text/html"], "JupyterLab gets it escaped"
+
+
+def test_texts_side_by_side_keep_their_titles_and_the_order_of_reading(outputs: list[Any]) -> None:
+    given = {"a_run *1*": "one <b>two</b>\n  three", "b": "$x$ `y` #z", "c": "four", "d": "five"}
+    show_texts(given, lead="What *they* write:")
+    pdf, page = pages(outputs)
+    for text in (pdf, page.text):
+        told = "What they write: a_run *1* one <b>two</b> three b $x$ `y` #z c four d five"
+        assert told in text
+    assert [a["class"] for a in page.of("figure")] == ["sample"] * 4
+    assert "one <b>two</b>\n  three" in "".join(page.words)
+
+
+def test_texts_side_by_side_are_escaped_in_jupyterlab(outputs: list[Any]) -> None:
+    show_texts({"<i>t</i>": "<b>x</b>"}, lead="Lead")
+    assert outputs[0].data["text/markdown"] == "Lead"
+    shown = outputs[1].data["text/html"]
+    assert "&lt;i&gt;t&lt;/i&gt;" in shown and "&lt;b&gt;x&lt;/b&gt;" in shown
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+def test_any_number_of_texts_stands_side_by_side(outputs: list[Any], count: int) -> None:
+    show_texts({f"title {i}": f"text {i}" for i in range(count)}, lead="Lead")
+    pdf, page = pages(outputs)
+    told = " ".join(f"title {i} text {i}" for i in range(count))
+    assert told in pdf and told in page.text
+
+
+def test_a_long_word_stays_within_its_column(outputs: list[Any]) -> None:
+    show_texts({"a": "w" * 34, "b": "x" * 34, "c": "y" * 34}, lead="Lead")
+    nb = new_notebook(cells=[new_code_cell("x", outputs=outputs)])
+    lines = [line for line in pdf_lines(to_pdf(nb)) if set(line) <= set("wxy ") and line]
+    assert max(len(word) for line in lines for word in line.split()) < 34
+    assert sum(line.count("w") for line in lines) == 34
+
+
+def test_a_text_without_a_title_is_told_of_where_it_is() -> None:
+    about = {"report": {"kind": "texts", "texts": ["x"]}}
+    output = new_output("display_data", {"text/plain": "x"}, metadata=about)
+    with pytest.raises(ReportError, match="cell 1: expected texts with a title each"):
+        to_html(new_notebook(cells=[new_code_cell("x", outputs=[output])]))
 
 
 def test_prose_is_markdown_with_what_was_computed(outputs: list[Any]) -> None:

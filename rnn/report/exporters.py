@@ -276,9 +276,11 @@ def _fragments(nb: NotebookNode) -> list[Fragment]:
             found.append(Fragment(cell.source, "markdown", about, "body", where))
         for output in cell.get("outputs", ()):
             about = output.get("metadata", {}).get("report", {})
-            for key in ("caption", "title"):
+            for key in ("caption", "title", "lead"):
                 if key in about:
                     found.append(Fragment(about[key], "markdown", about, key, where))
+            for one in about.get("texts", ()):
+                found.append(Fragment(one["title"], "markdown", one, "title", where))
             source = _PROSE_MIMES.get(about.get("mime", ""))
             if source:
                 text = str(output.data[about["mime"]])

@@ -14,7 +14,14 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif")
 _SHOWN = (*_PICTURES, "text/markdown", "text/latex", "text/html", "text/plain")
 _NUMBERED = {"figure": "Figure", "table": "Table"}
-_WANTED = {"figure": _PICTURES, "table": ("text/html",), "sample": ("text/plain",)}
+_WANTED = {
+    "figure": _PICTURES,
+    "table": ("text/html",),
+    "sample": ("text/plain",),
+    "texts": ("text/plain",),
+}
+#: What only a reader of the notebook needs (see `rnn.report.show` and `rnn.report.live`).
+_NOT_ON_PAGES = {"caption", "live", "note"}
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -24,7 +31,7 @@ class NumberingPreprocessor(Preprocessor):
     The exporters have written into every cell's metadata where it comes from.
 
     Every output keeps the one representation that the pages can set best; progress on the
-    error stream, widgets and the captions made for JupyterLab are left out.  Figures and tables
+    error stream, widgets and what is made for JupyterLab alone are left out.  Figures and tables
     that carry a label and a caption (see `rnn.report.show`) are numbered in the order of the
     page, and ``resources["references"]`` says what a label stands for: ``{"fig-loss":
     "Figure 1"}``.
@@ -66,7 +73,7 @@ class NumberingPreprocessor(Preprocessor):
         given = output.metadata.get("report")
         given = given if isinstance(given, dict) else {}
         kind = str(given.get("kind", ""))
-        if kind == "caption" or _WIDGET in output.data:
+        if kind in _NOT_ON_PAGES or _WIDGET in output.data:
             return None
         available = [mime for mime in _WANTED.get(kind, _SHOWN) if mime in output.data]
         if not available:
@@ -77,9 +84,11 @@ class NumberingPreprocessor(Preprocessor):
             about["kind"] = kind
             about |= {
                 name: str(given[name])
-                for name in ("label", "caption", "alt", "title")
+                for name in ("label", "caption", "alt", "title", "lead")
                 if given.get(name)
             }
+        if kind == "texts":
+            about["texts"] = _texts(given.get("texts"), here["where"])
         if mime in _PICTURES:
             words = str(output.data.get("text/plain", "")).strip("<> \n")
             about.setdefault("alt", words or f"Picture made by {here['where']}")
@@ -109,3 +118,14 @@ class NumberingPreprocessor(Preprocessor):
         counts[about["kind"]] += 1
         about["number"] = counts[about["kind"]]
         references[label] = f"{_NUMBERED[about['kind']]} {about['number']}"
+
+
+def _texts(given: Any, where: str) -> list[dict[str, Any]]:
+    """Return titles and texts that stand side by side, and nothing else that was given."""
+    try:
+        return [{name: str(one[name]) for name in ("title", "text")} for one in given]
+    except (TypeError, KeyError):
+        raise ReportError(
+            f"{where}: expected texts with a title each, got something else; "
+            "do show them with show_texts"
+        ) from None

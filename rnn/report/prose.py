@@ -29,7 +29,8 @@ class Fragment:
     place : dict
         Gets the rendering under `key` and the bare words under ``key + "_plain"``.
     key : str
-        ``body``, ``caption`` or ``title``; the latter two are set in one line, without blocks.
+        ``body``, ``caption``, ``title`` or ``lead``; all but the first are set in one line, without
+        blocks.
     where : str
         The cell, for messages.
     """

@@ -1,17 +1,28 @@
 """Show results in a notebook so that JupyterLab and the report's pages both know what they are."""
 
 import html
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from IPython.display import display
 
+from rnn.progress import terminal
 from rnn.report.visible import escape
+from rnn.visible import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["escape", "show_figure", "show_prose", "show_table", "show_text"]
+__all__ = [
+    "escape",
+    "show_figure",
+    "show_folder",
+    "show_prose",
+    "show_table",
+    "show_text",
+    "show_texts",
+]
 
 
 def show_figure(figure: "Figure", *, label: str, caption: str, alt: str, source: str = "") -> None:
@@ -82,6 +93,24 @@ def show_text(text: str, *, title: str) -> None:
     _display({"text/plain": text, "text/html": block}, {"kind": "sample", "title": title})
 
 
+def show_texts(texts: dict[str, str], *, lead: str) -> None:
+    """Show texts side by side, each as it is under a title of its own.
+
+    Parameters
+    ----------
+    texts : dict of str to str
+        From title to text; neither is ever read as markup.  The pages put at most three beside one
+        another.
+    lead : str
+        Markdown, as captions: what stands above them, on the same page of the PDF.
+    """
+    _display_caption(lead)
+    columns = [{"title": escape(title), "text": text} for title, text in texts.items()]
+    plain = "\n\n".join(f"{title}\n{text}" for title, text in texts.items())
+    about = {"kind": "texts", "lead": lead, "texts": columns}
+    _display({"text/plain": plain, "text/html": _texts_html(texts)}, about)
+
+
 def show_prose(markdown: str) -> None:
     """Show a paragraph with computed numbers.
 
@@ -93,17 +122,46 @@ def show_prose(markdown: str) -> None:
     display({"text/markdown": markdown, "text/plain": markdown}, raw=True)
 
 
+def show_folder(folder: Path) -> None:
+    """Say where the results are: in the notebook, not on the pages, and on the terminal.
+
+    Parameters
+    ----------
+    folder : Path
+        A run's folder.
+    """
+    here = Path.cwd()
+    name = str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+    markdown = f"The results are in {escape(name)}."
+    _display({"text/markdown": markdown, "text/plain": markdown}, {"kind": "note"})
+    screen = terminal()
+    if screen:
+        print(f"results are in {printable(name)}", file=screen, flush=True)
+
+
 def _with_source(caption: str, source: str) -> str:
     return f"{caption} From `{source}`." if source else caption
 
 
-def _display(bundle: dict[str, str], about: dict[str, str]) -> None:
+def _display(bundle: dict[str, str], about: dict[str, Any]) -> None:
     display(bundle, metadata={"report": about}, raw=True)
 
 
 def _display_caption(markdown: str) -> None:
     """Show a caption in JupyterLab; the report makes its own from the metadata."""
     _display({"text/markdown": markdown, "text/plain": markdown}, {"kind": "caption"})
+
+
+def _texts_html(texts: dict[str, str]) -> str:
+    """Return texts in columns for JupyterLab, as many as there is room for."""
+    wrap = "white-space: pre-wrap; overflow-wrap: anywhere"
+    blocks = [
+        f"<div><strong>{html.escape(title)}</strong>"
+        f'<pre style="{wrap}">{html.escape(text)}</pre></div>'
+        for title, text in texts.items()
+    ]
+    grid = "display: grid; gap: 1em 2em; grid-template-columns: repeat(auto-fit, minmax(16em, 1fr))"
+    return f'<div style="{grid}">{"".join(blocks)}</div>'
 
 
 def _table_html(dataframe: pd.DataFrame, float_format: str) -> str:

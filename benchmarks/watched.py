@@ -1,0 +1,72 @@
+"""A training in a notebook's kernel, with a person looking on and without, in turn."""
+
+import json
+import tempfile
+from typing import Any
+
+from jupyter_client.manager import start_new_kernel
+
+from benchmarks.studies import Done, Plan
+from rnn.errors import ReportError
+
+__all__ = ["watched"]
+
+_CODE = """
+from pathlib import Path
+from rnn.corpus import load_corpus
+from rnn.report import live
+from rnn.settings import Settings
+settings = Settings(max_updates={updates}, snapshot_every={updates} // 10)
+(run,) = live.train(load_corpus(), settings, Path({folder!r}), 1)
+told = run.timed_updates / run.seconds
+"""
+
+
+def watched(plan: Plan, done: Done) -> dict[str, Any]:
+    """Measure what the live view costs a training at the classic size.
+
+    The two kinds of training take turns.
+
+    Returns
+    -------
+    dict
+        ``batch`` and ``watched``: updates a second, a number a training; ``pictures``, how often
+        the live view was drawn in each watched one.
+    """
+    updates = plan.watched_updates
+    found: dict[str, Any] = {"updates": updates, "batch": [], "watched": [], "pictures": []}
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        _train(client, 100, False)  # compiles
+        for _ in range(plan.watched):
+            for kind in ("batch", "watched"):
+                speed, pictures = _train(client, updates, kind == "watched")
+                found[kind].append(speed)
+                if kind == "watched":
+                    found["pictures"].append(pictures)
+                done(kind)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    return found
+
+
+def _train(client: Any, updates: int, watched: bool) -> tuple[float, int]:
+    """Train in the kernel; return updates a second, and how many pictures were shown."""
+    shown = 0
+
+    def hear(message: dict[str, Any]) -> None:
+        nonlocal shown
+        shown += "rnn-live" in str(message["content"].get("data", {}).get("text/html", ""))
+
+    with tempfile.TemporaryDirectory() as folder:
+        reply = client.execute_interactive(
+            _CODE.format(updates=updates, folder=folder),
+            allow_stdin=watched,
+            stdin_hook=lambda message: None,
+            output_hook=hear,
+            user_expressions={"told": "told"},
+        )["content"]
+    if reply["status"] != "ok":
+        raise ReportError(f"watched: expected a training, got {reply['evalue']}")
+    return json.loads(reply["user_expressions"]["told"]["data"]["text/plain"]), shown
