@@ -16,7 +16,9 @@ __all__ = [
     "FORGOTTEN",
     "LEFT_OUT",
     "TRANSPOSED",
+    "bound_that_bites",
     "check_mistakes",
+    "mistakes_of",
     "plain_gradients",
 ]
 
@@ -82,6 +84,19 @@ def plain_gradients(case: Case, mistake: str = "", clip: float = _CLIP) -> Vanil
     return gradients
 
 
+def mistakes_of(case: Case) -> list[str]:
+    """Return the mistakes that are mistakes in a case."""
+    mistakes = [LEFT_OUT, FORGOTTEN, FACTOR, CLIPPED]
+    if case.m > 1 and len(case.x) > 1:
+        mistakes.insert(2, TRANSPOSED)  # which is none where there is nothing to transpose
+    return mistakes
+
+
+def bound_that_bites(case: Case) -> float:
+    """Return the assignment's bound of `CLIPPED`, or one that is small enough to clip a case."""
+    return min(_CLIP, float(np.abs(case.gradient()).max()) / 2)
+
+
 def check_mistakes(easy: Case, hard: Case, h: float = 1e-4, eps: float = 1e-6) -> pd.DataFrame:
     """Plant each mistake and check it as the right gradients are checked.
 
@@ -106,18 +121,14 @@ def check_mistakes(easy: Case, hard: Case, h: float = 1e-4, eps: float = 1e-6) -
         If the check accepts a mistake in the hard case.
     """
     easy, hard = easy.small(), hard.small()
-    # The bound has to bite: in a text where no gradient is larger than 5, it is made smaller.
-    clip = min(_CLIP, float(np.abs(hard.gradient()).max()) / 2)
-    mistakes = ["", LEFT_OUT, FORGOTTEN, FACTOR, CLIPPED]
-    if hard.m > 1 and len(hard.x) > 1:
-        mistakes.insert(3, TRANSPOSED)  # which is no mistake where there is nothing to transpose
+    clip = bound_that_bites(hard)
     stepped = complex_step(hard.loss, hard.theta, places=hard.places)
     central = {
         case.name: central_differences(case.loss, case.theta, h, case.places)
         for case in (easy, hard)
     }
     rows = []
-    for mistake in mistakes:
+    for mistake in ["", *mistakes_of(hard)]:
         ga = {case.name: case.vector(plain_gradients(case, mistake, clip)) for case in (easy, hard)}
         row: dict[str, Any] = {"mistake": mistake or "none"}
         for key, case in (("easy", easy), ("hard", hard)):

@@ -11,7 +11,7 @@ from rnn.errors import ReportError
 from rnn.model import NO_FRESH, forward
 from rnn.settings import require_number, require_whole
 
-__all__ = ["LONGEST", "read", "synthesize"]
+__all__ = ["LONGEST", "probabilities", "read", "synthesize"]
 
 #: Characters synthesized at once, at most: some minutes of work.
 LONGEST = 10_000_000
@@ -106,6 +106,44 @@ def synthesize(
         if found.any():
             return ids[: np.argmax(found) + len(end)]
     return ids
+
+
+def probabilities(parameters: Any, h0: np.ndarray, x0: int, ids: np.ndarray) -> np.ndarray:
+    """Return the network's own probabilities at each character of a text.
+
+    They are p_t of `rnn.model`, whatever temperature and nucleus the text was drawn with.
+
+    Parameters
+    ----------
+    parameters : named tuple
+        A cell's parameters.
+    h0 : (m,)
+        The state before `x0` is read.
+    x0 : int
+        The character before the text.
+    ids : (n,) integers
+        The text.
+
+    Returns
+    -------
+    (n, K)
+        Row t has the probabilities of the characters in the place of ``ids[t]``, given `x0` and
+        those before it.
+
+    Raises
+    ------
+    ReportError
+        If `x0` or one of `ids` is no character.
+    """
+    K, m = parameters.V.shape
+    read_and_next = _characters(np.append(x0, ids), K)
+    x, y = read_and_next[:-1], read_and_next[1:]
+    H = np.zeros((len(x) + 1, 1, m), parameters.V.dtype)
+    H[0, 0] = h0
+    P = np.empty((len(x), 1, K), H.dtype)
+    if len(x):
+        forward(parameters, x, y, NO_FRESH, H, P)
+    return P[:, 0]
 
 
 def _characters(ids: npt.ArrayLike, K: int) -> np.ndarray:

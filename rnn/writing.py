@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from rnn import sampling
 from rnn.checkpoint import Model
 from rnn.errors import ReportError
 from rnn.randomness import SAMPLE, generator
 from rnn.sampling import read, synthesize
 from rnn.settings import require_whole
 
-__all__ = ["write"]
+__all__ = ["probabilities", "write"]
 
 
 def write(
@@ -33,7 +34,7 @@ def write(
     temperature, top_p : float
         See `rnn.sampling.synthesize`.
     prime : str
-        Read by the network first, from a zero state; the text continues it.
+        Read by the network first, from the model's state; the text continues it.
     end : str
         The end of a document: the text ends with its first occurrence.
 
@@ -49,15 +50,48 @@ def write(
     """
     length = require_whole("length", length, 1)
     seed = require_whole("seed", seed, 0)
-    h, x = model.h, model.x
-    if prime:
-        ids = _encoded("prime", prime, model)
-        h, x = read(model.parameters, np.zeros_like(h), ids[:-1]), int(ids[-1])
+    h, x = _start(model, prime)
     rng = generator(seed, SAMPLE)
     ids = synthesize(
         model.parameters, h, x, length, rng, temperature, top_p, _encoded("end", end, model)
     )
     return "".join(model.vocabulary[i] for i in ids)
+
+
+def probabilities(model: Model, text: str, prime: str = "") -> np.ndarray:
+    """Return the probabilities that a model gives the characters of a text, whoever wrote it.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    text : str
+        Such as `write` returned.
+    prime : str
+        What `write` was given.
+
+    Returns
+    -------
+    (n, K)
+        See `rnn.sampling.probabilities`; a column's character is that of ``model.vocabulary``.
+
+    Raises
+    ------
+    ReportError
+        If `prime` or `text` has a character that the model does not know.
+    """
+    h, x = _start(model, prime)
+    return sampling.probabilities(model.parameters, h, x, _encoded("text", text, model))
+
+
+def _start(model: Model, prime: str) -> tuple[np.ndarray, int]:
+    """Return the state that a text begins with and the character that is read first."""
+    if not prime:
+        return model.h, model.x
+    # Not from a zero state: after the first segments of its text the network never saw one again,
+    # and some models write nothing but strange characters from there on.
+    ids = _encoded("prime", prime, model)
+    return read(model.parameters, model.h, ids[:-1]), int(ids[-1])
 
 
 def _encoded(name: str, text: str, model: Model) -> np.ndarray:

@@ -40,7 +40,7 @@ def test_without_temperature_the_likeliest_character_follows_every_time(model: M
     for character in text:
         ids = np.array([VOCABULARY.index(c) for c in read], np.uint8)
         losses = [
-            segment_loss(model.parameters, ids, np.append(ids[1:], k).astype(np.uint8), 0 * model.h)
+            segment_loss(model.parameters, ids, np.append(ids[1:], k).astype(np.uint8), model.h)
             for k in range(len(VOCABULARY))
         ]
         assert character == VOCABULARY[int(np.argmin(losses))]
