@@ -1,0 +1,151 @@
+"""The notebooks under plain papermill, from any folder, with no make."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pytest
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+CHECK, TRAINING, SAMPLE = [
+    NOTEBOOKS / f"{name}.ipynb"
+    for name in ("01_gradient_check", "02_training_evolution", "03_best_model_sampling")
+]
+
+
+def command(folder: Path, notebook: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Give the command from a folder of the user's own, as they would."""
+    tool = Path(sys.executable).with_name("papermill")
+    return subprocess.run(
+        [str(tool), str(notebook), "out.ipynb", *options],
+        cwd=folder,
+        env=os.environ | {"JUPYTER_RUNTIME_DIR": str(folder / "runtime")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def executed(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)
+
+
+def outputs(notebook: Any) -> list[Any]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def shown(notebook: Any) -> str:
+    """Return all that the outputs say as plain text."""
+    texts = [
+        out.get("data", {}).get("text/plain", out.get("text", "")) for out in outputs(notebook)
+    ]
+    return "\n".join(texts)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train a small run by papermill's command; return the folder it was given in."""
+    folder = tmp_path_factory.mktemp("anywhere")
+    (folder / "settings.yaml").write_text("m: 8\nsig: 1e-2\neta: 1e-1\n")
+    words = ["-f", "settings.yaml", "-y", "{max_updates: 300, held_out: 1e-1}"]
+    words += ["-p", "snapshot_every", "100", "-p", "run_dir", str(folder / "run")]
+    done = command(folder, TRAINING, *words)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder
+
+
+def test_command_runs_from_any_folder_and_writes_there_alone(trained: Path) -> None:
+    left = {path.name for path in trained.iterdir()} - {"runtime"}
+    assert left == {"settings.yaml", "out.ipynb", "run"}
+    assert (trained / "run" / "best_model.npz").exists()
+
+
+def test_files_and_texts_of_yaml_give_numbers_also_without_a_point(trained: Path) -> None:
+    results = json.loads((trained / "run" / "results.json").read_text())
+    parameters = results["training"]["parameters"]
+    assert (parameters["m"], parameters["sig"], parameters["eta"]) == (8, 0.01, 0.1)
+    assert (parameters["max_updates"], parameters["held_out"]) == (300, 0.1)
+
+
+def test_executed_notebook_is_complete_in_itself(trained: Path) -> None:
+    notebook = executed(trained / "out.ipynb")
+    about = [out.get("metadata", {}).get("report", {}) for out in outputs(notebook)]
+    injected = [c for c in notebook.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    assert len(injected) == 1 and "max_updates = 300" in injected[0].source
+    assert {"fig-loss", "fig-quality", "tab-provenance"} <= {a.get("label") for a in about}
+    assert f"The results are in {trained.name}" not in shown(notebook)
+    assert re.search(r"The results are in run\.", shown(notebook)), "relative to where one is"
+    assert not [out for out in outputs(notebook) if out.output_type == "error"]
+
+
+def test_nothing_interactive_is_in_the_executed_notebook(trained: Path) -> None:
+    for output in outputs(executed(trained / "out.ipynb")):
+        assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
+        assert "rnn-live" not in json.dumps(output)
+
+
+def test_python_interface_reads_the_model_and_skips_the_playground(
+    trained: Path, tmp_path: Path
+) -> None:
+    values = {"run_dir": str(trained / "run"), "length": 50, "temperature": "5e-1"}
+    notebook = papermill.execute_notebook(
+        str(SAMPLE), str(tmp_path / "out.ipynb"), values, progress_bar=False
+    )
+    assert "with the temperature 0.5" in shown(notebook)
+    skipped = [c for c in notebook.cells if "skip-execution" in c.metadata.get("tags", [])]
+    assert skipped and not any(c.outputs or c.execution_count for c in skipped)
+    results = json.loads((trained / "run" / "results.json").read_text())
+    assert len(results["sampling"]["text"]) == 50
+
+
+def test_wrong_parameter_is_named_before_anything_is_computed(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    done = command(tmp_path, TRAINING, "-p", "epoch", "2", "-p", "run_dir", str(run))
+    assert done.returncode != 0
+    assert done.stderr.strip().endswith(
+        "ReportError: epoch: expected a parameter of this notebook, got an unknown name; "
+        "do you mean epochs?"
+    )
+    assert not run.exists()
+
+
+def test_sampling_before_training_says_what_to_run_first(tmp_path: Path) -> None:
+    with pytest.raises(papermill.PapermillExecutionError) as told:
+        papermill.execute_notebook(
+            str(SAMPLE), str(tmp_path / "out.ipynb"), {"run_dir": str(tmp_path / "run")},
+            progress_bar=False,
+        )  # fmt: skip
+    assert told.value.ename == "ReportError"
+    assert "run 02_training_evolution.ipynb with the same run_dir first" in told.value.evalue
+    assert len(told.value.traceback) == 1
+
+
+def test_check_runs_alone_and_shows_where_its_numbers_come_from(tmp_path: Path) -> None:
+    values = {"run_dir": str(tmp_path / "run"), "m": 2, "seq_length": 4, "eps": "1e-6"}
+    notebook = papermill.execute_notebook(
+        str(CHECK), str(tmp_path / "out.ipynb"), values, progress_bar=False
+    )
+    labels = {out.get("metadata", {}).get("report", {}).get("label") for out in outputs(notebook)}
+    assert {"tab-gradients", "fig-step", "tab-mistakes", "tab-provenance"} <= labels
+    assert (tmp_path / "run" / "gradient_check.csv").exists()
+
+
+@pytest.mark.parametrize("name", [path.name for path in sorted(NOTEBOOKS.glob("0*.ipynb"))])
+def test_help_shows_type_default_and_a_sentence_for_every_parameter(name: str) -> None:
+    tool = Path(sys.executable).with_name("papermill")
+    words = [str(tool), "--help-notebook", str(NOTEBOOKS / name)]
+    told = " ".join(subprocess.run(words, capture_output=True, text=True).stdout.split())
+    declared = next(
+        cell for cell in executed(NOTEBOOKS / name).cells
+        if "parameters" in cell.metadata.get("tags", [])
+    ).source.splitlines()  # fmt: skip
+    for line in filter(None, declared):
+        left, sentence = line.split("  # ")
+        variable, kind, value = re.fullmatch(r"(\w+): (\w+) = (.*)", left).groups()
+        assert f"{variable}: {kind} (default {value}) {sentence}" in told
