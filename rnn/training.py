@@ -199,23 +199,28 @@ class _Meter:
     def show(self, trainer: Trainer) -> None:
         """Move the bar to where a trainer is, beside what others have done."""
         bar, update = self._bar, int(trainer.state.counts[0])
-        if trainer not in self._shown:
-            self._shown[trainer] = trainer.first
-            if not bar.disable:
-                bar.initial += trainer.first
-            bar.update(trainer.first)
-        if update == self._shown[trainer]:
+        before = self._shown.get(trainer, 0)
+        if bar.disable or (trainer in self._shown and update == before):
             return
-        if self._shown[trainer] == trainer.first:
-            bar.unpause()  # the time that compiling took says nothing of what is left
-        epoch = (update - 1) // trainer.per_epoch + 1
-        bar.set_description(f"epoch {epoch}/{trainer.settings.epochs}", False)
-        bar.set_postfix_str(f"smooth loss {trainer.state.losses[0]:.4f}", refresh=False)
-        bar.update(update - self._shown[trainer])
         self._shown[trainer] = update
+        if update:
+            epoch = (update - 1) // trainer.per_epoch + 1
+            bar.set_description(f"epoch {epoch}/{trainer.settings.epochs}", False)
+            bar.set_postfix_str(f"smooth loss {trainer.state.losses[0]:.4f}", refresh=False)
+        if before > trainer.first:
+            bar.update(update - before)
+        else:
+            # What a checkpoint gave, and the time that compiling took, tell nothing of the rest.
+            bar.n += update - before
+            bar.initial += update - before
+            bar.last_print_n = bar.n
+            bar.unpause()
+            bar.refresh()
 
 
 def _bar(shown: bool, last: int) -> Any:
+    # Whoever looks on sees the loss in a larger view.
+    loss = "" if bars.someone_looks_on() else "{postfix}"
     return bars.bar(
         shown=shown,
         total=last,
@@ -223,7 +228,7 @@ def _bar(shown: bool, last: int) -> Any:
         unit=" updates",
         mininterval=SECONDS_A_CALL / 2,
         bar_format="{desc} {percentage:3.0f}%|{bar}| {n:,}/{total:,} [{remaining} left, "
-        "{rate_fmt}{postfix}]",
+        f"{{rate_fmt}}{loss}]",
     )
 
 

@@ -1,5 +1,7 @@
 """What notebooks show carries what the pages need, and looks right in JupyterLab too."""
 
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,15 @@ from pages import Page, pdf_lines, pdf_text, spoken, to_html, to_pdf
 
 from rnn.errors import ReportError
 from rnn.report import show
-from rnn.report.show import escape, show_figure, show_prose, show_table, show_text, show_texts
+from rnn.report.show import (
+    escape,
+    show_figure,
+    show_folder,
+    show_prose,
+    show_table,
+    show_text,
+    show_texts,
+)
 
 
 @pytest.fixture
@@ -134,6 +144,25 @@ def test_prose_is_markdown_with_what_was_computed(outputs: list[Any]) -> None:
     assert "The best of A_book_* is" in pdf
     assert [tag for tag, _ in page.tags].count("em") == 1
     assert len(list(page.of("math"))) == 1
+
+
+@pytest.mark.parametrize(("looks_on", "told"), [(False, "results are in run\n"), (True, "")])
+def test_folder_of_the_results_is_told_in_the_notebook_and_on_the_terminal_but_on_no_page(
+    outputs: list[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    looks_on: bool,
+    told: str,
+) -> None:
+    screen = StringIO()
+    monkeypatch.setattr(show, "terminal", lambda: screen)
+    monkeypatch.setattr(show, "someone_looks_on", lambda: looks_on)
+    monkeypatch.chdir(tmp_path)
+    show_folder(tmp_path / "run")
+    assert [out.data["text/markdown"] for out in outputs] == ["The results are in run."]
+    assert screen.getvalue() == told
+    pdf, page = pages(outputs)
+    assert "results" not in pdf + page.text
 
 
 def test_escape_takes_anything_and_shows_controls_as_pictures() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from IPython.display import display
 
-from rnn.progress import terminal
+from rnn.progress import someone_looks_on, terminal
 from rnn.report.visible import escape
 from rnn.visible import printable
 
@@ -135,7 +135,7 @@ def show_folder(folder: Path) -> None:
     markdown = f"The results are in {escape(name)}."
     _display({"text/markdown": markdown, "text/plain": markdown}, {"kind": "note"})
     screen = terminal()
-    if screen:
+    if screen and not someone_looks_on():
         print(f"results are in {printable(name)}", file=screen, flush=True)
 
 
