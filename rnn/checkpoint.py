@@ -289,7 +289,7 @@ class Checkpoints:
             name: (getattr(like, name).shape, getattr(like, name).dtype) for name in _ARRAYS
         }
         (waiting, _), _ = headers["waiting"]
-        wanted["waiting"] = (min(waiting, MOST_KEPT), like.theta.size), like.theta.dtype
+        wanted["waiting"] = (min(waiting, MOST_KEPT), like.waiting.shape[1]), like.theta.dtype
         (rows, _), _ = headers["history"]
         (length,), _ = headers["story"]
         wanted["history"] = (rows, 3), np.dtype(np.float64)

@@ -23,7 +23,7 @@ MOST_KEPT = 8
 
 
 def keep_epoch_end(state: TrainingState, K: int, ids: np.ndarray, marks: np.ndarray) -> None:
-    """Keep the parameters at the end of an epoch; measure those kept if they become many.
+    """Keep the model at the end of an epoch, with its state; measure those kept if they are many.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def keep_epoch_end(state: TrainingState, K: int, ids: np.ndarray, marks: np.ndar
     """
     if len(state.waiting) == MOST_KEPT:
         measure_epoch_ends(state, K, ids, marks)
-    state.waiting = np.vstack([state.waiting, state.theta])
+    state.waiting = np.vstack([state.waiting, np.append(state.theta, state.h[0])])
 
 
 def measure_epoch_ends(
@@ -55,14 +55,14 @@ def measure_epoch_ends(
     """
     m = state.h.shape[1]
 
-    def loss(theta: np.ndarray) -> float:
-        return text_loss(views(Vanilla, theta, m, K), ids, marks)
+    def loss(kept: np.ndarray) -> float:
+        return text_loss(views(Vanilla, kept[:-m], m, K), ids, marks, kept[-m:])
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         losses = pool.map(loss, state.waiting)
         shown = bars.bar(losses, shown=progress, desc="ends of epochs", total=len(state.waiting))
-        for theta, measured in zip(state.waiting, shown, strict=True):
+        for kept, measured in zip(state.waiting, shown, strict=True):
             if measured < min(state.epoch_losses, default=np.inf):
-                state.epoch_theta[:] = theta
+                state.epoch_theta[:] = kept[:-m]
             state.epoch_losses.append(measured)
     state.waiting = state.waiting[:0]

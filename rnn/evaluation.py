@@ -13,8 +13,13 @@ __all__ = ["text_loss"]
 _SEGMENT = 100  # characters computed at a time; the result does not depend on it
 
 
-def text_loss(parameters: Any, ids: np.ndarray, marks: np.ndarray | None = None) -> float:
-    r"""Return the mean loss over a text that is read once, from a zero state.
+def text_loss(
+    parameters: Any,
+    ids: np.ndarray,
+    marks: np.ndarray | None = None,
+    h0: np.ndarray | None = None,
+) -> float:
+    r"""Return the mean loss over a text that is read once.
 
     Parameters
     ----------
@@ -24,6 +29,9 @@ def text_loss(parameters: Any, ids: np.ndarray, marks: np.ndarray | None = None)
         The text.
     marks : (n,) bool, optional
         Where documents begin: the state before these characters counts as zero.
+    h0 : (m,), optional
+        The state before the text; zero if not given.  A network that has seen a zero state only
+        in its first segments may never find out of it again: give the state it was trained in.
 
     Returns
     -------
@@ -43,13 +51,16 @@ def text_loss(parameters: Any, ids: np.ndarray, marks: np.ndarray | None = None)
         )
     if marks is None:
         marks = np.zeros(0, np.bool_)
-    return _text_loss(parameters, ids, marks) / (len(ids) - 1)
+    if h0 is None:
+        h0 = np.zeros(parameters.V.shape[1], parameters.V.dtype)
+    return _text_loss(parameters, ids, marks, h0) / (len(ids) - 1)
 
 
 @compiled
-def _text_loss(parameters, ids, marks):  # type: ignore[no-untyped-def]
+def _text_loss(parameters, ids, marks, h0):  # type: ignore[no-untyped-def]
     K, m = parameters.V.shape
     H = np.zeros((_SEGMENT + 1, 1, m), parameters.V.dtype)
+    H[0, 0] = h0
     P = np.empty((_SEGMENT, 1, K), parameters.V.dtype)
     x = np.empty((_SEGMENT, 1), ids.dtype)
     y = np.empty((_SEGMENT, 1), ids.dtype)

@@ -25,17 +25,19 @@ __all__ = ["CLEARLY", "FEATURES", "Feature", "Stretch", "activations", "tell"]
 #: Scores from here on count as telling a feature clearly.
 CLEARLY = {"AUC": 0.75, "rank correlation": 0.5}
 
-_WARM_UP = 200  # characters read before the stretch, from a zero state
+_WARM_UP = 200  # characters read before the stretch
 _LEAST = 30  # characters with a feature, and without it, that each half must have
 
 
-def activations(parameters: Any, ids: np.ndarray) -> np.ndarray:
-    """Return the hidden states while the network reads a text from a zero state.
+def activations(parameters: Any, h0: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Return the hidden states while the network reads a text.
 
     Parameters
     ----------
     parameters : named tuple
         A cell's parameters.
+    h0 : (m,)
+        The state before the text.
     ids : (n,) integers
         The text.
 
@@ -44,7 +46,8 @@ def activations(parameters: Any, ids: np.ndarray) -> np.ndarray:
     (n, m)
         Row t is the state after character t was read.
     """
-    H = np.zeros((len(ids) + 1, 1, parameters.V.shape[1]), parameters.V.dtype)
+    H = np.zeros((len(ids) + 1, 1, h0.size), parameters.V.dtype)
+    H[0, 0] = h0
     recur(parameters, np.ascontiguousarray(ids).reshape(-1, 1), NO_FRESH, H)
     return H[1:, 0]
 
@@ -159,7 +162,12 @@ class Stretch:
 
     @classmethod
     def of(
-        cls, parameters: Any, vocabulary: str, ids: np.ndarray, characters: int = 40_000
+        cls,
+        parameters: Any,
+        h0: np.ndarray,
+        vocabulary: str,
+        ids: np.ndarray,
+        characters: int = 40_000,
     ) -> "Stretch":
         """Read a stretch from the middle of a text, after 200 characters before it.
 
@@ -167,6 +175,8 @@ class Stretch:
         ----------
         parameters : named tuple
             A cell's parameters.
+        h0 : (m,)
+            The state before these characters, best one that training led to.
         vocabulary : str
             The characters that the ids stand for.
         ids : (n,) integers
@@ -178,7 +188,7 @@ class Stretch:
         begin = (len(ids) - characters) // 2
         warm_up = min(_WARM_UP, begin)
         part = np.asarray(ids[begin - warm_up : begin + characters])
-        H = activations(parameters, part)[warm_up:]
+        H = activations(parameters, h0, part)[warm_up:]
         return cls("".join(vocabulary[i] for i in part[warm_up:]), part[warm_up:], H)
 
     @property

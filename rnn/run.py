@@ -101,16 +101,18 @@ class Run:
     def text_losses(self) -> dict[str, float]:
         """Return the loss over the whole trained text of the models that are worth comparing.
 
+        Each reads it from the state that it was left in by its last update.
+
         Returns
         -------
         dict
             Nats a character, by what the model is.
         """
-        epochs = self.epoch_losses
+        epochs, s = self.epoch_losses, self.state
         ended = bool(epochs) and self.last_update == len(epochs) * self.updates_per_epoch
         losses = {
-            "model with the lowest smooth loss": self._text_loss(self.state.best_theta),
-            "last model": epochs[-1] if ended else self._text_loss(self.state.theta),
+            "model with the lowest smooth loss": self._text_loss(s.best_theta, s.best_h),
+            "last model": epochs[-1] if ended else self._text_loss(s.theta, s.h),
         }
         return losses | ({"best model at the end of an epoch": min(epochs)} if epochs else {})
 
@@ -119,8 +121,8 @@ class Run:
         """The part of the text that was trained on."""
         return self.corpus.ids[: split_held_out(len(self.corpus.ids), self.settings)]
 
-    def _text_loss(self, theta: np.ndarray) -> float:
-        return text_loss(self._named(theta), self.trained_ids, self._marks())
+    def _text_loss(self, theta: np.ndarray, h: np.ndarray) -> float:
+        return text_loss(self._named(theta), self.trained_ids, self._marks(), h[0])
 
     def _marks(self) -> np.ndarray:
         return fresh_marks(self.trained_ids, self.corpus.encode(self.settings.document_end))

@@ -33,8 +33,9 @@ class TrainingState:
         The model with the lowest smooth loss, after its update, and its state.
     epoch_theta : (n,)
         The model with the lowest loss over the whole text at the end of an epoch.
-    waiting : (q, n)
-        Models at the ends of epochs that are not measured yet (see `rnn.epoch_ends`).
+    waiting : (q, n + m)
+        Models at the ends of epochs that are not measured yet (see `rnn.epoch_ends`), each
+        followed by its state.
     losses : (2,) float64
         Smooth loss after the last update, lowest smooth loss; in the unit of the loss.
     counts : (2,) int64
@@ -78,7 +79,7 @@ def first_state(settings: Settings, K: int) -> TrainingState:
         best_theta=theta.copy(),
         best_h=h.copy(),
         epoch_theta=theta.copy(),
-        waiting=np.zeros((0, theta.size), theta.dtype),
+        waiting=np.zeros((0, theta.size + settings.m), theta.dtype),
         losses=np.array([np.inf, np.inf]),
         counts=np.zeros(2, np.int64),
     )

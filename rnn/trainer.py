@@ -166,7 +166,7 @@ class Trainer:
 
     def validation_loss(self) -> float:
         """Return the loss on the held-out part, in nats a character."""
-        return text_loss(self.parameters, self.held_out, self.held_out_marks)
+        return text_loss(self.parameters, self.held_out, self.held_out_marks, self.state.h[0])
 
     def _snapshot(self, update: int) -> str:
         """Synthesize with the parameters and the state before an update."""

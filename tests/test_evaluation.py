@@ -34,6 +34,14 @@ def test_loss_of_a_text_is_that_of_one_long_segment_from_a_zero_state(n: int) ->
     assert text_loss(parameters, ids) == pytest.approx(loss / (n - 1), rel=1e-12)
 
 
+def test_loss_of_a_text_may_begin_with_any_state() -> None:
+    theta, parameters = network()
+    ids, h0 = text(250), np.linspace(-0.9, 0.9, m)
+    loss, _, _ = reference.segment(reference.named(theta, m, K), ids[:-1], ids[1:], h0)
+    assert text_loss(parameters, ids, h0=h0) == pytest.approx(loss / 249, rel=1e-12)
+    assert text_loss(parameters, ids, h0=h0) != pytest.approx(text_loss(parameters, ids))
+
+
 def test_state_is_zero_before_every_document() -> None:
     theta, parameters = network()
     ids = text(250)

@@ -132,21 +132,23 @@ def test_characters_of_the_second_half_alone_are_no_stumbling_block() -> None:
 def test_a_stretch_lies_in_the_middle_and_is_read_with_what_stands_before_it() -> None:
     _, parameters = initialise(4, 3, 0.5, np.random.default_rng(0))
     ids = np.random.default_rng(1).integers(0, 3, 1000).astype(np.uint8)
-    middle = Stretch.of(parameters, "abc", ids, characters=100)
+    h0 = np.array([0.5, -0.5, 0.9, -0.9])
+    middle = Stretch.of(parameters, h0, "abc", ids, characters=100)
     assert middle.text == "".join("abc"[i] for i in ids[450:550])
-    np.testing.assert_array_equal(middle.H, activations(parameters, ids[250:550])[200:])
+    np.testing.assert_array_equal(middle.H, activations(parameters, h0, ids[250:550])[200:])
 
 
 def test_a_short_text_is_taken_whole() -> None:
     _, parameters = initialise(4, 3, 0.5, np.random.default_rng(0))
     ids = np.array([0, 1, 2, 1, 0], np.uint8)
-    assert Stretch.of(parameters, "abc", ids).text == "abcba"
+    assert Stretch.of(parameters, np.zeros(4), "abc", ids).text == "abcba"
 
 
 def test_activations_are_the_recurrence() -> None:
     _, p = initialise(4, 3, 0.5, np.random.default_rng(0))
-    h, rows = np.zeros(4), []
+    h0, rows = np.array([0.5, -0.5, 0.9, -0.9]), []
+    h = h0
     for x in (0, 2, 1):
         h = np.tanh(p.W @ h + p.U[x] + p.b)
         rows.append(h)
-    np.testing.assert_allclose(activations(p, np.array([0, 2, 1], np.uint8)), rows, rtol=1e-12)
+    np.testing.assert_allclose(activations(p, h0, np.array([0, 2, 1], np.uint8)), rows, rtol=1e-12)

@@ -88,8 +88,12 @@ def test_at_the_end_of_every_epoch_the_loss_over_the_whole_text_is_measured(book
     for seed in range(6):
         how = {"optimizer": "adam", "eta": 0.1, "seed": seed}
         r = run(book, max_updates=0, epochs=3, **how)
-        ends = [run(book, max_updates=399 * epoch, **how).state.theta for epoch in (1, 2, 3)]
-        losses = [text_loss(views(Vanilla, theta, 6, book.K), book.ids) for theta in ends]
+        states = [run(book, max_updates=399 * epoch, **how).state for epoch in (1, 2, 3)]
+        ends = [state.theta for state in states]
+        losses = [
+            text_loss(views(Vanilla, state.theta, 6, book.K), book.ids, h0=state.h[0])
+            for state in states
+        ]
         assert r.epoch_losses == losses
         best.add(int(np.argmin(losses)))
         np.testing.assert_array_equal(r.state.epoch_theta, ends[int(np.argmin(losses))])
@@ -234,7 +238,7 @@ def test_validation_loss_is_that_of_the_model_on_the_held_out_part(book: Corpus)
     for update, loss in zip(measured["update"], measured["validation_loss"], strict=True):
         state = run(book, held_out=0.25, max_updates=update).state
         parameters = views(Vanilla, state.theta, 6, book.K)
-        assert loss == text_loss(parameters, book.ids[1500:])
+        assert loss == text_loss(parameters, book.ids[1500:], h0=state.h[0])
     assert "validation_loss" not in run(book).history
 
 
@@ -243,8 +247,9 @@ def test_documents_begin_in_the_held_out_part_too(book: Corpus) -> None:
     rest = book.decode(book.ids)[1500:]
     marks = np.array([i > 0 and rest[i - 1] == " " for i in range(len(rest))])
     parameters = views(Vanilla, r.state.theta, 6, book.K)
-    assert r.validation_loss == text_loss(parameters, book.ids[1500:], marks)
-    assert r.validation_loss != text_loss(parameters, book.ids[1500:])
+    h = r.state.h[0]
+    assert r.validation_loss == text_loss(parameters, book.ids[1500:], marks, h)
+    assert r.validation_loss != text_loss(parameters, book.ids[1500:], h0=h)
 
 
 # What goes wrong
@@ -439,9 +444,13 @@ def test_models_are_compared_over_the_whole_text_that_was_trained_on(book: Corpu
     ]  # fmt: skip
     last = views(Vanilla, r.state.theta, r.settings.m, book.K)
     assert len(r.trained_ids) == len(book) - round(0.1 * len(book))
-    assert losses["last model"] == text_loss(last, r.trained_ids) == r.epoch_losses[-1]
+    assert (
+        losses["last model"]
+        == text_loss(last, r.trained_ids, h0=r.state.h[0])
+        == r.epoch_losses[-1]
+    )
     assert losses["best model at the end of an epoch"] == min(r.epoch_losses)
     assert losses["model with the lowest smooth loss"] == text_loss(
-        r.best_model.parameters, r.trained_ids
+        r.best_model.parameters, r.trained_ids, h0=r.best_model.h
     )
     assert "best model at the end of an epoch" not in run(book, max_updates=9).text_losses()

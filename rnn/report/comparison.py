@@ -40,8 +40,8 @@ def comparison_caption(models: Losses) -> str:
     """Caption the table or the figure of the losses."""
     whose = f"{len(models)} models" if len(models) > 1 else "the model"
     return (
-        f"Loss of {whose} over the whole text, read once from a zero state, beside what can be "
-        "predicted by counting the characters and pairs of the same text."
+        f"Loss of {whose} over the whole text, read once from the state that training left, "
+        "beside what can be predicted by counting the characters and pairs of the same text."
     )
 
 

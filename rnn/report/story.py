@@ -271,7 +271,7 @@ def show_quality(run: Run) -> None:
 
 def show_units(model: Model, corpus: Corpus) -> None:
     """Show which hidden units tell something, and the text coloured by them."""
-    stretch = Stretch.of(model.parameters, model.vocabulary, corpus.ids)
+    stretch = Stretch.of(model.parameters, model.h, model.vocabulary, corpus.ids)
     told = tell(stretch)
     shown = units.passages(stretch, told)
     show_prose(units.units_reading(stretch, told))
