@@ -107,18 +107,18 @@ class LiveView:
 
     def _page(self, said: str) -> str:
         """Return the view as HTML."""
-        curves = [_curve(trainer) for trainer in self._trainers]
         first = next(iter(self._trainers))
-        state, update = first.state, int(first.state.counts[0])
+        curves = [_curve(trainer) for trainer in self._trainers]
+        now, lowest, reached, best = _reading(first)
         drawn = svg(live_figure(curves, first.last, first.per_epoch, self._unit))
         picture = base64.b64encode(drawn.encode()).decode()
         where = (
-            f"Update {update:,} of {first.last:,}: smooth loss {state.losses[0]:.4f}, lowest so "
-            f"far {state.losses[1]:.4f} at update {state.counts[1]:,}"
+            f"Update {reached:,} of {first.last:,}: smooth loss {now:.4f}, lowest so far "
+            f"{lowest:.4f} at update {best:,}"
         )
         sample = ""
-        if state.snapshots:
-            latest = state.snapshots[-1]
+        if first.state.snapshots:
+            latest = first.state.snapshots[-1]
             sample = (
                 f"<p>Synthesized before update {latest['update']:,}:</p>"
                 f'<pre class="rnn-live-sample" style="white-space: pre-wrap">'
@@ -132,9 +132,21 @@ class LiveView:
         )
 
 
+def _reading(trainer: Trainer) -> tuple[float, float, int, int]:
+    """Return smooth loss, the lowest, and the updates of both, all of one moment.
+
+    The engine goes on meanwhile, and writes all of them after every update.
+    """
+    while True:
+        before = trainer.state.counts.copy()
+        losses = trainer.state.losses.copy()
+        if (trainer.state.counts == before).all():
+            return float(losses[0]), float(losses[1]), int(before[0]), int(before[1])
+
+
 def _curve(trainer: Trainer) -> tuple[np.ndarray, np.ndarray]:
     """Return updates and smooth losses so far, thinned out, with where the training is now."""
-    update, loss = int(trainer.state.counts[0]), float(trainer.state.losses[0])
+    loss, _, update, _ = _reading(trainer)
     rows = [row for row in list(trainer.state.history) if row[0] < update]
     rows = [*rows[:: len(rows) // _POINTS + 1], (update, loss, None)]
     return np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
