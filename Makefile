@@ -2,6 +2,7 @@
 #
 #     notebooks/*.ipynb + rnn/ + values  --papermill-->  reports/RUN/*.ipynb and data
 #     reports/RUN/*.ipynb + templates    --nbconvert-->  reports/RUN/report.pdf, report.html
+#     the data of several runs + notebooks/04_compare_runs.ipynb  -->  the same in reports/COMPARISON
 #
 # For GNU make 3.81 and newer.  Nothing is written outside this folder.
 
@@ -26,7 +27,11 @@ CHECK_PARAMS =
 SAMPLE_PARAMS =
 ## how many seeds to train with, side by side on the cores
 SEEDS = 1
-## the report's title
+## the runs to compare, with spaces between
+RUNS =
+## the comparison's name, and that of its folder in reports/
+COMPARISON = comparison
+## the report's title (a comparison's is Runs compared)
 TITLE = Training a character-level RNN
 ## the report's author
 AUTHOR =
@@ -35,19 +40,50 @@ DATE =
 ## the Python that .venv is made of, 3.11 or newer
 PYTHON = python3 python3.14 python3.13 python3.12 python3.11
 
+comparing := $(filter compare compared,$(MAKECMDGOALS))
+ifneq ($(comparing),)
+TITLE = Runs compared
+endif
+
 # They reach the steps as environment variables, never as shell text, and $ is not make's in them.
-said := RUN CORPUS SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS TITLE AUTHOR DATE
+said := RUN CORPUS SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON TITLE AUTHOR DATE
 $(foreach name,$(said),$(eval override $(name) := $$(value $(name))))
 export $(said)
 
-# RUN becomes part of file names here, so it is looked at before anything else.
+# Names become part of file names here, so they are looked at before anything else.
 letters := a b c d e f g h i j k l m n o p q r s t u v w x y z A B C D E F G H I J K L M N O P Q R \
            S T U V W X Y Z 0 1 2 3 4 5 6 7 8 9 . _ -
-odd := $(RUN)
-$(foreach letter,$(letters),$(eval odd := $$(subst $(letter),,$$(odd))))
-ifneq ($(words $(RUN)) $(words x$(odd)) $(odd)$(filter .% -%,$(RUN)),1 1 )
-$(error RUN: expected a name of letters, digits, ".", "_" and "-" that starts with a letter or \
-digit, got "$(RUN)"; do choose another)
+strange = $(eval odd := $$(1))$(if $(foreach letter,$(letters),$(eval odd := $$(subst \
+          $(letter),,$$(odd)))),)$(odd)$(filter .% -%,$(1))
+ordinary := letters, digits, ".", "_" and "-" that starts with a letter or digit
+ifneq ([$(call strange,$(RUN))] $(words $(RUN)),[] 1)
+$(error RUN: expected a name of $(ordinary), got "$(RUN)"; do choose another)
+endif
+ifneq ([$(call strange,$(COMPARISON))] $(words $(COMPARISON)),[] 1)
+$(error COMPARISON: expected a name of $(ordinary), got "$(COMPARISON)"; do choose another)
+endif
+ifneq ($(strip $(call strange,$(RUNS))),)
+$(error RUNS: expected names, each of $(ordinary), got "$(RUNS)"; do choose from the folders in reports)
+endif
+
+# A run and a comparison each have a folder of their own.
+ifneq ($(comparing),)
+ifeq ($(word 2,$(RUNS)),)
+there := $(patsubst reports/%/results.json,%,$(sort $(wildcard reports/*/results.json)))
+$(error RUNS: expected the names of at least two runs, got "$(RUNS)"; do choose from \
+$(or $(there),those that make report RUN= has made))
+endif
+ifneq ($(words $(RUNS)),$(words $(sort $(RUNS))))
+$(error RUNS: expected every run once, got "$(RUNS)"; do leave out what is there twice)
+endif
+ifneq ($(filter $(COMPARISON),$(RUN) $(RUNS))$(wildcard $(addprefix \
+reports/$(COMPARISON)/,results.json .check.values .training.values)),)
+$(error COMPARISON: expected a name that no run has, got "$(COMPARISON)"; do choose another)
+endif
+else ifneq ($(wildcard reports/$(RUN)/.compare.values),)
+ifneq ($(filter report pages,$(MAKECMDGOALS)),)
+$(error RUN: expected a name that no comparison has, got "$(RUN)"; do choose another)
+endif
 endif
 
 # ---- Where things are -----------------------------------------------------------------------
@@ -55,7 +91,9 @@ endif
 out      := reports/$(RUN)
 pages_of := assemble exporters numbering pictures prose render typesetting
 page     := $(wildcard $(pages_of:%=rnn/report/%.py))
-code     := $(filter-out $(page),$(wildcard rnn/*.py rnn/report/*.py))
+beside_of := contrast contrast_prose contrast_story figures_runs runs
+beside   := $(beside_of:%=rnn/report/%.py)
+code     := $(filter-out $(page) $(beside),$(wildcard rnn/*.py rnn/report/*.py))
 page     += $(shell find rnn/report/templates -type f ! -name '.*')
 executed := $(out)/01_gradient_check.ipynb $(out)/02_training_evolution.ipynb \
             $(out)/03_best_model_sampling.ipynb
@@ -68,6 +106,8 @@ export JUPYTER_CONFIG_DIR := $(cache)/jupyter/config
 export JUPYTER_DATA_DIR := $(cache)/jupyter/data
 export JUPYTER_RUNTIME_DIR := $(cache)/jupyter/runtime
 export JUPYTER_PATH :=
+# JupyterLab without news and extensions from a network: neither asked for nor asked about.
+export JUPYTER_CONFIG_PATH := $(CURDIR)/rnn/pipeline/jupyterlab
 export JUPYTER_PREFER_ENV_PATH := 1
 # JupyterLab asks npm, where there is one, for language servers.
 export npm_config_cache := $(cache)/npm
@@ -96,11 +136,11 @@ endif
 run := exec "$(python)" -m
 
 # The closing lines name its files.
-render = $(run) rnn.report.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE" >/dev/null
+render = $(run) rnn.report.render $(@D) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE" >/dev/null
 
 # ---- The report -----------------------------------------------------------------------------
 
-.PHONY: report pages bench clean lab lint lock test test-browser test-slow help FORCE
+.PHONY: report pages compare compared bench clean lab lint lock test test-browser test-slow docs-pictures help FORCE
 
 ## make the report: reports/RUN/report.pdf and report.html
 report: $(ready)
@@ -127,7 +167,7 @@ $(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(ou
 	@$(run) rnn.report.execute $< $@ -d seed "$$SEED" -d run_dir $(out) --options "$$SAMPLE_PARAMS"
 
 # A step's values lie in a file that is rewritten only if one of them changed or the book did.
-values = mkdir -p $(out); values() { printf '%s\n' $(1); }; \
+values = mkdir -p $(@D); values() { printf '%s\n' $(1); }; \
          values | cmp -s - $@ && $(if $(2),! newer "$$CORPUS" data/"$$CORPUS"*.txt,:) || values > $@
 newer  = newer() { for book; do [ "$$book" -nt $@ ] && return; done; return 1; };
 
@@ -143,6 +183,39 @@ $(out)/.sample.values: FORCE
 $(out)/.pages.values: FORCE
 	+@$(call values,"$$TITLE" "$$AUTHOR" "$$DATE")
 
+# ---- Several runs on one page ---------------------------------------------------------------
+
+compared_in := reports/$(COMPARISON)
+finished    := $(foreach name,$(RUNS),$(addprefix reports/$(name)/,results.json history.csv))
+
+## compare the runs named in RUNS: reports/COMPARISON/report.pdf and report.html
+compare: $(finished) $(ready)
+	@test ! -x "$(python)" || exec "$(python)" rnn/pipeline/hold_run.py $(compared_in) "$(MAKE)" compared
+
+ifneq ($(comparing),)
+compared: $(compared_in)/report.pdf $(compared_in)/report.html
+	@"$(python)" rnn/pipeline/closing_lines.py $(compared_in)
+
+$(compared_in)/report.pdf: $(compared_in)/04_compare_runs.ipynb $(compared_in)/.pages.values $(page)
+	@echo "report: rendering"; $(render)
+
+$(compared_in)/report.html: $(compared_in)/report.pdf
+	@test -f $@ || $(render)
+
+$(compared_in)/04_compare_runs.ipynb: notebooks/04_compare_runs.ipynb $(compared_in)/.compare.values $(finished) $(code) $(wildcard $(beside)) $(locked) | $(ready)
+	@$(run) rnn.report.execute $< $@ -d runs "$$RUNS"
+
+$(compared_in)/.compare.values: FORCE
+	+@$(call values,"$$RUNS")
+
+$(compared_in)/.pages.values: FORCE
+	+@$(call values,"$$TITLE" "$$AUTHOR" "$$DATE")
+
+# A run is made when it is asked for by its name: what it was told is not known here.
+$(finished):
+	@run=$(notdir $(@D)); echo "$$run: expected a finished run in $(@D), got none; do make report RUN=$$run" >&2; exit 1
+endif
+
 ## delete a run's folder
 clean:
 	@if test -x "$(python)"; then exec "$(python)" rnn/pipeline/hold_run.py $(out) rm -rf $(out); else rm -rf $(out); fi
@@ -151,19 +224,32 @@ clean:
 
 ## open the notebooks in JupyterLab
 lab: $(ready)
-	@$(run) jupyterlab --LabApp.default_url=/lab/tree/notebooks
+	@$(run) jupyterlab --LabApp.default_url=/lab/tree/notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
-## lint, check types, and run the tests (those in a browser where Chromium is installed)
+## lint, check types, and run the tests (those in a browser are make test-browser)
 test: lint
-	@$(run) pytest -q -n auto -m "not slow"
+	@$(run) pytest -q -n auto -m "not slow and not browser"
 
 ## run the tests that take minutes
 test-slow: $(ready)
 	@$(run) pytest -q -m slow
 
-## run the tests in a browser alone
+# What drives a browser is large and wanted by few: it is installed on the day it is asked for.
+driver = "$(python)" -c 'import axe_core_python, playwright' 2>/dev/null || $(if $(locked),$(install_driver),\
+    $(call say,expected axe-core-python and playwright in the active conda environment; got one without; \
+    do python -m pip install axe-core-python playwright))
+install_driver = { echo "set-up: installing the extra 'browser' of pyproject.toml into .venv (once)"; \
+    if command -v uv >/dev/null; then uv pip install --quiet --python .venv/bin/python --no-build-isolation --editable '.[browser]'; \
+    else .venv/bin/python -m pip install --quiet --no-build-isolation --editable '.[browser]'; fi; } \
+    || $(call say,expected to install the extra 'browser'; got the error above; do look at it and run make again)
+
+## work the notebooks and look at the pages in Chromium (installs what drives it, once)
 test-browser: $(ready)
-	@$(run) pytest -q -m browser
+	@$(driver); $(run) pytest -q -n 2 -m browser
+
+## make the README's pictures anew from the run, in reports/
+docs-pictures: $(ready)
+	@$(driver); exec "$(python)" tests/pictures.py $(out)
 
 ## look at style, types and the stored notebooks
 lint: $(ready)

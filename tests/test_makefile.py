@@ -21,6 +21,7 @@ MAKE = shutil.which("make") or "make"
 
 NOTEBOOKS = ["01_gradient_check", "02_training_evolution", "03_best_model_sampling"]
 CHECK, TRAINING, SAMPLE, RENDER = [*NOTEBOOKS, "render"]
+COMPARE = "04_compare_runs"
 
 STAND_IN = f"""#!/bin/sh
 case "$2" in
@@ -52,7 +53,8 @@ class Project:
             "rnn/report/render.py",
             "rnn/report/templates/page.j2",
             "data/saltmarrow.txt",
-            *(f"notebooks/{name}.ipynb" for name in NOTEBOOKS),
+            "rnn/report/contrast.py",
+            *(f"notebooks/{name}.ipynb" for name in [*NOTEBOOKS, COMPARE]),
         ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).touch()
@@ -82,10 +84,27 @@ class Project:
 
     def report(self, *words: str, **environment: str) -> list[str]:
         """Make the report; return the steps that were run."""
+        return self.steps("report", *words, **environment)
+
+    def compare(self, *words: str) -> list[str]:
+        """Compare the runs a and b, unless others are named; return the steps that were run."""
+        return self.steps("compare", "RUNS=a b", *words)
+
+    def steps(self, *words: str, **environment: str) -> list[str]:
+        """Make something; return the steps that were run."""
         (self.folder / "steps").write_text("")
-        done = self.make("report", *words, **environment)
+        done = self.make(*words, **environment)
         assert done.returncode == 0, done.stderr
         return (self.folder / "steps").read_text().split()
+
+    def finish(self, *runs: str) -> None:
+        """Leave what finished runs leave."""
+        for run in runs:
+            folder = self.folder / "reports" / run
+            folder.mkdir(parents=True)
+            for name in ("results.json", "history.csv"):
+                (folder / name).touch()
+                os.utime(folder / name, (1, 1))
 
 
 @pytest.fixture
@@ -97,7 +116,7 @@ def test_make_alone_shows_every_target_and_variable(project: Project) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.*)", makefile, re.M)
     shown = project.make().stdout
-    for target in set(phony.split()) - {"FORCE", "pages"}:
+    for target in set(phony.split()) - {"FORCE", "pages", "compared"}:
         assert re.search(rf"make {target} +\S", shown), target
     for variable in re.findall(r"^([A-Z_]+) =", makefile, re.M):
         assert re.search(rf"^  {variable}= +\S", shown, re.M), variable
@@ -280,6 +299,146 @@ def test_closing_lines_name_the_pages_and_the_numbers(project: Project) -> None:
     assert "15,854 updates a second: 317,086 in 20.0 s" in lines[5]
 
 
+def test_first_comparison_runs_its_notebook_and_a_second_one_nothing(project: Project) -> None:
+    project.finish("a", "b")
+    assert project.compare() == [COMPARE, RENDER]
+    assert project.compare() == []
+    words = (project.folder / "reports" / "comparison" / f"{COMPARE}.ipynb").read_text()
+    assert "runs\na b\n" in words
+
+
+@pytest.mark.parametrize(
+    ("said", "steps"),
+    [
+        ("RUNS=b a", [COMPARE, RENDER]),
+        ("TITLE=Another", [RENDER]),
+        ("AUTHOR=Somebody", [RENDER]),
+        ("DATE=2026-01-01", [RENDER]),
+        ("COMPARISON=other", [COMPARE, RENDER]),
+        ("SEED=1", []),
+    ],
+)
+def test_changed_variable_compares_again_only_if_it_matters(
+    project: Project, said: str, steps: list[str]
+) -> None:
+    project.finish("a", "b")
+    project.compare()
+    assert project.compare(said) == steps
+    assert project.compare(said) == []
+
+
+@pytest.mark.parametrize(
+    ("touched", "steps"),
+    [
+        ("reports/a/history.csv", [COMPARE, RENDER]),
+        ("reports/b/results.json", [COMPARE, RENDER]),
+        ("notebooks/04_compare_runs.ipynb", [COMPARE, RENDER]),
+        ("rnn/model.py", [COMPARE, RENDER]),
+        ("rnn/report/contrast.py", [COMPARE, RENDER]),
+        ("rnn/report/render.py", [RENDER]),
+        ("notebooks/02_training_evolution.ipynb", []),
+        ("data/saltmarrow.txt", []),
+    ],
+)
+def test_touched_file_compares_again_only_if_it_matters(
+    project: Project, touched: str, steps: list[str]
+) -> None:
+    project.finish("a", "b")
+    project.compare()
+    (project.folder / touched).touch()
+    assert project.compare() == steps
+    assert project.compare() == []
+
+
+def test_code_of_comparisons_alone_makes_no_run_again(project: Project) -> None:
+    project.report()
+    (project.folder / "rnn" / "report" / "contrast.py").touch()
+    (project.folder / "notebooks" / f"{COMPARE}.ipynb").touch()
+    assert project.report() == []
+
+
+def test_comparison_has_a_title_of_its_own_unless_one_is_said(project: Project) -> None:
+    page = project.folder / "reports" / "comparison" / "report.pdf"
+    project.finish("a", "b")
+    project.compare()
+    assert "--title=Runs compared" in page.read_text().splitlines()
+    project.compare(f"TITLE={HOSTILE}")
+    assert f"--title={HOSTILE}" in page.read_text(encoding="utf-8").splitlines()
+    assert not list(project.folder.rglob("bad"))
+
+
+def test_comparison_s_closing_lines_name_its_pages(project: Project) -> None:
+    project.finish("a", "b")
+    done = project.make("compare", "RUNS=a b", "COMPARISON=two")
+    assert done.stdout.splitlines()[-2:] == ["reports/two/report.pdf", "reports/two/report.html"]
+
+
+def test_failed_comparison_leaves_no_target(project: Project) -> None:
+    project.finish("a", "b")
+    assert project.make("compare", "RUNS=a b", FAILING=COMPARE).returncode != 0
+    folder = project.folder / "reports" / "comparison"
+    assert not list(folder.glob("*.ipynb")) and not list(folder.glob("report.*"))
+    assert project.compare() == [COMPARE, RENDER]
+
+
+@pytest.mark.parametrize("missing", ["results.json", "history.csv", ""])
+def test_run_that_is_not_there_is_named_with_what_makes_it(project: Project, missing: str) -> None:
+    project.finish("a", "wide")
+    gone = project.folder / "reports" / "wide" / missing
+    gone.unlink() if missing else shutil.rmtree(gone)
+    refused = project.make("compare", "RUNS=a wide")
+    assert refused.returncode != 0
+    line = "expected a finished run in reports/wide, got none; do make report RUN=wide"
+    assert refused.stderr.splitlines()[0] == f"wide: {line}"
+    assert not (project.folder / "reports" / "comparison").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("", 'RUNS: expected the names of at least two runs, got ""; do choose from a b'),
+        ("RUNS=a", "RUNS: expected the names of at least two runs"),
+        ("RUNS=a b a", "RUNS: expected every run once"),
+        ("RUNS=a ../b", "RUNS: expected names"),
+        ("RUNS=a $(shell touch bad)", "RUNS: expected names"),
+        ("RUNS=a .b", "RUNS: expected names"),
+        ("RUNS=a -b", "RUNS: expected names"),
+        ("RUNS=a b%", "RUNS: expected names"),
+        ("RUNS=a b;c", "RUNS: expected names"),
+        ("RUNS=a b COMPARISON=a", "COMPARISON: expected a name that no run has"),
+        ("RUNS=a b COMPARISON=begun", "COMPARISON: expected a name that no run has"),
+        ("RUNS=a b COMPARISON=assignment", "COMPARISON: expected a name that no run has"),
+        ("RUNS=a b COMPARISON=", "COMPARISON: expected a name of letters"),
+        ("RUNS=a b COMPARISON=../up", "COMPARISON: expected a name of letters"),
+        ("RUNS=a b COMPARISON=x y", "COMPARISON: expected a name of letters"),
+        ("RUNS=a b COMPARISON=.x", "COMPARISON: expected a name of letters"),
+    ],
+)
+def test_comparison_of_what_cannot_be_is_refused_in_one_line(
+    project: Project, words: str, told: str
+) -> None:
+    project.finish("a", "b")
+    begun = project.folder / "reports" / "begun"
+    begun.mkdir()
+    (begun / ".training.values").touch()
+    before = sorted(project.folder.rglob("*"))
+    refused = project.make("compare", *re.split(r" (?=COMPARISON)", words) if words else [])
+    assert refused.returncode != 0
+    assert len(refused.stderr.splitlines()) == 1
+    assert told in refused.stderr
+    assert sorted(project.folder.rglob("*")) == before
+
+
+def test_run_is_not_made_into_the_folder_of_a_comparison(project: Project) -> None:
+    project.finish("a", "b")
+    project.compare()
+    refused = project.make("report", "RUN=comparison")
+    assert refused.returncode != 0
+    assert "RUN: expected a name that no comparison has" in refused.stderr
+    assert project.make("clean", "RUN=comparison").returncode == 0
+    assert project.report("RUN=comparison") == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
 def stand_in_python(folder: Path, name: str, code: str) -> str:
     path = folder / name
     path.write_text(f"#!/bin/sh\n{code}\n")
@@ -349,21 +508,23 @@ def test_base_environment_of_conda_is_not_used(project: Project) -> None:
     assert project.report(**base) == [CHECK, TRAINING, SAMPLE, RENDER]
 
 
-def page_modules() -> set[str]:
+def modules(variable: str) -> set[str]:
+    """Return the modules that a variable of the Makefile names."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    (names,) = re.findall(r"^pages_of := (.*)$", makefile, re.M)
+    (names,) = re.findall(rf"^{variable} := (.*)$", makefile, re.M)
     return {f"rnn.report.{name}" for name in names.split()}
 
 
-def test_modules_that_only_re_render_are_imported_by_no_other() -> None:
-    pages = page_modules()
+@pytest.mark.parametrize("variable", ["pages_of", "beside_of"])
+def test_modules_that_make_no_run_again_are_imported_by_no_other(variable: str) -> None:
+    apart = modules(variable)
     for path in (ROOT / "rnn").rglob("*.py"):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        assert name in pages or not pages & {
+        assert name in apart or not apart & {
             f"{node.module}{suffix}"
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.ImportFrom)
             for suffix in ["", *(f".{alias.name}" for alias in node.names)]
         }, path
-    for name in pages:
+    for name in apart:
         assert (ROOT / f"{name.replace('.', '/')}.py").exists(), name

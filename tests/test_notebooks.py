@@ -20,6 +20,7 @@ PARAMETERS = {
         *("snapshot_every", "snapshot_length", "run_dir"),
     ],
     "03_best_model_sampling": ["seed", "length", "run_dir"],
+    "04_compare_runs": ["runs", "sample_length"],
 }
 
 

@@ -79,10 +79,10 @@ def test_lock_has_a_hash_for_every_pin_and_no_address() -> None:
     assert not re.search(r"://|file:|--(extra-)?index|--find-links|--trusted|^/| @ ", text, re.M)
 
 
-def test_lock_holds_the_build_backend_and_leaves_out_the_peers_of_the_benchmark() -> None:
+def test_lock_holds_the_build_backend_and_leaves_out_what_few_want() -> None:
     locked = {canonicalize_name(pin.name) for pin, _ in lock_entries()}
     assert set(named(PROJECT["build-system"]["requires"])) <= locked
-    assert not set(named(EXTRAS["bench"])) & locked
+    assert not set(named(EXTRAS["bench"] + EXTRAS["browser"])) & locked
 
 
 def test_environment_names_the_same_requirements_with_the_same_bounds() -> None:
@@ -126,7 +126,7 @@ def undeclared(folder: str, declared: set[str]) -> set[str]:
 def test_every_package_that_the_code_imports_is_required_by_name() -> None:
     runtime = set(named(PROJECT["project"]["dependencies"]))
     assert undeclared("rnn", runtime) == set()
-    assert undeclared("tests", set(REQUIRED)) == set()
+    assert undeclared("tests", set(REQUIRED) | set(named(EXTRAS["browser"]))) == set()
 
 
 def test_the_steps_around_make_run_with_the_standard_library_alone() -> None:

@@ -20,7 +20,7 @@ def main() -> None:
         if holder:
             sys.exit(
                 f"{folder}: expected nobody at work in it, got process {holder}; "
-                "do wait for it, or choose another name with RUN="
+                "do wait for it, or choose another name with RUN= or COMPARISON="
             )
         os.ftruncate(handle, 0)
         os.write(handle, str(os.getpid()).encode())

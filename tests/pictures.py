@@ -1,0 +1,171 @@
+"""Make the README's pictures: the report's first page, and what JupyterLab shows.
+
+Run by `make docs-pictures`, with the folder of a finished run.
+"""
+
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from browser import CHECK, ROOT, SAMPLE, TRAINING, Lab, Server, bring_notebooks, chromium
+from conftest import CHROMIUM
+from matplotlib.image import imread
+
+PICTURES = ROOT / "reports"
+LARGEST = 200_000  # bytes
+
+#: What notebook 03 reads of a run.
+LEFT = ("best_model.npz", "last_model.npz", "results.json", "history.csv", "snapshots.json")
+
+
+def first_page(run: Path) -> None:
+    """Draw the first page of the report."""
+    target = PICTURES / "first-page"
+    words = ["-png", "-singlefile", "-gray", "-r", "80", "-f", "1", "-l", "1"]
+    subprocess.run(["pdftoppm", *words, run / "report.pdf", target], check=True)
+
+
+def live(lab: Lab, folder: Path) -> None:
+    """Show a training half-way, its bar, its curve and its latest sample."""
+    lab.open(folder / TRAINING)
+    lab.page.keyboard.press("Control+b")
+    lab.run_all()
+    cell = lab.cell("live.train(")
+    cell.get_by_text(re.compile(r"Update (1[5-9]|2\d)\d,\d{3} of")).wait_for()
+    cell.locator(".jp-OutputArea").screenshot(path=PICTURES / "live.png")
+    lab.interrupt()
+    lab.wait_until_done()
+
+
+def playground(lab: Lab, folder: Path) -> None:
+    """Show a text after a prime, and what else could have stood in one of its places."""
+    lab.open(folder / SAMPLE)
+    lab.page.keyboard.press("Control+b")
+    lab.run_all()
+    lab.wait_until_done()
+    written = lab.notebook.locator(".rnn-text .written")
+    before = lab.wait_for_change(written, "")
+    lab.notebook.get_by_placeholder("a text that the network reads first").fill("Wren said")
+    before = lab.wait_for_change(written, before)
+    for name, steps in [("length", 10), ("temperature", 8)]:
+        for _ in range(steps):
+            lab.slider(name).press("ArrowLeft")
+            before = lab.wait_for_change(written, before)
+    written.locator("i[data-a]").nth(115).hover()
+    output = lab.notebook.locator(".jp-OutputArea-output", has=lab.page.locator(".rnn-text"))
+    output.screenshot(path=PICTURES / "playground.png")
+
+
+def playground_check(lab: Lab, folder: Path) -> None:
+    """Show a planted mistake that is caught."""
+    lab.open(folder / CHECK)
+    lab.page.keyboard.press("Control+b")
+    lab.run_all()
+    lab.wait_until_done()
+    lab.choose("setting", -1)
+    lab.choose("mistake", 1)
+    lab.notebook.locator(".rnn-check .words").get_by_text("The mistake is caught").wait_for()
+    lab.page.mouse.move(0, 0)
+    output = lab.notebook.locator(".jp-OutputArea-output", has=lab.page.locator(".rnn-check"))
+    output.screenshot(path=PICTURES / "playground-check.png")
+
+
+def squeeze(picture: Path, colours: int, margin: int | None = None) -> None:
+    """Store a PNG with so many colours at most, and on a white margin of its own if one is told.
+
+    An eighth of the colours are those of most pixels, the others those least like any before:
+    a dot keeps its colour too.
+    """
+    pixels = np.rint(imread(picture) * 255).astype(np.int64)
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    packed = pixels[:, :, :3] @ [1 << 16, 1 << 8, 1]
+    if margin is not None:
+        rows, columns = np.nonzero(packed != 0xFFFFFF)
+        packed = packed[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        packed = np.pad(packed, margin, constant_values=0xFFFFFF)
+    found, place, count = np.unique(packed, return_inverse=True, return_counts=True)
+    channels = np.stack([found >> 16, found >> 8 & 255, found & 255], 1)
+
+    def away(k: int) -> np.ndarray:
+        return ((channels - channels[k]) ** 2).sum(1)
+
+    kept = np.argsort(-count, kind="stable")[: colours // 8].tolist()
+    nearest = np.min([away(k) for k in kept], axis=0)
+    while len(kept) < colours and nearest.any():
+        kept.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, away(kept[-1]))
+    mapped = np.argmin([away(k) for k in kept], axis=0).astype(np.uint8)
+    indices = mapped[place].reshape(packed.shape)
+    height, width = indices.shape
+    lines = np.concatenate([np.zeros((height, 1), np.uint8), indices], 1)
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
+        (b"PLTE", channels[kept].astype(np.uint8).tobytes()),
+        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
+        (b"IEND", b""),
+    ]
+    with picture.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        for name, content in chunks:
+            file.write(struct.pack(">I", len(content)) + name + content)
+            file.write(struct.pack(">I", zlib.crc32(name + content)))
+
+
+def main(run: Path) -> None:
+    """Make them all.
+
+    Parameters
+    ----------
+    run : Path
+        The folder of a finished run; nothing in it is changed.
+    """
+    lacking = [
+        f"{told}, got none; do {remedy}"
+        for there, told, remedy in [
+            (CHROMIUM, "Chromium on PATH", "apt install chromium"),
+            (shutil.which("pdftoppm"), "pdftoppm on PATH", "apt install poppler-utils"),
+            ((run / "report.pdf").exists(), f"a report in {run}", f"make report RUN={run.name}"),
+        ]
+        if not there
+    ]
+    if lacking or CHROMIUM is None:
+        sys.exit(f"docs-pictures: expected {lacking[0]}")
+    first_page(run)
+    with tempfile.TemporaryDirectory() as place:
+        folder, private = Path(place, "lab"), Path(place, "private")
+        folder.mkdir()
+        shutil.copytree(run, Path(place, "run"), ignore=lambda _, names: {*names} - {*LEFT})
+        server = Server(folder, private)
+        try:
+            bring_notebooks(folder / "notebooks", Path(place, "run"))
+            bring_notebooks(folder / "training", Path(place, "training"))
+            with chromium(CHROMIUM) as browser:
+                for show, where in [
+                    (live, "training"), (playground, "notebooks"), (playground_check, "training"),
+                ]:  # fmt: skip
+                    lab = Lab(browser, server, viewport={"width": 900, "height": 1500})
+                    show(lab, folder / where)
+                    lab.close()
+                    server.stop_kernels()
+        finally:
+            server.close()
+    for name in ("first-page", "live", "playground", "playground-check"):
+        picture = PICTURES / f"{name}.png"
+        if picture.stem == "first-page":
+            squeeze(picture, colours=32)
+        else:
+            squeeze(picture, colours=256, margin=12)
+        size = picture.stat().st_size
+        print(f"{picture.relative_to(ROOT)}: {size:,} bytes")
+        assert size <= LARGEST, f"{picture.name}: expected at most {LARGEST:,} bytes"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
