@@ -1,5 +1,7 @@
 """What notebooks show carries what the pages need, and looks right in JupyterLab too."""
 
+import base64
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,25 @@ def test_a_table_keeps_names_numbers_and_order(outputs: list[Any]) -> None:
 def test_a_table_without_named_rows_has_no_column_for_them(outputs: list[Any]) -> None:
     show_table(pd.DataFrame({"a": [1], "b": ["x"]}), label="tab-a", caption="c")
     assert len(list(pages(outputs)[1].of("th"))) == 2
+
+
+def test_words_stand_flush_left_in_jupyterlab_and_numbers_flush_right(outputs: list[Any]) -> None:
+    frame = pd.DataFrame({"n": [1.5, -2e-7], "w": ["3", "x"], "p": ["3 %", "–"]}, index=["a", "1"])
+    show_table(frame, label="tab-a", caption="c")
+    cells = re.findall(r"<(t[hd])([^>]*)>([^<]*)<", outputs[1].data["text/html"])
+    left = {text for _, attributes, text in cells if "text-align: left" in attributes}
+    assert left == {"", "a", "1", "w", "3", "x"}
+    assert {text for *_, text in cells} - left == {"n", "p", "1.5", "-2e-07", "3 %", "–"}
+
+
+def test_a_figure_lies_on_white_paper_in_jupyterlab_alone(outputs: list[Any]) -> None:
+    show_figure(Figure(figsize=(2, 1)), label="fig-a", caption="c", alt="a")
+    svg = outputs[0].data["image/svg+xml"]
+    paper = 'fill="white"'
+    assert paper in svg.split("<metadata>")[0], "below everything that is drawn"
+    nb = new_notebook(cells=[new_code_cell("x", outputs=outputs)])
+    (source,) = [str(a["src"]) for a in Page(to_html(nb)).of("img")]
+    assert paper not in base64.b64decode(source.partition(",")[2]).decode()
 
 
 def test_table_cells_and_names_are_text(outputs: list[Any]) -> None:

@@ -29,10 +29,10 @@ def live_figure(
     Returns
     -------
     matplotlib.figure.Figure
-        On white, to be read in a dark notebook too.
+        Somewhat wider than the page's.
     """
     with style():
-        figure = Figure(figsize=(PAGE_WIDTH * 1.2, 2.6), facecolor="white")
+        figure = Figure(figsize=(PAGE_WIDTH * 1.2, 2.6))
         axes = figure.subplots()
         axes.grid(axis="x", visible=False)
         for start in range(updates_per_epoch, last, updates_per_epoch):

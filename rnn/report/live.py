@@ -17,6 +17,7 @@ from rnn.corpus import Corpus
 from rnn.progress import someone_looks_on
 from rnn.report.figures import svg
 from rnn.report.figures_live import live_figure
+from rnn.report.paper import on_paper
 from rnn.run import Run
 from rnn.settings import Settings
 from rnn.trainer import Trainer
@@ -110,7 +111,7 @@ class LiveView:
         first = next(iter(self._trainers))
         curves = [_curve(trainer) for trainer in self._trainers]
         now, lowest, reached, best = _reading(first)
-        drawn = svg(live_figure(curves, first.last, first.per_epoch, self._unit))
+        drawn = on_paper(svg(live_figure(curves, first.last, first.per_epoch, self._unit)))
         picture = base64.b64encode(drawn.encode()).decode()
         where = (
             f"Update {reached:,} of {first.last:,}: smooth loss {now:.4f}, lowest so far "

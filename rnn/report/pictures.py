@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 from nbformat import NotebookNode
 
 from rnn.errors import ReportError
+from rnn.report.paper import off_paper
 
 __all__ = ["Pictures"]
 
@@ -102,7 +103,7 @@ class Pictures:
 def _content(data: Any, mime: str, where: str) -> bytes:
     """Return a picture's bytes from the way notebooks keep it."""
     if mime == "image/svg+xml":
-        return str(data).encode()
+        return off_paper(str(data)).encode()
     try:
         return base64.b64decode(str(data), validate=False)
     except ValueError:

@@ -1,6 +1,7 @@
 """Show results in a notebook so that JupyterLab and the report's pages both know what they are."""
 
 import html
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 from IPython.display import display
 
 from rnn.progress import someone_looks_on, terminal
+from rnn.report.paper import on_paper
 from rnn.report.visible import escape
 from rnn.visible import printable
 
@@ -23,6 +25,10 @@ __all__ = [
     "show_text",
     "show_texts",
 ]
+
+
+_FLUSH_LEFT = ' style="text-align: left"'
+_NUMBER = re.compile(r"[-+−]?[\d.,]*(e[-+−]?\d+)?\s?%?|nan|–", re.IGNORECASE)
 
 
 def show_figure(figure: "Figure", *, label: str, caption: str, alt: str, source: str = "") -> None:
@@ -45,7 +51,7 @@ def show_figure(figure: "Figure", *, label: str, caption: str, alt: str, source:
     from rnn.report.figures import svg
 
     about = {"kind": "figure", "label": label, "caption": caption, "alt": alt}
-    _display({"image/svg+xml": svg(figure), "text/plain": alt}, about)
+    _display({"image/svg+xml": on_paper(svg(figure)), "text/plain": alt}, about)
     _display_caption(f"**Figure.** {caption}")
 
 
@@ -172,15 +178,18 @@ def _table_html(dataframe: pd.DataFrame, float_format: str) -> str:
             value = "" if pd.isna(value) else float_format.format(value)
         return html.escape(str(value))
 
+    def cell(tag: str, value: Any, words: bool) -> str:
+        # JupyterLab sets all of a table flush right; the pages decide for themselves.
+        return f"<{tag}{_FLUSH_LEFT if words else ''}>{text(value)}</{tag.split()[0]}>"
+
     named = not isinstance(dataframe.index, pd.RangeIndex)
-    head = [f'<th scope="col">{text(name)}</th>' for name in dataframe.columns]
-    if named:
-        head.insert(0, f'<th scope="col">{text(dataframe.index.name or "")}</th>')
-    rows = [f"<tr>{''.join(head)}</tr>"]
-    for name, *values in dataframe.itertuples(index=True, name=None):
-        cells = [f"<td>{text(value)}</td>" for value in values]
-        if named:
-            cells.insert(0, f'<th scope="row">{text(name)}</th>')
-        rows.append(f"<tr>{''.join(cells)}</tr>")
-    body = "".join(rows[1:])
-    return f"<table><thead>{rows[0]}</thead><tbody>{body}</tbody></table>"
+    heads = [dataframe.index.name or ""] * named + list(dataframe.columns)
+    rows = list(dataframe.itertuples(index=named, name=None))
+    words = [
+        not all(_NUMBER.fullmatch(text(row[column])) for row in rows)
+        for column in range(len(heads))
+    ]
+    head = "".join(cell('th scope="col"', *pair) for pair in zip(heads, words, strict=True))
+    tags = ['th scope="row"'] * named + ["td"] * len(dataframe.columns)
+    body = "".join(f"<tr>{''.join(map(cell, tags, row, words))}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
