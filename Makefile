@@ -140,7 +140,7 @@ render = $(run) rnn.report.render $(@D) --title="$$TITLE" --author="$$AUTHOR" --
 
 # ---- The report -----------------------------------------------------------------------------
 
-.PHONY: report pages compare compared bench clean lab lint lock test test-browser test-slow docs-pictures help FORCE
+.PHONY: report pages compare compared bench clean lab lint lock strip test test-browser test-slow docs-pictures help FORCE
 
 ## make the report: reports/RUN/report.pdf and report.html
 report: $(ready)
@@ -250,6 +250,13 @@ test-browser: $(ready)
 ## make the README's pictures anew from the run, in reports/
 docs-pictures: $(ready)
 	@$(driver); exec "$(python)" tests/pictures.py $(out)
+
+## empty the notebooks of what running them in JupyterLab has left there
+strip: $(ready)
+	@$(run) nbconvert --log-level=WARN --to notebook --inplace --ClearOutputPreprocessor.enabled=True \
+	    --ClearMetadataPreprocessor.enabled=True --ClearMetadataPreprocessor.preserve_cell_metadata_mask='{"tags"}' \
+	    --ClearMetadataPreprocessor.preserve_nb_metadata_mask='{("kernelspec",), ("language_info", "name")}' \
+	    notebooks/*.ipynb
 
 ## look at style, types and the stored notebooks
 lint: $(ready)

@@ -3,7 +3,10 @@
 import ast
 import json
 import re
+import shlex
 import statistics
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,8 @@ import nbformat
 import pytest
 from papermill.inspection import inspect_notebook
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
 
 PARAMETERS = {
     "01_gradient_check": ["corpus", "seed", "m", "seq_length", "sig", "h", "eps", "run_dir"],
@@ -50,16 +54,16 @@ def test_notebook_is_valid_and_every_cell_has_its_own_id(notebook: Any) -> None:
 
 def test_notebook_is_stored_without_outputs_or_counts(notebook: Any) -> None:
     kept = [cell["id"] for cell in code(notebook) if cell.outputs or cell.execution_count]
-    assert not kept, "do jupyter nbconvert --clear-output --inplace notebooks/*.ipynb"
+    assert not kept, "do make strip"
 
 
 def test_notebook_has_clean_metadata(notebook: Any) -> None:
-    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}, "do make strip"
     assert notebook.metadata.kernelspec.name == "python3"
     # The version of whoever saved it last would change with every hand.
-    assert "version" not in notebook.metadata.get("language_info", {})
+    assert "version" not in notebook.metadata.get("language_info", {}), "do make strip"
     extra = {key for cell in notebook.cells for key in cell.metadata} - {"tags", "jupyter"}
-    assert not extra
+    assert not extra, "do make strip"
 
 
 def test_first_code_cell_is_tagged_parameters_and_no_other(notebook: Any) -> None:
@@ -103,6 +107,28 @@ def test_code_cells_are_few_and_short(notebook: Any) -> None:
     lengths = [len(cell.source.splitlines()) for cell in code(notebook)[1:]]
     assert 3 <= len(lengths) + 1 <= 20
     assert statistics.median(lengths) <= 3
+
+
+def test_stripping_a_notebook_that_was_run_gives_the_stored_one(
+    name: str, notebook: Any, tmp_path: Path
+) -> None:
+    for cell in code(notebook):
+        cell.execution_count = 3
+        cell.outputs = [nbformat.v4.new_output("stream", text="something")]
+        cell.metadata["scrolled"] = True
+    notebook.metadata["widgets"] = {}
+    notebook.metadata["language_info"]["version"] = "3.99"
+    (tmp_path / "notebooks").mkdir()
+    run = tmp_path / "notebooks" / f"{name}.ipynb"
+    nbformat.write(notebook, run)
+    plan = subprocess.run(["make", "-n", "strip"], cwd=ROOT, capture_output=True, text=True)
+    command = next(
+        line for line in plan.stdout.replace("\\\n", "").splitlines() if "--inplace" in line
+    )
+    words = shlex.split(command)
+    words = [*words[words.index("-m") : words.index("notebooks/*.ipynb")], str(run)]
+    subprocess.run([sys.executable, *words], check=True)
+    assert run.read_bytes() == (NOTEBOOKS / f"{name}.ipynb").read_bytes()
 
 
 def test_notebook_begins_with_its_title(notebook: Any) -> None:

@@ -109,6 +109,7 @@ class LiveView:
     def _page(self, said: str) -> str:
         """Return the view as HTML."""
         first = next(iter(self._trainers))
+        snapshots = list(first.state.snapshots)  # before the numbers: none is of a later update
         curves = [_curve(trainer) for trainer in self._trainers]
         now, lowest, reached, best = _reading(first)
         drawn = on_paper(svg(live_figure(curves, first.last, first.per_epoch, self._unit)))
@@ -118,8 +119,8 @@ class LiveView:
             f"{lowest:.4f} at update {best:,}"
         )
         sample = ""
-        if first.state.snapshots:
-            latest = first.state.snapshots[-1]
+        if snapshots:
+            latest = snapshots[-1]
             sample = (
                 f"<p>Synthesized before update {latest['update']:,}:</p>"
                 f'<pre class="rnn-live-sample" style="white-space: pre-wrap">'
