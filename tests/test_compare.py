@@ -14,11 +14,18 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from pages import Page, pdf_text
+from papermill import PapermillExecutionError, execute_notebook
 
 from rnn.errors import ReportError
 from rnn.paths import ROOT
 from rnn.report import contrast_story, runs, show
-from rnn.report.contrast import differing, in_columns, numbers_table, settings_table
+from rnn.report.contrast import (
+    differing,
+    in_columns,
+    numbers_table,
+    provenance_table,
+    settings_table,
+)
 from rnn.report.contrast_prose import (
     budget_reading,
     cautions_reading,
@@ -256,6 +263,15 @@ def test_headline_numbers_are_those_of_the_files(tmp_path: Path) -> None:
     assert table.loc["lowest, their deviation"].tolist() == ["–", "0.1000"]
     assert table.loc["updates a second"].tolist() == ["50", "100"]
     assert "stopped early" not in table.index
+
+
+def test_table_of_provenance_has_what_each_run_was_made_by(tmp_path: Path) -> None:
+    made = {"commit": "0123456789abcdef", "versions": {"numpy": "2.4"}}
+    table = provenance_table(pair(tmp_path, first={"provenance": made}, book={"sha256": "1" * 64}))
+    assert table.loc["commit"].tolist() == ["0123456789", "c"]
+    assert table.loc["numpy"].tolist() == ["2.4", "–"]
+    assert table.loc["machine"].tolist() == ["one", "one"]
+    assert table.loc["sha256 of the text"].tolist() == ["0000000000…", "1111111111…"]
 
 
 def test_many_runs_are_spread_over_tables_of_about_the_same_width(tmp_path: Path) -> None:
@@ -512,6 +528,12 @@ def test_the_notebook_makes_a_page_and_the_same_bytes_twice(tmp_path: Path) -> N
         assert "Table 2: What the runs reached" in text
         assert "Figure 1: Smooth loss against" in text
         assert "a_1: 0.800 nats text of <b>a_1</b>" in text
+
+
+def test_the_notebook_names_a_wrong_parameter(tmp_path: Path) -> None:
+    source = ROOT / "notebooks" / "04_compare_runs.ipynb"
+    with pytest.raises(PapermillExecutionError, match=r"do you mean runs\?"):
+        execute_notebook(str(source), None, {"run": "a b"}, progress_bar=False)
 
 
 def test_the_notebook_tells_an_unfinished_run_in_one_line(tmp_path: Path) -> None:

@@ -11,7 +11,14 @@ from rnn.report.runs import FinishedRun
 from rnn.settings import Settings
 from rnn.visible import printable
 
-__all__ = ["COLUMNS", "differing", "in_columns", "numbers_table", "settings_table"]
+__all__ = [
+    "COLUMNS",
+    "differing",
+    "in_columns",
+    "numbers_table",
+    "provenance_table",
+    "settings_table",
+]
 
 #: Runs that one table has room for, side by side on the page.
 COLUMNS = 6
@@ -62,6 +69,18 @@ def numbers_table(runs: Sequence[FinishedRun]) -> pd.DataFrame:
     columns = {run.name: dict(_numbers(run)) for run in runs}
     table = pd.DataFrame(columns, columns=[run.name for run in runs])
     return table[(table != _NONE).any(axis=1)]
+
+
+def provenance_table(runs: Sequence[FinishedRun]) -> pd.DataFrame:
+    """Put where the runs come from into a table: a row a fact, a column a run, all as text."""
+    columns = {}
+    for run in runs:
+        source = run.results.get("provenance", {})
+        versions = {"commit": (source.get("commit") or _NONE)[:10]} | source.get("versions", {})
+        digest = f"{run.book['sha256'][:10]}…"
+        facts = versions | {"machine": source.get("machine"), "sha256 of the text": digest}
+        columns[run.name] = {name: _said(name, value) for name, value in facts.items()}
+    return pd.DataFrame(columns, columns=[run.name for run in runs]).fillna(_NONE)
 
 
 def in_columns(table: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from rnn.report.contrast import in_columns, numbers_table, settings_table
+from rnn.report.contrast import in_columns, numbers_table, provenance_table, settings_table
 from rnn.report.contrast_prose import (
     LABELS,
     axes_of,
@@ -26,6 +26,7 @@ __all__ = [
     "common_snapshots",
     "show_curves",
     "show_numbers",
+    "show_provenance",
     "show_samples",
     "show_settings",
     "show_snapshots",
@@ -98,6 +99,11 @@ def show_snapshots(runs: Runs) -> None:
         show_texts(texts, lead=lead)
     else:
         show_prose("A run has no snapshot after its first, so there is none to compare.")
+
+
+def show_provenance(runs: Runs) -> None:
+    """Show which versions of what made the runs."""
+    _show_parts(provenance_table(runs), "tab-provenance", "Where the numbers come from.")
 
 
 def common_snapshots(runs: Runs) -> dict[str, str]:
