@@ -32,6 +32,7 @@ from rnn.report.contrast_prose import (
     curves_alt,
     curves_caption,
     numbers_reading,
+    samples_reading,
     setting_reading,
 )
 from rnn.report.figures import COLOURS, svg
@@ -52,6 +53,7 @@ def leave(
     seeds: int = 1,
     text_loss: float | None = None,
     provenance: dict[str, str] | None = None,
+    sampling: dict[str, Any] | None = None,
     validation: float | None = None,
     diverged: str = "",
     **told: Any,
@@ -81,7 +83,7 @@ def leave(
     results = {
         "training": training,
         "text_losses": {"model with the lowest smooth loss": over_text},
-        "sampling": {"seed": 0, "length": 9, "text": f"text of <b>{folder.name}</b>"},
+        "sampling": {"seed": 0, "text": f"text of <b>{folder.name}</b>", **(sampling or {})},
         "provenance": {"commit": "c", "machine": "one", **(provenance or {})},
     }
     (folder / "results.json").write_text(json.dumps(results))
@@ -464,6 +466,23 @@ def test_snapshots_are_taken_at_about_the_last_update_that_all_have(tmp_path: Pa
     texts = contrast_story.common_snapshots(pair(tmp_path))
     assert texts == {"a, iter 100: 2.000 nats": "at 100", "b, iter 100: 2.200 nats": "at 100"}
     assert contrast_story.common_snapshots(pair(tmp_path / "c", {1: 40.0})) == {}
+
+
+@pytest.mark.parametrize(
+    ("sampling", "alike"),
+    [
+        ({}, True),
+        ({"temperature": 1.0}, True),
+        ({"temperature": 0.5}, False),
+        ({"prime": "a"}, False),
+    ],
+)
+def test_texts_that_were_not_drawn_alike_are_said_to_be(
+    tmp_path: Path, sampling: dict[str, Any], alike: bool
+) -> None:
+    said = samples_reading(pair(tmp_path, sampling=sampling))
+    assert ("They were not drawn alike" not in said) == alike
+    assert said.endswith(":")
 
 
 def test_samples_are_cut_to_the_length_asked_for(

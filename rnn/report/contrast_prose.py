@@ -20,6 +20,7 @@ __all__ = [
     "curves_caption",
     "numbers_reading",
     "read_alike",
+    "samples_reading",
     "setting_reading",
 ]
 
@@ -140,6 +141,21 @@ def budget_reading(runs: Runs) -> str:
         "The runs can be held against one another as far as the shortest of them goes. "
         f"{compared[0].upper()}{compared[1:]}."
     )
+
+
+def samples_reading(runs: Runs) -> str:
+    """Say what the texts of the runs are, and whether they were drawn alike."""
+    told = (
+        "This is how the texts of the best models begin, with their losses over the whole text in "
+        "nats a character"
+    )
+    drawn = [run.results["sampling"] for run in runs]
+    # A version that did not tell drew from the network's own probabilities, without a prime.
+    own = {"temperature": 1.0, "top_p": 1.0, "prime": ""}
+    how = [tuple(one.get(name, value) for name, value in own.items()) for one in drawn]
+    if not _alike(how):
+        told += ". They were not drawn alike, but with other temperatures, nuclei or primes"
+    return f"{told}:"
 
 
 def curves_caption(runs: Runs) -> str:

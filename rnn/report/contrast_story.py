@@ -16,6 +16,7 @@ from rnn.report.contrast_prose import (
     curves_caption,
     numbers_reading,
     read_alike,
+    samples_reading,
     setting_reading,
 )
 from rnn.report.figures_runs import runs_figure
@@ -81,11 +82,7 @@ def show_samples(runs: Runs, length: int) -> None:
         f"{run.name}{_nats(run.best_loss)}": run.results["sampling"]["text"][:length]
         for run in runs
     }
-    lead = (
-        "This is how the texts of the best models begin, with their losses over the whole text in "
-        "nats a character:"
-    )
-    show_texts(texts, lead=lead)
+    show_texts(texts, lead=samples_reading(runs))
 
 
 def show_snapshots(runs: Runs) -> None:
