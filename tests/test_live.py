@@ -3,6 +3,7 @@
 import re
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,19 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
 
 
 def interrupted_at(call: int) -> Any:
-    """Return an engine that is interrupted, as by the stop button, in one of its calls."""
+    """Return an engine that is interrupted, as by the stop button, in one of its calls.
+
+    From then on it is slow, so that whoever waits for it has the time to hear of it.
+    """
     calls = iter(range(1, 10**6))
     engine = trainer.train_segments
 
     def train_segments(*args: Any) -> bool:
-        if next(calls) == call:
+        number = next(calls)
+        if number == call:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        if number >= call:
+            time.sleep(0.5)
         return engine(*args)
 
     return train_segments
