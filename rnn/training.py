@@ -133,7 +133,7 @@ def train_seeds(
         working = True
         while working:
             working = bool(wait(jobs, SECONDS_A_CALL).not_done)
-            trainers = list(at_work.values())
+            trainers = [at_work[seed] for seed in sorted(at_work)]
             for trainer in trainers:
                 meter.show(trainer)
             if watch and trainers:

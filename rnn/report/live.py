@@ -110,7 +110,7 @@ class LiveView:
         """Return the view as HTML."""
         first = next(iter(self._trainers))
         snapshots = list(first.state.snapshots)  # before the numbers: none is of a later update
-        curves = [_curve(trainer) for trainer in self._trainers]
+        curves = [_curve(trainer) for trainer in self._trainers if trainer.state.history]
         now, lowest, reached, best = _reading(first)
         drawn = on_paper(svg(live_figure(curves, first.last, first.per_epoch, self._unit)))
         picture = base64.b64encode(drawn.encode()).decode()
