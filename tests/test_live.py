@@ -15,7 +15,9 @@ from pages import Page, pdf_text, to_html, to_pdf
 from rnn import trainer
 from rnn.corpus import Corpus, load_corpus
 from rnn.report import live
+from rnn.report.story import seeds_reading
 from rnn.settings import Settings
+from rnn.training import train
 
 UPDATES = 300
 
@@ -161,6 +163,19 @@ def test_view_of_several_seeds_draws_them_all(
     )
     live.train(book, settings(), tmp_path, 3)
     assert drawn[-1] == 3 and len(screen.outputs) == 1
+
+
+def test_seeds_that_were_stopped_at_different_updates_are_not_held_against_each_other(
+    book: Corpus,
+) -> None:
+    ended = [
+        train(book, settings(seed=seed, max_updates=100 * (seed + 1)), progress=False)
+        for seed in range(3)
+    ]
+    told = seeds_reading(ended)
+    assert "ended after different numbers of updates, 100 to 300" in told and "average" not in told
+    alike = [train(book, settings(seed=seed), progress=False) for seed in range(2)]
+    assert f"{np.mean([one.best_loss for one in alike]):.4f} on average" in seeds_reading(alike)
 
 
 def test_view_of_a_finished_training_says_where_it_was_taken_from(

@@ -140,6 +140,13 @@ def seeds_reading(runs: Sequence[Run]) -> str:
     lowest = np.array([run.best_loss for run in runs])
     last = np.array([float(run.state.losses[0]) for run in runs])
     first, final = runs[0].settings.seed, runs[-1].settings.seed
+    reached = [run.last_update for run in runs]
+    if min(reached) < max(reached):
+        return (
+            f"The trainings with the {len(runs)} seeds {first} to {final} ended after different "
+            f"numbers of updates, {min(reached):,} to {max(reached):,}, so that their losses "
+            f"cannot be held against one another. All else here is of seed {first}."
+        )
     return (
         f"The training was repeated with {len(runs)} seeds, {first} to {final}. The lowest smooth "
         f"loss is {lowest.mean():.4f} on average, with a standard deviation of "
