@@ -1,5 +1,6 @@
 """The notebooks under plain papermill, from any folder, with no make."""
 
+import contextlib
 import json
 import os
 import re
@@ -102,6 +103,32 @@ def test_python_interface_reads_the_model_and_skips_the_playground(
     assert skipped and not any(c.outputs or c.execution_count for c in skipped)
     results = json.loads((trained / "run" / "results.json").read_text())
     assert len(results["sampling"]["text"]) == 50
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals of Unix")
+def test_command_shows_a_live_bar_and_says_where_it_wrote_on_a_terminal(tmp_path: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    words = ["papermill", str(TRAINING), "out.ipynb", "-p", "run_dir", str(tmp_path / "run")]
+    words += ["-p", "m", "8", "-p", "max_updates", "20000"]
+    # Under pytest a kernel would not know of the terminal.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
+    command = [sys.executable, "-m", *words]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # the terminal's other end is gone
+            while piece := os.read(ours, 10_000):
+                seen += piece
+    os.close(ours)
+    assert process.returncode == 0, seen.decode(errors="replace")[-2000:]
+    assert b"epoch 1/7" in seen and b"20,000/20,000" in seen and b"smooth loss" in seen
+    assert b"results are in run" in seen
+    stored = json.dumps([out for out in outputs(executed(tmp_path / "out.ipynb"))])
+    assert "epoch 1/7" not in stored, "the bar is not in the notebook"
 
 
 def test_wrong_parameter_is_named_before_anything_is_computed(tmp_path: Path) -> None:
