@@ -114,9 +114,9 @@ def test_command_shows_a_live_bar_and_says_where_it_wrote_on_a_terminal(tmp_path
     words += ["-p", "m", "8", "-p", "max_updates", "20000"]
     # Under pytest a kernel would not know of the terminal.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
-    command = [sys.executable, "-m", *words]
+    given = [sys.executable, "-m", *words]
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+        given, cwd=tmp_path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
     ) as process:
         os.close(theirs)
         seen = b""
