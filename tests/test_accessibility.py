@@ -20,6 +20,7 @@ from pages import (
     shown,
     stream,
     table,
+    texts,
     to_html,
 )
 
@@ -44,6 +45,7 @@ FULL = notebook(
         ),
     ),
     code("p", shown({"image/png": PNG})),
+    code("s", texts(("one", "some text"), ("two", "another\u200b text"))),
     prose("# Second\n\n![](attachment:a.png)", attachments={"a.png": {"image/png": PNG}}),
     prose("# Second"),
     title="A title",
