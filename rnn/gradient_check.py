@@ -15,12 +15,14 @@ The complex step, which subtracts nothing, so that h can be as small as one like
 entry by entry, or with a parameter's norms in place of the absolute values: `norm_wise`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from rnn import progress as bars
 from rnn.gradient_cases import Case
 from rnn.settings import require_number
 
@@ -33,6 +35,7 @@ __all__ = [
     "THRESHOLDS",
     "central_differences",
     "check",
+    "check_bar",
     "check_steps",
     "compare",
     "complex_step",
@@ -61,10 +64,15 @@ ACCEPTED = THRESHOLDS["acceptable"]
 _STEPS = [float(f"{digit}e-{k}") for k in range(1, 11) for digit in (3.16, 1)][1:]
 
 Loss = Callable[[np.ndarray], Any]
+Told = Callable[[], Any]
 
 
 def central_differences(
-    loss: Loss, theta: np.ndarray, h: float = 1e-4, places: Any = ...
+    loss: Loss,
+    theta: np.ndarray,
+    h: float = 1e-4,
+    places: Any = ...,
+    each: Told = lambda: None,
 ) -> np.ndarray:
     """Return the derivatives of a loss by central differences.
 
@@ -78,6 +86,8 @@ def central_differences(
         The step.
     places : (k,) integers or ...
         The entries of `theta` by which derivatives are taken; all of them if not given.
+    each : callable
+        Called after every derivative.
 
     Returns
     -------
@@ -91,17 +101,24 @@ def central_differences(
         moved[i] = theta[i] - h
         below = loss(moved)
         moved[i] = theta[i]
+        each()
         return (above - below) / (2 * h)
 
     return np.array([derivative(i) for i in np.arange(theta.size)[places]])
 
 
-def complex_step(loss: Loss, theta: np.ndarray, h: float = 1e-20, places: Any = ...) -> np.ndarray:
+def complex_step(
+    loss: Loss,
+    theta: np.ndarray,
+    h: float = 1e-20,
+    places: Any = ...,
+    each: Told = lambda: None,
+) -> np.ndarray:
     """Return the derivatives of a loss by the complex step.
 
     Parameters
     ----------
-    loss, theta, h, places
+    loss, theta, h, places, each
         As for `central_differences`; `loss` is given complex vectors.
 
     Returns
@@ -114,6 +131,7 @@ def complex_step(loss: Loss, theta: np.ndarray, h: float = 1e-20, places: Any = 
         moved[i] = theta[i] + 1j * h
         value = loss(moved)
         moved[i] = theta[i]
+        each()
         return value.imag / h
 
     return np.array([derivative(i) for i in np.arange(theta.size)[places]])
@@ -195,14 +213,16 @@ def check(cases: Iterable[Case], h: float = 1e-4, eps: float = 1e-6) -> pd.DataF
         If `h` or `eps` cannot be.
     """
     h, eps = _checked(h, eps)
+    cases = list(cases)
     tables = []
-    for case in cases:
-        ga = case.gradient()
-        central = central_differences(case.loss, case.theta, h, case.places)
-        tables.append(_labelled(compare(case, ga, central, eps), case, CENTRAL, h))
-        few = case.small()
-        stepped = complex_step(few.loss, few.theta, places=few.places)
-        tables.append(_labelled(compare(few, few.gradient(), stepped, eps), few, COMPLEX, 1e-20))
+    with check_bar([case for whole in cases for case in (whole, whole.small())]) as each:
+        for case in cases:
+            ga = case.gradient()
+            central = central_differences(case.loss, case.theta, h, case.places, each)
+            tables.append(_labelled(compare(case, ga, central, eps), case, CENTRAL, h))
+            few = case.small()
+            gn = complex_step(few.loss, few.theta, places=few.places, each=each)
+            tables.append(_labelled(compare(few, few.gradient(), gn, eps), few, COMPLEX, 1e-20))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -225,10 +245,31 @@ def check_steps(case: Case, h: float = 1e-4, eps: float = 1e-6) -> pd.DataFrame:
     case = case.small()
     ga = case.gradient()
     tables = []
-    for step in sorted({h, *_STEPS}, reverse=True):
-        gn = central_differences(case.loss, case.theta, step, case.places)
-        tables.append(_labelled(compare(case, ga, gn, eps), case, CENTRAL, step))
+    steps = sorted({h, *_STEPS}, reverse=True)
+    with check_bar([case] * len(steps)) as each:
+        for step in steps:
+            gn = central_differences(case.loss, case.theta, step, case.places, each)
+            tables.append(_labelled(compare(case, ga, gn, eps), case, CENTRAL, step))
     return pd.concat(tables, ignore_index=True)
+
+
+@contextmanager
+def check_bar(cases: Sequence[Case]) -> Iterator[Told]:
+    """Show a bar over the derivatives of some cases, if they take more than two seconds.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        One for each time that its gradient is estimated.
+
+    Yields
+    ------
+    callable
+        To be called after every derivative.
+    """
+    total = sum(case.theta[case.places].size for case in cases)
+    with bars.bar(total=total, desc="derivatives", unit="", delay=2) as bar:
+        yield bar.update
 
 
 def table_1(errors: pd.DataFrame) -> pd.DataFrame:

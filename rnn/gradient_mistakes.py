@@ -7,7 +7,13 @@ import pandas as pd
 
 from rnn.errors import ReportError
 from rnn.gradient_cases import Case
-from rnn.gradient_check import ACCEPTED, central_differences, compare, complex_step
+from rnn.gradient_check import (
+    ACCEPTED,
+    central_differences,
+    check_bar,
+    compare,
+    complex_step,
+)
 from rnn.vanilla import Vanilla
 
 __all__ = [
@@ -122,11 +128,12 @@ def check_mistakes(easy: Case, hard: Case, h: float = 1e-4, eps: float = 1e-6) -
     """
     easy, hard = easy.small(), hard.small()
     clip = bound_that_bites(hard)
-    stepped = complex_step(hard.loss, hard.theta, places=hard.places)
-    central = {
-        case.name: central_differences(case.loss, case.theta, h, case.places)
-        for case in (easy, hard)
-    }
+    with check_bar([hard, easy, hard]) as each:
+        stepped = complex_step(hard.loss, hard.theta, places=hard.places, each=each)
+        central = {
+            case.name: central_differences(case.loss, case.theta, h, case.places, each)
+            for case in (easy, hard)
+        }
     rows = []
     for mistake in ["", *mistakes_of(hard)]:
         ga = {case.name: case.vector(plain_gradients(case, mistake, clip)) for case in (easy, hard)}

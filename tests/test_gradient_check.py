@@ -4,13 +4,16 @@ import csv
 import json
 import re
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from tqdm import tqdm
 
+from rnn import progress
 from rnn.corpus import Corpus, load_corpus
 from rnn.errors import ReportError
 from rnn.gradient_cases import FEW, Case, check_cases
@@ -321,6 +324,34 @@ def test_steps_and_eps_that_cannot_be_are_refused(
 
 
 # ---- What the report says -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda cases: check(cases),
+        lambda cases: check_steps(cases[0]),
+        lambda cases: check_mistakes(cases[0], cases[-1]),
+    ],
+    ids=["check", "steps", "mistakes"],
+)
+def test_bar_counts_every_derivative_and_none_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Any
+) -> None:
+    # So many characters that the complex step looks at fewer of them.
+    path = tmp_path / "many.txt"
+    path.write_text("".join(chr(0x4E00 + i) for i in range(300)), encoding="utf-8")
+    cases = check_cases(load_corpus(path), 0, 2, 5, 0.01)
+    made: list[Any] = []
+
+    def bar(**options: Any) -> Any:
+        made.append(tqdm(**options | {"delay": 0}, file=StringIO()))
+        return made[-1]
+
+    monkeypatch.setattr(progress, "bar", bar)
+    work(cases)
+    (shown,) = made
+    assert shown.n == shown.total > 100
 
 
 def test_table_1_has_the_rows_and_columns_of_the_report(errors: pd.DataFrame) -> None:
