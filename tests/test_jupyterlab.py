@@ -180,7 +180,7 @@ def test_a_training_that_was_stopped_is_told_of_and_goes_on_from_there(
     assert not_run(saved) == []
     stopped = re.search(r"Stopped at update ([\d,]+) of 200,000", lab.told(cell))
     assert stopped
-    figure = lab.outputs(lab.cell("story.show_loss(")).locator("img, svg").first
+    figure = lab.outputs(lab.cell("loss_story.show_loss(")).locator("img, svg").first
     figure.scroll_into_view_if_needed()
     assert figure.is_visible()
 

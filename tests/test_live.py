@@ -15,7 +15,7 @@ from pages import Page, pdf_text, to_html, to_pdf
 from rnn import trainer
 from rnn.corpus import Corpus, load_corpus
 from rnn.report import live
-from rnn.report.story import seeds_reading
+from rnn.report.loss_story import seeds_reading
 from rnn.settings import Settings
 from rnn.training import train
 
