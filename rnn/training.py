@@ -45,7 +45,7 @@ def train(
     checkpoints : Checkpoints, optional
         Where states are kept, and taken up again after an interruption.
     progress : bool
-        Whether to show a bar on standard error.
+        Whether to show a bar.
 
     Returns
     -------

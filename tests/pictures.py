@@ -5,17 +5,14 @@ Run by `make docs-pictures`, with the folder of a finished run.
 
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
-import zlib
 from pathlib import Path
 
-import numpy as np
 from browser import CHECK, ROOT, SAMPLE, TRAINING, Lab, Server, bring_notebooks, chromium
 from conftest import CHROMIUM
-from matplotlib.image import imread
+from PIL import Image, ImageOps
 
 PICTURES = ROOT / "reports"
 LARGEST = 200_000  # bytes
@@ -77,45 +74,14 @@ def playground_check(lab: Lab, folder: Path) -> None:
 
 
 def squeeze(picture: Path, colours: int, margin: int | None = None) -> None:
-    """Store a PNG with so many colours at most, and on a white margin of its own if one is told.
-
-    An eighth of the colours are those of most pixels, the others those least like any before:
-    a dot keeps its colour too.
-    """
-    pixels = np.rint(imread(picture) * 255).astype(np.int64)
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
-    packed = pixels[:, :, :3] @ [1 << 16, 1 << 8, 1]
+    """Store a PNG with so many colours at most, and on a white margin of its own if one is told."""
+    drawn = Image.open(picture).convert("RGB")
     if margin is not None:
-        rows, columns = np.nonzero(packed != 0xFFFFFF)
-        packed = packed[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-        packed = np.pad(packed, margin, constant_values=0xFFFFFF)
-    found, place, count = np.unique(packed, return_inverse=True, return_counts=True)
-    channels = np.stack([found >> 16, found >> 8 & 255, found & 255], 1)
-
-    def away(k: int) -> np.ndarray:
-        return ((channels - channels[k]) ** 2).sum(1)
-
-    kept = np.argsort(-count, kind="stable")[: colours // 8].tolist()
-    nearest = np.min([away(k) for k in kept], axis=0)
-    while len(kept) < colours and nearest.any():
-        kept.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, away(kept[-1]))
-    mapped = np.argmin([away(k) for k in kept], axis=0).astype(np.uint8)
-    indices = mapped[place].reshape(packed.shape)
-    height, width = indices.shape
-    lines = np.concatenate([np.zeros((height, 1), np.uint8), indices], 1)
-    chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-        (b"PLTE", channels[kept].astype(np.uint8).tobytes()),
-        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
-        (b"IEND", b""),
-    ]
-    with picture.open("wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n")
-        for name, content in chunks:
-            file.write(struct.pack(">I", len(content)) + name + content)
-            file.write(struct.pack(">I", zlib.crc32(name + content)))
+        cut = drawn.crop(ImageOps.invert(drawn).getbbox())
+        drawn = ImageOps.expand(cut, margin, "white")
+    # By the extent of the colours, not by how many pixels have them: a dot keeps its own too.
+    few = drawn.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(picture, optimize=True)
 
 
 def main(run: Path) -> None:
