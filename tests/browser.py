@@ -242,6 +242,12 @@ class Lab:
         """Run all cells, from the menu."""
         self.menu("Run", "Run All Cells")
 
+    def run_whole(self, path: Path) -> None:
+        """Open a notebook, run all its cells, and wait until it is done."""
+        self.open(path)
+        self.run_all()
+        self.wait_until_done()
+
     def run_cell(self, cell: "Locator") -> None:
         """Run one cell by the keyboard."""
         cell.locator(".cm-content").first.click()

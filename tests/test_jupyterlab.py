@@ -105,9 +105,7 @@ def test_every_notebook_runs_whole_from_a_fresh_kernel(
 ) -> None:
     bring_notebooks(folder, tmp_path / "run", **SHORT)
     for name, figures, tables in [(CHECK, 1, 4), (TRAINING, 2, 2), (SAMPLE, 1, 3)]:
-        lab.open(folder / name)
-        lab.run_all()
-        lab.wait_until_done()
+        lab.run_whole(folder / name)
         saved = lab.save(folder / name)
         assert errors(saved) == []
         assert not_run(saved) == []
@@ -127,9 +125,7 @@ def test_sampling_before_training_says_in_a_line_what_to_run_first(
     lab: Lab, folder: Path, tmp_path: Path
 ) -> None:
     bring_notebooks(folder, tmp_path / "run")
-    lab.open(folder / SAMPLE)
-    lab.run_all()
-    lab.wait_until_done()
+    lab.run_whole(folder / SAMPLE)
     output = lab.outputs(lab.cell("load_model(folder"))
     assert output.count() == 1
     told = output.inner_text().strip()
@@ -206,9 +202,7 @@ def test_the_sampler_follows_its_controls_and_shows_what_else_was_likely(
     lab: Lab, folder: Path, trained: Path
 ) -> None:
     bring_notebooks(folder, trained)
-    lab.open(folder / SAMPLE)
-    lab.run_all()
-    lab.wait_until_done()
+    lab.run_whole(folder / SAMPLE)
     written = lab.notebook.locator(".rnn-text .written")
     written.scroll_into_view_if_needed()
     first = lab.wait_for_change(written, "")
@@ -260,9 +254,7 @@ def test_a_planted_mistake_is_caught_before_the_reader_s_eyes(
     lab: Lab, folder: Path, tmp_path: Path
 ) -> None:
     bring_notebooks(folder, tmp_path / "run")
-    lab.open(folder / CHECK)
-    lab.run_all()
-    lab.wait_until_done()
+    lab.run_whole(folder / CHECK)
     words = lab.notebook.locator(".rnn-check .words")
     words.scroll_into_view_if_needed()
     right = lab.wait_for_change(words, "")

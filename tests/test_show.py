@@ -167,7 +167,7 @@ def test_prose_is_markdown_with_what_was_computed(outputs: list[Any]) -> None:
     assert len(list(page.of("math"))) == 1
 
 
-@pytest.mark.parametrize(("looks_on", "told"), [(False, "results are in run\n"), (True, "")])
+@pytest.mark.parametrize(("looks_on", "told"), [(False, "results are in a_run\n"), (True, "")])
 def test_folder_of_the_results_is_told_in_the_notebook_and_on_the_terminal_but_on_no_page(
     outputs: list[Any],
     tmp_path: Path,
@@ -179,8 +179,10 @@ def test_folder_of_the_results_is_told_in_the_notebook_and_on_the_terminal_but_o
     monkeypatch.setattr(show, "terminal", lambda: screen)
     monkeypatch.setattr(show, "someone_looks_on", lambda: looks_on)
     monkeypatch.chdir(tmp_path)
-    show_folder(tmp_path / "run")
-    assert [out.data["text/markdown"] for out in outputs] == ["The results are in run."]
+    show_folder(tmp_path / "a_run")
+    (told_here,) = [out.data for out in outputs]
+    assert told_here["text/plain"] == "The results are in a_run."
+    assert told_here["text/markdown"] == f"The results are in {escape('a_run')}."
     assert screen.getvalue() == told
     pdf, page = pages(outputs)
     assert "results" not in pdf + page.text

@@ -26,7 +26,6 @@ __all__ = [
     "show_texts",
 ]
 
-
 _FLUSH_LEFT = ' style="text-align: left"'
 _NUMBER = re.compile(r"[-+−]?[\d.,]*(e[-+−]?\d+)?\s?%?|nan|–", re.IGNORECASE)
 
@@ -138,8 +137,8 @@ def show_folder(folder: Path) -> None:
     """
     here = Path.cwd()
     name = str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
-    markdown = f"The results are in {escape(name)}."
-    _display({"text/markdown": markdown, "text/plain": markdown}, {"kind": "note"})
+    told = {"text/markdown": escape(name), "text/plain": printable(name)}
+    _display({mime: f"The results are in {name}." for mime, name in told.items()}, {"kind": "note"})
     screen = terminal()
     if screen and not someone_looks_on():
         print(f"results are in {printable(name)}", file=screen, flush=True)
