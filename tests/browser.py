@@ -6,14 +6,14 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.request import Request, urlopen
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECK, TRAINING, SAMPLE = (
@@ -101,9 +101,9 @@ class Server:
 
     def ask(self, path: str, method: str = "GET") -> Any:
         """Ask the server itself, past the browser."""
-        asked = Request(f"{self.address}{path}", method=method)
+        asked = urllib.request.Request(f"{self.address}{path}", method=method)
         asked.add_header("Authorization", f"token {self.token}")
-        with urlopen(asked, timeout=PATIENCE / 1000) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE / 1000) as answer:
             return json.loads(answer.read() or "null")
 
     def close(self) -> None:
@@ -164,10 +164,8 @@ class Lab:
         self.complaints: list[str] = []
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
-        self.page.on(
-            "requestfailed",
-            lambda asked: self.complaints.append(f"failed: {asked.url} ({asked.failure})"),
-        )
+        self._leaving = False
+        self.page.on("requestfailed", self._regret)
         self.page.on("request", lambda asked: self._look_where(asked.url))
         self.page.on("websocket", lambda opened: self._look_where(opened.url))
         self.page.on(
@@ -181,6 +179,11 @@ class Lab:
         self.console.append(f"{message.type}: {message.text}")
         if message.type == "error":
             self.complaints.append(f"console: {message.text}")
+
+    def _regret(self, asked: "Request") -> None:
+        # Whoever leaves a page cuts off what it has under way; nothing else may be.
+        if not (self._leaving and asked.failure == "net::ERR_ABORTED"):
+            self.complaints.append(f"failed: {asked.url} ({asked.failure})")
 
     def _look_where(self, address: str) -> None:
         here = self.server.address
@@ -218,7 +221,9 @@ class Lab:
         shown = path.relative_to(self.server.folder).as_posix()
         # `reset` leaves what another window had open.
         where = f"{self.server.address}lab/tree/{shown}?reset&token={self.server.token}"
+        self._leaving = True
         self.page.goto(where)
+        self._leaving = False
         self.notebook.locator(".jp-CodeCell").first.wait_for()
         # What is asked of a kernel that is not connected yet is silently not done.
         wait_until(lambda: self._is_connected(shown))

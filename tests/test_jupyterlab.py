@@ -100,6 +100,27 @@ def test_the_net_catches_whatever_goes_wrong_behind_the_page(lab: Lab) -> None:
     lab.complaints = []
 
 
+def test_what_leaving_a_page_cuts_off_is_no_complaint_and_what_is_cut_off_otherwise_is(
+    lab: Lab, folder: Path, tmp_path: Path
+) -> None:
+    bring_notebooks(folder, tmp_path)
+    lab.open(folder / CHECK)
+    # Neither is answered: the page is left, or changes its mind.
+    lab.page.route("**/slow", lambda route: None)
+    lab.page.evaluate("void fetch('/slow').catch(() => {})")
+    lab.open(folder / TRAINING)
+    assert lab.complaints == []
+    lab.page.evaluate(
+        """() => {
+            const mind = new AbortController()
+            fetch("/slow", {signal: mind.signal}).catch(() => {})
+            setTimeout(() => mind.abort(), 50)
+        }"""
+    )
+    wait_until(lambda: lab.heard("failed: "))
+    lab.complaints = []
+
+
 def test_every_notebook_runs_whole_from_a_fresh_kernel(
     lab: Lab, folder: Path, tmp_path: Path
 ) -> None:
