@@ -89,12 +89,8 @@ endif
 # ---- Where things are -----------------------------------------------------------------------
 
 out      := reports/$(RUN)
-pages_of := assemble exporters numbering pictures prose render typesetting
-page     := $(wildcard $(pages_of:%=rnn/report/%.py))
-beside_of := contrast contrast_prose contrast_story figures_runs runs
-beside   := $(beside_of:%=rnn/report/%.py)
-code     := $(filter-out $(page) $(beside),$(wildcard rnn/*.py rnn/report/*.py))
-page     += $(shell find rnn/report/templates -type f ! -name '.*')
+page     := $(shell find rnn/report/pages -type f -name '[!._]*.*')
+code     := $(wildcard rnn/*.py rnn/kernels/*.py rnn/text/*.py rnn/analysis/*.py rnn/runs/*.py rnn/report/*.py rnn/report/sections/*.*)
 executed := $(out)/01_gradient_check.ipynb $(out)/02_training_evolution.ipynb \
             $(out)/03_best_model_sampling.ipynb
 
@@ -136,7 +132,7 @@ endif
 run := exec "$(python)" -m
 
 # The closing lines name its files.
-render = $(run) rnn.report.render $(@D) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE" >/dev/null
+render = $(run) rnn.report.pages.render $(@D) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE" >/dev/null
 
 # ---- The report -----------------------------------------------------------------------------
 
@@ -157,14 +153,14 @@ $(out)/report.html: $(out)/report.pdf
 	@test -f $@ || $(render)
 
 $(out)/01_gradient_check.ipynb: notebooks/01_gradient_check.ipynb $(out)/.check.values $(code) $(locked) | $(ready)
-	@$(run) rnn.report.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d run_dir $(out) --options "$$CHECK_PARAMS"
+	@$(run) rnn.pipeline.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d run_dir $(out) --options "$$CHECK_PARAMS"
 
 $(out)/02_training_evolution.ipynb: notebooks/02_training_evolution.ipynb $(out)/.training.values $(code) $(locked) | $(ready)
-	@$(run) rnn.report.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d seeds "$$SEEDS" -d run_dir $(out) --options "$$PARAMS"
+	@$(run) rnn.pipeline.execute $< $@ -d corpus "$$CORPUS" -d seed "$$SEED" -d seeds "$$SEEDS" -d run_dir $(out) --options "$$PARAMS"
 
 # Its checklist looks at what all the steps left.
 $(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(out)/01_gradient_check.ipynb $(out)/02_training_evolution.ipynb $(out)/.sample.values $(code) $(locked) | $(ready)
-	@$(run) rnn.report.execute $< $@ -d seed "$$SEED" -d run_dir $(out) --options "$$SAMPLE_PARAMS"
+	@$(run) rnn.pipeline.execute $< $@ -d seed "$$SEED" -d run_dir $(out) --options "$$SAMPLE_PARAMS"
 
 # A step's values lie in a file that is rewritten only if one of them changed or the book did.
 values = mkdir -p $(@D); values() { printf '%s\n' $(1); }; \
@@ -202,8 +198,8 @@ $(compared_in)/report.pdf: $(compared_in)/04_compare_runs.ipynb $(compared_in)/.
 $(compared_in)/report.html: $(compared_in)/report.pdf
 	@test -f $@ || $(render)
 
-$(compared_in)/04_compare_runs.ipynb: notebooks/04_compare_runs.ipynb $(compared_in)/.compare.values $(finished) $(code) $(wildcard $(beside)) $(locked) | $(ready)
-	@$(run) rnn.report.execute $< $@ -d runs "$$RUNS"
+$(compared_in)/04_compare_runs.ipynb: notebooks/04_compare_runs.ipynb $(compared_in)/.compare.values $(finished) $(code) $(locked) | $(ready)
+	@$(run) rnn.pipeline.execute $< $@ -d runs "$$RUNS"
 
 $(compared_in)/.compare.values: FORCE
 	+@$(call values,"$$RUNS")

@@ -14,7 +14,7 @@ from benchmarks.studies import FULL, QUICK, STUDIES, memory, precision, times, w
 from benchmarks.systems import missing
 from benchmarks.watched import watched
 from rnn.errors import ReportError
-from rnn.paths import run_folder
+from rnn.runs.storage import run_folder
 
 _OTHERS = {"precision": precision, "memory": memory, "run": whole_run, "watched": watched}
 

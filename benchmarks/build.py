@@ -3,11 +3,11 @@
 import numpy as np
 
 from benchmarks.problem import Problem
-from rnn.corpus import load_corpus
+from rnn.kernels.randomness import FIRST_PARAMETERS, generator
 from rnn.model import initialise
-from rnn.randomness import FIRST_PARAMETERS, generator
-from rnn.reading import epoch_starts
 from rnn.settings import Settings
+from rnn.text.corpus import load_corpus
+from rnn.text.segments import epoch_starts
 
 __all__ = ["build", "drawn_text"]
 

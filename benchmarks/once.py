@@ -6,9 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from rnn.corpus import load_corpus
+from rnn.runs.driver import train
 from rnn.settings import Settings
-from rnn.training import train
+from rnn.text.corpus import load_corpus
 
 __all__ = ["peak_memory"]
 
@@ -35,7 +35,7 @@ def main(text: str, updates: str) -> None:
         "updates": run.last_update,
         "train_seconds": time.perf_counter() - loaded,
         "smooth_loss": float(run.state.losses[0]),
-        "lowest_smooth_loss": run.best_loss,
+        "lowest_smooth_loss": run.lowest_smooth_loss,
         "peak_memory_mb": peak_memory(),
     }
     print(json.dumps(result))

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.build import build
 from benchmarks.measure import CHECK_ETA, ETA, Measurement, measure
 from benchmarks.systems import SYSTEMS, Worker, missing, run_python
-from rnn.corpus import load_corpus
+from rnn.text.corpus import load_corpus
 
 __all__ = ["FULL", "QUICK", "STUDIES", "Done", "Plan", "memory", "precision", "times", "whole_run"]
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from rnn.compiled import SOURCE_DIGEST
 from rnn.errors import ReportError
+from rnn.kernels.compilation import SOURCE_DIGEST
 
 __all__ = ["CORE", "ONE_THREAD", "SYSTEMS", "System", "Worker", "missing", "run_python"]
 

@@ -13,8 +13,8 @@ __all__ = ["watched"]
 
 _CODE = """
 from pathlib import Path
-from rnn.corpus import load_corpus
-from rnn.report import live
+from rnn.text.corpus import load_corpus
+from rnn.report.lab import live
 from rnn.settings import Settings
 settings = Settings(max_updates={updates}, snapshot_every={updates} // 10)
 (run,) = live.train(load_corpus(), settings, Path({folder!r}), 1)

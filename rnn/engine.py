@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnn.compiled import compiled
+from rnn.kernels.compilation import compiled
 from rnn.model import backward, forward
 from rnn.optimizers import adagrad, adam, rmsprop
 

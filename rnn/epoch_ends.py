@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from rnn import progress as bars
 from rnn.cell import views
 from rnn.evaluation import text_loss
+from rnn.runs import progress as bars
 from rnn.state import TrainingState
 from rnn.vanilla import Vanilla
 

@@ -1,6 +1,15 @@
-"""The one family of errors that a person is meant to read."""
+"""The one family of errors that a person is meant to read, and the checks that raise them."""
 
-__all__ = ["ReportError"]
+import difflib
+import math
+from collections.abc import Collection
+from numbers import Real
+from typing import Any
+
+__all__ = ["LARGEST", "ReportError", "one_of", "require_number", "require_whole", "shown"]
+
+#: No whole number needs to be larger, and every float64 and file name can hold this one.
+LARGEST = 10**15
 
 
 class ReportError(Exception):
@@ -13,3 +22,74 @@ class ReportError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Tell IPython to show the message instead of the stack."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def one_of(name: str, value: Any, known: Collection[str]) -> str:
+    """Return `value` if it is one of the known names.
+
+    Raises
+    ------
+    ReportError
+        If it is not; the message has all that are known, and the nearest.
+    """
+    if isinstance(value, str) and value in known:
+        return value
+    near = difflib.get_close_matches(str(value)[:100].lower(), known, 1, 0.4)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ReportError(f"{name}: expected one of {', '.join(known)}, got {shown(value)}{hint}")
+
+
+def require_whole(name: str, value: Any, least: int, most: int = LARGEST) -> int:
+    """Return `value` as an int if it is a whole number from `least` to `most`.
+
+    Raises
+    ------
+    ReportError
+        If it is not, or is a bool or a text.
+    """
+    if not _is_number(value) or not least <= value <= most or value != int(value):
+        bounds = f"of at least {least}"
+        if _is_number(value) and value > most:
+            bounds = f"from {least} to {most:,}"
+        raise ReportError(f"{name}: expected a whole number {bounds}, got {shown(value)}")
+    return int(value)
+
+
+def require_number(
+    name: str,
+    value: Any,
+    *,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
+    most: float = math.inf,
+) -> float:
+    """Return `value` as a float if it is a finite number within the bounds.
+
+    Raises
+    ------
+    ReportError
+        If it is not, or is a bool or a text.
+    """
+    number = value if _is_number(value) else math.nan
+    within = above < number < below and least <= number <= most
+    if not within or abs(number) > _LARGEST_FLOAT:
+        bounds = {"above": above, "of at least": least, "below": below, "at most": most}
+        said = " and ".join(f"{words} {b}" for words, b in bounds.items() if math.isfinite(b))
+        raise ReportError(f"{name}: expected a finite number {said}, got {shown(value)}")
+    return float(number)
+
+
+_LARGEST_FLOAT = 1.7e308
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def shown(value: Any) -> str:
+    """Write a value so that it fits into a line."""
+    if isinstance(value, int) and abs(value) >= 10**50:
+        return "a number of more than 50 digits"
+    line = " ".join(repr(value).split())
+    return line if len(line) <= 60 else line[:57] + "..."

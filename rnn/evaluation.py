@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from rnn.compiled import compiled
 from rnn.errors import ReportError
+from rnn.kernels.compilation import compiled
 from rnn.model import forward
 
 __all__ = ["text_loss"]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from rnn.cell import views
-from rnn.corpus import Corpus, require_segments
+from rnn.errors import require_number, require_whole
+from rnn.kernels.randomness import CHECK, generator
 from rnn.model import initialise, loss_and_gradients, segment_loss
 from rnn.optimizers import adagrad
-from rnn.randomness import CHECK, generator
-from rnn.settings import require_number, require_whole
+from rnn.text.corpus import Corpus, require_segments
 from rnn.vanilla import Vanilla
 
 __all__ = ["BURN_IN", "FEW", "MANY", "Case", "check_cases"]

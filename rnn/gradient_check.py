@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnn import progress as bars
+from rnn.errors import require_number
 from rnn.gradient_cases import Case
-from rnn.settings import require_number
+from rnn.runs import progress as bars
 
 __all__ = [
     "ACCEPTED",

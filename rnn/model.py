@@ -34,8 +34,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnn.cell import recur, recur_back, size, views
-from rnn.compiled import compiled, exp_in_place
-from rnn.products import multiply, transposed
+from rnn.kernels.compilation import compiled, exp_in_place
+from rnn.kernels.products import multiply, transposed
 from rnn.vanilla import Vanilla
 
 __all__ = [

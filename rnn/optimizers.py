@@ -6,7 +6,7 @@ first; the gradients themselves are left as they are.
 
 import numpy as np
 
-from rnn.compiled import compiled
+from rnn.kernels.compilation import compiled
 
 __all__ = ["MEMORY_ROWS", "OPTIMIZERS", "USUAL_ETA", "adagrad", "adam", "rmsprop"]
 

@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rnn.cell import recur
-from rnn.compiled import compiled
-from rnn.errors import ReportError
+from rnn.errors import ReportError, require_number, require_whole
+from rnn.kernels.compilation import compiled
 from rnn.model import NO_FRESH, forward
-from rnn.settings import require_number, require_whole
 
 __all__ = ["LONGEST", "probabilities", "read", "synthesize"]
 

@@ -1,19 +1,14 @@
 """What a training run is told, and what cannot be."""
 
-import difflib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from numbers import Real
 from typing import Any
 
-from rnn.errors import ReportError
+from rnn.errors import ReportError, one_of, require_number, require_whole, shown
 from rnn.optimizers import OPTIMIZERS, USUAL_ETA
 
-__all__ = ["COURSES", "LARGEST", "Settings", "one_of", "require_number", "require_whole"]
-
-#: No whole number needs to be larger, and every float64 and file name can hold this one.
-LARGEST = 10**15
+__all__ = ["COURSES", "Settings"]
 
 #: What the assignment asked for in its classic years (2020 to 2023) and in 2026.
 COURSES = {
@@ -133,7 +128,7 @@ class Settings:
             put("clip", require_number("clip", self.clip, least=0) or math.inf)
         put("held_out", require_number("held_out", self.held_out, least=0, below=1))
         if not isinstance(self.document_end, str):
-            raise ReportError(f"document_end: expected a text, got {_shown(self.document_end)}")
+            raise ReportError(f"document_end: expected a text, got {shown(self.document_end)}")
 
     @classmethod
     def among(cls, names: Mapping[str, Any]) -> "Settings":
@@ -142,78 +137,21 @@ class Settings:
             **{field.name: names[field.name] for field in fields(cls) if field.name in names}
         )
 
+    @property
+    def characters_in_loss(self) -> int:
+        """The characters that one loss counts: those of a segment for a sum, else 1."""
+        return self.seq_length if self.loss == "sum" else 1
+
+    @property
+    def loss_unit(self) -> str:
+        """What a loss is counted per: 'segment' for a sum, 'character' for a mean."""
+        return "segment" if self.loss == "sum" else "character"
+
+    def per_character(self, loss: float) -> float:
+        """Return a loss in nats per character."""
+        return loss / self.characters_in_loss
+
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain data that JSON can hold; no clipping is a clip of 0."""
         settings = asdict(self)
         return settings | {"clip": 0.0 if math.isinf(settings["clip"]) else settings["clip"]}
-
-
-def one_of(name: str, value: Any, known: Collection[str]) -> str:
-    """Return `value` if it is one of the known names.
-
-    Raises
-    ------
-    ReportError
-        If it is not; the message has all that are known, and the nearest.
-    """
-    if isinstance(value, str) and value in known:
-        return value
-    near = difflib.get_close_matches(str(value)[:100].lower(), known, 1, 0.4)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise ReportError(f"{name}: expected one of {', '.join(known)}, got {_shown(value)}{hint}")
-
-
-def require_whole(name: str, value: Any, least: int, most: int = LARGEST) -> int:
-    """Return `value` as an int if it is a whole number from `least` to `most`.
-
-    Raises
-    ------
-    ReportError
-        If it is not, or is a bool or a text.
-    """
-    if not _is_number(value) or not least <= value <= most or value != int(value):
-        bounds = f"of at least {least}"
-        if _is_number(value) and value > most:
-            bounds = f"from {least} to {most:,}"
-        raise ReportError(f"{name}: expected a whole number {bounds}, got {_shown(value)}")
-    return int(value)
-
-
-def require_number(
-    name: str,
-    value: Any,
-    *,
-    above: float = -math.inf,
-    least: float = -math.inf,
-    below: float = math.inf,
-    most: float = math.inf,
-) -> float:
-    """Return `value` as a float if it is a finite number within the bounds.
-
-    Raises
-    ------
-    ReportError
-        If it is not, or is a bool or a text.
-    """
-    number = value if _is_number(value) else math.nan
-    within = above < number < below and least <= number <= most
-    if not within or abs(number) > _LARGEST_FLOAT:
-        bounds = {"above": above, "of at least": least, "below": below, "at most": most}
-        said = " and ".join(f"{words} {b}" for words, b in bounds.items() if math.isfinite(b))
-        raise ReportError(f"{name}: expected a finite number {said}, got {_shown(value)}")
-    return float(number)
-
-
-_LARGEST_FLOAT = 1.7e308
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _shown(value: Any) -> str:
-    """Write a value so that it fits into a line."""
-    if isinstance(value, int) and abs(value) >= 10**50:
-        return "a number of more than 50 digits"
-    line = " ".join(repr(value).split())
-    return line if len(line) <= 60 else line[:57] + "..."

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from rnn.errors import ReportError
+from rnn.kernels.randomness import FIRST_PARAMETERS, generator
 from rnn.model import initialise
 from rnn.optimizers import MEMORY_ROWS
-from rnn.randomness import FIRST_PARAMETERS, generator
 from rnn.settings import Settings
 from rnn.vanilla import Vanilla
 

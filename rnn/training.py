@@ -1,257 +1,193 @@
-"""Training: the loop around the compiled engine, with snapshots, history and the best model."""
+"""From update to update: the compiled engine, and what is recorded between its calls."""
 
-import os
-import signal
-import sys
-import threading
+import math
 import time
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-from threadpoolctl import threadpool_limits
+import numpy as np
 
-from rnn import progress as bars
-from rnn.checkpoint import Checkpoints
-from rnn.corpus import Corpus
-from rnn.reading import split_held_out, updates_per_epoch
-from rnn.run import Run
-from rnn.settings import Settings, require_whole
-from rnn.state import first_state, require_memory
-from rnn.trainer import SECONDS_A_CALL, Trainer
+from rnn.cell import views
+from rnn.engine import train_segments
+from rnn.epoch_ends import keep_epoch_end
+from rnn.errors import ReportError
+from rnn.evaluation import text_loss
+from rnn.kernels.randomness import SNAPSHOT, generator
+from rnn.optimizers import OPTIMIZERS
+from rnn.sampling import synthesize
+from rnn.settings import Settings
+from rnn.state import TrainingState
+from rnn.text.corpus import Corpus
+from rnn.text.segments import epoch_starts, fresh_marks
+from rnn.vanilla import Vanilla
 
-__all__ = ["last_update", "train", "train_seeds"]
+__all__ = ["HISTORY_EVERY", "SECONDS_A_CALL", "Trainer"]
 
-Watch = Callable[[Collection[Trainer]], None]
+#: Updates from one row of the history to the next.
+HISTORY_EVERY = 100
 
-
-def train(
-    corpus: Corpus,
-    settings: Settings,
-    checkpoints: Checkpoints | None = None,
-    progress: bool = True,
-) -> Run:
-    """Train on a text.
-
-    Parameters
-    ----------
-    corpus : Corpus
-        The text.
-    settings : Settings
-        How.
-    checkpoints : Checkpoints, optional
-        Where states are kept, and taken up again after an interruption.
-    progress : bool
-        Whether to show a bar.
-
-    Returns
-    -------
-    Run
-        The result.  The same text, settings and machine give the same numbers to the last bit,
-        however often the run was interrupted.
-
-    Raises
-    ------
-    ReportError
-        If the text is too short or memory too small for the settings, the very first loss is
-        not finite, or a checkpoint cannot be written.
-    KeyboardInterrupt
-        On Ctrl-C or SIGTERM, after the state has been saved; on a second one, at once.
-
-    Notes
-    -----
-    A loss that is not finite stops the training, with a line on standard error; what was reached
-    is kept.
-    """
-    require_memory(settings, corpus.K)
-    with (
-        threadpool_limits(1, "blas"),
-        _deferred_interrupts() as interrupts,
-        _bar(progress, last_update(corpus, settings)) as bar,
-    ):
-        return _train(corpus, settings, checkpoints, interrupts, _Meter(bar).show)
+#: How long the compiled engine runs at a time: how soon the bar moves and Ctrl-C is heard.
+SECONDS_A_CALL = 0.2
 
 
-def train_seeds(
-    corpus: Corpus,
-    settings: Settings,
-    folder: Path,
-    seeds: int,
-    progress: bool = True,
-    watch: Watch | None = None,
-) -> list[Run]:
-    """Train with several seeds, side by side on the cores.
+class Trainer:
+    """Advances a state from event to event: snapshots, measurements, ends of epochs.
 
     Parameters
     ----------
     corpus, settings
-        As for `train`; the first seed is that of the settings, the others follow it.
-    folder : Path
-        Where the states are kept.
-    seeds : int
-        How many.
-    progress : bool
-        Whether to show a bar for all of them.
-    watch : callable, optional
-        Looks on: called now and then, in this thread, with the trainers at work.  Then an
-        interrupt is no error: the runs are returned as far as they came.
+        What is trained on, and how.
+    state : TrainingState
+        Where to begin; advanced in place.
+    trained, per_epoch, last : int
+        Characters to train on, updates that read them once, and the number of the last update.
 
-    Returns
-    -------
-    list of Run
-        In the order of the seeds.
-
-    Raises
-    ------
-    ReportError, KeyboardInterrupt
-        As for `train`.
+    Attributes
+    ----------
+    first : int
+        Updates that were made before.
     """
-    seeds = require_whole("seeds", seeds, 1)
-    require_memory(settings, corpus.K)
-    others = [replace(settings, seed=settings.seed + i) for i in range(seeds)]
-    folders = [folder, *(folder / f"seed-{other.seed}" for other in others[1:])]
-    at_work: dict[int, Trainer] = {}
-    with (
-        threadpool_limits(1, "blas"),
-        _deferred_interrupts() as interrupts,
-        _bar(progress, seeds * last_update(corpus, settings)) as bar,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
 
-        def one(other: Settings, its_folder: Path) -> Run:
-            def show(trainer: Trainer) -> None:
-                at_work[other.seed] = trainer
+    def __init__(
+        self, corpus: Corpus, settings: Settings, state: TrainingState, trained: int,
+        per_epoch: int, last: int,
+    ) -> None:  # fmt: skip
+        self.corpus, self.settings, self.state = corpus, settings, state
+        self.ids = np.asarray(corpus.ids)[:trained]
+        self.held_out = np.asarray(corpus.ids)[trained:]
+        self.end = _document_end(corpus, settings)
+        self.marks = fresh_marks(self.ids, self.end)
+        self.held_out_marks = fresh_marks(self.held_out, self.end)
+        self.per_epoch, self.last = per_epoch, last
+        self.first = int(state.counts[0])
+        # Five times an epoch, at an update that the history has a row for.
+        steps = max(1, round(per_epoch / 5 / HISTORY_EVERY))
+        self.validate_every = steps * HISTORY_EVERY if settings.held_out else 0
+        self.parameters = views(Vanilla, state.theta, settings.m, corpus.K)
+        self.gradient = np.zeros_like(state.theta)
+        self.gradients = views(Vanilla, self.gradient, settings.m, corpus.K)
+        self.epoch = -1
+        self.starts = self.resets = np.zeros(0)
+        self.updates_a_call = 100
 
-            checkpoints = Checkpoints(its_folder, corpus, other)
-            return _train(corpus, other, checkpoints, interrupts, show, watch is not None)
+    def __iter__(self) -> Iterator[TrainingState]:
+        """Yield the state every now and then, until the last update is made or none can be."""
+        while (done := int(self.state.counts[0])) < self.last and not self.state.diverged:
+            update = done + 1
+            if update == 1 or update % self.settings.snapshot_every == 0:
+                text = self._snapshot(update)
+                self._advance(1)
+                if not self.state.diverged:
+                    loss = float(self.state.losses[0])
+                    snapshot = {"update": update, "smooth_loss": loss, "text": text}
+                    self.state.snapshots.append(snapshot)
+            else:
+                begun = time.perf_counter()
+                self._advance(min(self.updates_a_call, self._until_next_event(update)))
+                spent = time.perf_counter() - begun
+                made = int(self.state.counts[0]) - done
+                self.updates_a_call = max(1, int(made * SECONDS_A_CALL / max(spent, 1e-4)))
+            if not self.state.diverged and self.state.counts[0] % self.per_epoch == 0:
+                keep_epoch_end(self.state, self.corpus.K, self.ids, self.marks)
+            yield self.state
 
-        jobs = [pool.submit(one, *job) for job in zip(others, folders, strict=True)]
-        meter = _Meter(bar)
-        working = True
-        while working:
-            working = bool(wait(jobs, SECONDS_A_CALL).not_done)
-            trainers = [at_work[seed] for seed in sorted(at_work)]
-            for trainer in trainers:
-                meter.show(trainer)
-            if watch and trainers:
-                watch(trainers)
-        return [job.result() for job in jobs]
+    def _until_next_event(self, update: int) -> int:
+        """Count the updates, from `update` on, up to the next one that is to be made alone."""
+        events = [
+            self.settings.snapshot_every - update % self.settings.snapshot_every,
+            self.per_epoch - (update - 1) % self.per_epoch,
+            self.last - update + 1,
+        ]
+        if self.validate_every:
+            events.append(self.validate_every - (update - 1) % self.validate_every)
+        return min(events)
+
+    def _read_epoch(self, epoch: int) -> None:
+        if epoch != self.epoch:
+            self.epoch = epoch
+            self.starts, self.resets = epoch_starts(self.ids.size, self.settings, epoch)
+
+    def _advance(self, updates: int) -> None:
+        """Make so many updates, all in one epoch."""
+        state, settings = self.state, self.settings
+        done = int(state.counts[0])
+        epoch, begin = divmod(done, self.per_epoch)
+        self._read_epoch(epoch)
+        part = slice(begin, begin + updates)
+        real = state.theta.dtype.type
+        history = np.empty(updates // HISTORY_EVERY + 1)
+        best = [array.copy() for array in self._best()]
+        finite = train_segments(
+            self.parameters, self.gradients, state.theta, self.gradient, state.memory, state.h,
+            state.best_theta, state.best_h, state.losses, state.counts, self.ids, self.marks,
+            self.starts[part], self.resets[part], settings.seq_length, settings.loss == "mean",
+            OPTIMIZERS.index(str(settings.optimizer)), real(settings.eta), real(settings.clip),
+            HISTORY_EVERY, history,
+        )  # fmt: skip
+        reached = int(state.counts[0])
+        if done == 0 and reached >= 1:
+            # Only the first update is made alone, so that this is its loss.
+            self._record(1, float(state.losses[0]))
+        first_row = (done // HISTORY_EVERY + 1) * HISTORY_EVERY
+        for row, update in enumerate(range(first_row, reached + 1, HISTORY_EVERY)):
+            self._record(update, float(history[row]))
+        if finite and reached % self.per_epoch == 0 and reached % HISTORY_EVERY and reached > 1:
+            self._record(reached, float(state.losses[0]))
+        if not np.isfinite(state.best_theta).all():
+            # The last update of all broke the model that it was to make the best.
+            for now, before in zip(self._best(), best, strict=True):
+                now[...] = before
+        if not finite:
+            self._diverge(reached + 1)
+
+    def _best(self) -> list[np.ndarray]:
+        """Return the parts of the state that tell of the best model, as views."""
+        state = self.state
+        return [state.best_theta, state.best_h, state.losses[1:], state.counts[1:]]
+
+    def _diverge(self, update: int) -> None:
+        """Say that the loss of an update is not finite, and what usually helps."""
+        settings = self.settings
+        if update == 1:
+            raise ReportError(
+                f"sig: expected first weights with a finite loss, got {settings.sig:g}; lower it"
+            )
+        largest = float(np.abs(self.gradient).max())
+        clip = " or clip = 5" if settings.clip == math.inf else ""
+        self.state.diverged = (
+            f"the loss of update {update:,} is not a finite number (largest gradient of the update "
+            f"before: {largest:.3g}); an eta smaller than {settings.eta:g}{clip} usually helps"
+        )
+
+    def _record(self, update: int, smooth_loss: float) -> None:
+        validation = None
+        if self.validate_every and update % self.validate_every == 0:
+            validation = self.validation_loss()
+        self.state.history.append((update, smooth_loss, validation))
+
+    def validation_loss(self) -> float:
+        """Return the loss on the held-out part, in nats a character."""
+        return text_loss(self.parameters, self.held_out, self.held_out_marks, self.state.h[0])
+
+    def _snapshot(self, update: int) -> str:
+        """Synthesize with the parameters and the state before an update."""
+        epoch, index = divmod(update - 1, self.per_epoch)
+        self._read_epoch(epoch)
+        start = int(self.starts[index, 0])
+        fresh = self.resets[index] or (self.marks.size and self.marks[start])
+        h = np.zeros_like(self.state.h[0]) if fresh else self.state.h[0]
+        x0 = int(self.ids[start])
+        rng = generator(self.settings.seed, SNAPSHOT, update)
+        length = self.settings.snapshot_length
+        ids = synthesize(self.parameters, h, x0, length, rng, end=self.end)
+        return self.corpus.decode(ids)
 
 
-def last_update(corpus: Corpus, settings: Settings) -> int:
-    """Return the number of the last update of a run."""
-    trained = split_held_out(len(corpus.ids), settings)
-    last = settings.epochs * updates_per_epoch(trained, settings)
-    return min(last, settings.max_updates) if settings.max_updates else last
-
-
-def _train(
-    corpus: Corpus,
-    settings: Settings,
-    checkpoints: Checkpoints | None,
-    interrupts: list[int],
-    show: Callable[[Trainer], None],
-    partly: bool = False,
-) -> Run:
-    """Train until the last update, showing the trainer now and then, or (`partly`) an interrupt."""
-    trained = split_held_out(len(corpus.ids), settings)
-    per_epoch, last = updates_per_epoch(trained, settings), last_update(corpus, settings)
-    with checkpoints.held() if checkpoints else nullcontext():
-        state = checkpoints.latest(last) if checkpoints else None
-        if state is None:
-            state = first_state(settings, corpus.K)
-        trainer = Trainer(corpus, settings, state, trained, per_epoch, last)
-        show(trainer)
-        # The clock starts after the first call, which may have had to compile.
-        begun, timed = time.perf_counter(), trainer.first
-        for _ in trainer:
-            if timed == trainer.first:
-                begun, timed = time.perf_counter(), int(state.counts[0])
-            show(trainer)
-            if interrupts:
-                break
-            if checkpoints and checkpoints.is_due():
-                checkpoints.save(state)
-        seconds, reached = time.perf_counter() - begun, int(state.counts[0])
-        if checkpoints and (reached > trainer.first or state.diverged):
-            checkpoints.save(state)
-        if interrupts and not partly:
-            raise KeyboardInterrupt
-        validation = trainer.validation_loss() if settings.held_out else None
-    if state.diverged:
-        print(state.diverged, file=sys.stderr)
-    return Run(
-        corpus, settings, state, per_epoch, validation,
-        updates=reached - trainer.first, seconds=seconds, timed_updates=reached - timed,
-    )  # fmt: skip
-
-
-class _Meter:
-    """Moves a bar by what trainers have done."""
-
-    def __init__(self, bar: Any) -> None:
-        self._bar = bar
-        self._shown: dict[Trainer, int] = {}
-
-    def show(self, trainer: Trainer) -> None:
-        """Move the bar to where a trainer is, beside what others have done."""
-        bar, update = self._bar, int(trainer.state.counts[0])
-        before = self._shown.get(trainer, 0)
-        if bar.disable or (trainer in self._shown and update == before):
-            return
-        self._shown[trainer] = update
-        if update:
-            epoch = (update - 1) // trainer.per_epoch + 1
-            bar.set_description(f"epoch {epoch}/{trainer.settings.epochs}", False)
-            bar.set_postfix_str(f"smooth loss {trainer.state.losses[0]:.4f}", refresh=False)
-        if before > trainer.first:
-            bar.update(update - before)
-        else:
-            # What a checkpoint gave, and the time that compiling took, tell nothing of the rest.
-            bar.n += update - before
-            bar.initial += update - before
-            bar.last_print_n = bar.n
-            bar.unpause()
-            bar.refresh()
-
-
-def _bar(shown: bool, last: int) -> Any:
-    # Whoever looks on sees the loss in a larger view.
-    loss = "" if bars.someone_looks_on() else "{postfix}"
-    return bars.bar(
-        shown=shown,
-        total=last,
-        desc="getting ready",
-        unit=" updates",
-        mininterval=SECONDS_A_CALL / 2,
-        bar_format="{desc} {percentage:3.0f}%|{bar}| {n:,}/{total:,} [{remaining} left, "
-        f"{{rate_fmt}}{loss}]",
-    )
-
-
-@contextmanager
-def _deferred_interrupts() -> Iterator[list[int]]:
-    """Note Ctrl-C and SIGTERM in a list, where signals can be heard; act on the second one.
-
-    An exception could be raised anywhere: between an update and its row in the history, or while
-    a state is saved.
-    """
-    heard: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        if heard:
-            raise KeyboardInterrupt
-        heard.append(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield heard
-        return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield heard
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _document_end(corpus: Corpus, settings: Settings) -> np.ndarray:
+    """Return the ids of the text that ends a document."""
+    end = settings.document_end
+    strange = set(end) - set(corpus.vocabulary)
+    if strange:
+        raise ReportError(
+            f"document_end: expected characters of {corpus.title!r}, got {min(strange)!r}"
+        )
+    return corpus.encode(end)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn.compiled import compiled, tanh_in_place
-from rnn.products import multiply, transposed
+from rnn.kernels.compilation import compiled, tanh_in_place
+from rnn.kernels.products import multiply, transposed
 
 __all__ = ["Vanilla"]
 

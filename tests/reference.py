@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from rnn.corpus import Corpus, load_corpus
 from rnn.settings import Settings
 from rnn.state import TrainingState
+from rnn.text.corpus import Corpus, load_corpus
 
 Arrays = dict[str, np.ndarray]
 

@@ -24,7 +24,7 @@ from pages import (
     to_html,
 )
 
-from rnn.report.visible import escape
+from rnn.report.escaping import escape
 
 FULL = notebook(
     prose("# First\n\nSee [Table](#tab-a), `code` and $x^2$.\n\n$$\\sum_{i=1}^{n} i^2 = x$$"),

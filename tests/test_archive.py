@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import reference
 
-from rnn import archive
-from rnn.archive import write_whole
-from rnn.checkpoint import Model, load_model, save_model
-from rnn.corpus import Corpus
 from rnn.errors import ReportError
+from rnn.runs import storage as archive
+from rnn.runs.checkpoints import Model, load_model, save_model
+from rnn.runs.driver import train
+from rnn.runs.storage import write_whole
 from rnn.settings import Settings
-from rnn.training import train
+from rnn.text.corpus import Corpus
 
 
 @pytest.fixture(scope="module")

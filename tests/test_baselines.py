@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-import rnn.baselines
-from rnn.baselines import baselines, character_entropy, pair_entropy
+import rnn.analysis.baselines
+from rnn.analysis.baselines import baselines, character_entropy, pair_entropy
 
 
 def ids_of(text: str) -> tuple[np.ndarray, int]:
@@ -48,9 +48,9 @@ def test_pieces_and_large_vocabularies_give_the_same_numbers(
 ) -> None:
     ids = np.random.default_rng(1).zipf(1.5, 5000) % 300
     whole = character_entropy(ids, 300), pair_entropy(ids, 300)
-    monkeypatch.setattr(rnn.baselines, "_PIECE", 617)
+    monkeypatch.setattr(rnn.analysis.baselines, "_PIECE", 617)
     assert (character_entropy(ids, 300), pair_entropy(ids, 300)) == pytest.approx(whole)
-    monkeypatch.setattr(rnn.baselines, "_DENSE", 0)
+    monkeypatch.setattr(rnn.analysis.baselines, "_DENSE", 0)
     assert (character_entropy(ids, 300), pair_entropy(ids, 300)) == pytest.approx(whole)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rnn.errors import ReportError
-from rnn.report.checklist import checklist, checklist_reading
-from rnn.report.provenance import provenance_table
+from rnn.report.sections.checklist import checklist, checklist_reading
+from rnn.report.sections.provenance import provenance_table
 
 UPDATES = [1, *range(10_000, 100_001, 10_000)]
 

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 import reference
 
-from rnn.archive import write_whole
-from rnn.checkpoint import Checkpoints, save_model
-from rnn.corpus import Corpus
 from rnn.errors import ReportError
-from rnn.run import Run
+from rnn.runs.checkpoints import Checkpoints, save_model
+from rnn.runs.driver import train
+from rnn.runs.run import Run
+from rnn.runs.storage import write_whole
 from rnn.settings import Settings
-from rnn.training import train
+from rnn.text.corpus import Corpus
 
 
 @pytest.fixture(scope="module")

@@ -16,17 +16,20 @@ from matplotlib.figure import Figure
 from pages import Page, pdf_text
 from papermill import PapermillExecutionError, execute_notebook
 
+from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.paths import ROOT
-from rnn.report import contrast_story, runs, show
-from rnn.report.contrast import (
+from rnn.report import show
+from rnn.report.figures import COLOURS, svg
+from rnn.report.pages.render import render
+from rnn.report.sections import contrast_story
+from rnn.report.sections.contrast import (
     differing,
     in_columns,
     numbers_table,
     provenance_table,
     settings_table,
 )
-from rnn.report.contrast_prose import (
+from rnn.report.sections.contrast_prose import (
     budget_reading,
     cautions_reading,
     curves_alt,
@@ -35,10 +38,9 @@ from rnn.report.contrast_prose import (
     samples_reading,
     setting_reading,
 )
-from rnn.report.figures import COLOURS, svg
-from rnn.report.figures_runs import loss_limits, runs_figure
-from rnn.report.render import render
-from rnn.report.runs import FinishedRun, read_runs
+from rnn.report.sections.figures_runs import loss_limits, runs_figure
+from rnn.runs import finished as runs
+from rnn.runs.finished import FinishedRun, read_runs
 from rnn.settings import Settings
 
 SHA = "0" * 64
@@ -189,7 +191,7 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(name: str, tmp_path: Pat
     assert "\n" not in str(caught.value)
 
 
-def test_summed_and_mean_losses_are_both_nats_a_character(tmp_path: Path) -> None:
+def test_summed_and_mean_losses_are_both_nats_per_character(tmp_path: Path) -> None:
     mean = {update: loss / 10 for update, loss in A.items()}
     summed, averaged = pair(tmp_path, mean, loss="mean")
     assert summed.losses.tolist() == averaged.losses.tolist() == [4.0, 3.0, 2.0]
@@ -336,7 +338,7 @@ def test_a_run_that_was_not_timed_is_named_and_has_no_seconds(tmp_path: Path) ->
 def test_no_updates_in_the_time_is_no_time(tmp_path: Path) -> None:
     a, b = leave(tmp_path / "a", A), leave(tmp_path / "b", A)
     (tmp_path / "b" / "speed.json").write_text('{"seconds": 0.1, "updates": 0}')
-    assert math.isnan(read_runs(f"{a} {b}")[1].seconds_an_update)
+    assert math.isnan(read_runs(f"{a} {b}")[1].seconds_per_update)
 
 
 @pytest.mark.parametrize(

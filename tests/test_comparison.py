@@ -2,7 +2,7 @@
 
 import math
 
-from rnn.report.comparison import (
+from rnn.report.sections.comparison import (
     comparison_alt,
     comparison_caption,
     comparison_reading,

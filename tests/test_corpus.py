@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnn import decoding, ids, library
-from rnn.corpus import load_corpus, require_segments
 from rnn.errors import ReportError
-from rnn.library import BOOKS
-from rnn.passport import passport, passport_rows
-from rnn.visible import visible
+from rnn.text import books as library
+from rnn.text import encodings as decoding
+from rnn.text import ids
+from rnn.text.books import BOOKS
+from rnn.text.characters import visible
+from rnn.text.corpus import load_corpus, require_segments
+from rnn.text.passport import passport, passport_rows
 
 
 def file_of(folder, content, name="a text.txt"):
@@ -261,7 +263,7 @@ def test_text_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch, af
         path.write_bytes(after)
         return read(*arguments)
 
-    monkeypatch.setattr("rnn.corpus.text_ids", changed)
+    monkeypatch.setattr("rnn.text.corpus.text_ids", changed)
     assert "stay as it is" in refusal(path)
 
 
@@ -274,7 +276,7 @@ def test_text_of_200_megabytes_stays_far_below_a_gigabyte(tmp_path):
         for _ in range(200_000_000 // len(sentence) + 1):
             file.write(sentence)
     script = (
-        "import sys; from rnn.corpus import load_corpus\n"
+        "import sys; from rnn.text.corpus import load_corpus\n"
         "def peak():\n"
         "    status = open('/proc/self/status').read().split()\n"
         "    return int(status[status.index('VmHWM:') + 1]) / 1000\n"

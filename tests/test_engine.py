@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import reference
 
-from rnn import trainer, training
-from rnn.corpus import Corpus, load_corpus
-from rnn.reading import epoch_starts, fresh_marks
-from rnn.run import Run
+from rnn import training as trainer
+from rnn.runs import driver as training
+from rnn.runs.driver import train
+from rnn.runs.run import Run
 from rnn.settings import Settings
 from rnn.state import first_state
-from rnn.training import train
+from rnn.text.corpus import Corpus, load_corpus
+from rnn.text.segments import epoch_starts, fresh_marks
 
 UPDATES = 120
 
@@ -56,7 +57,10 @@ def assert_same(run: Run, want: Any) -> None:
     for name, value in reference.named(run.state.theta, s.m, K).items():
         np.testing.assert_allclose(value, want.p[name], 1e-7, 1e-9, err_msg=name)
     np.testing.assert_allclose(run.state.h, want.h, 1e-7, 1e-9)
-    assert (run.best_update, run.best_loss) == (want.best_update, pytest.approx(want.best_loss))
+    assert (run.best_update, run.lowest_smooth_loss) == (
+        want.best_update,
+        pytest.approx(want.lowest_smooth_loss),
+    )
     for name, value in reference.named(run.state.best_theta, s.m, K).items():
         np.testing.assert_allclose(value, want.best[name], 1e-7, 1e-9, err_msg=f"best {name}")
     np.testing.assert_allclose(run.state.best_h, want.best_h, 1e-7, 1e-9)

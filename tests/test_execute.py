@@ -14,8 +14,8 @@ import nbformat
 import pytest
 
 from rnn.errors import ReportError
-from rnn.report.execute import main, read_parameters
-from rnn.report.kernel import STOPPED, Terminal
+from rnn.pipeline.execute import main, read_parameters
+from rnn.pipeline.kernel import STOPPED, Terminal
 
 PARAMETERS = """\
 corpus: str = "saltmarrow"  # the book
@@ -185,7 +185,7 @@ def test_stopped_run_lets_the_kernel_save_and_leaves_no_target(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     source = stored(tmp_path, SAVES, "Path('went on').touch()")
-    command = [sys.executable, "-m", "rnn.report.execute", source.name, "done.ipynb"]
+    command = [sys.executable, "-m", "rnn.pipeline.execute", source.name, "done.ipynb"]
     root = str(Path(__file__).resolve().parent.parent)
     with subprocess.Popen(
         command,

@@ -33,7 +33,7 @@ from pages import (
 )
 
 from rnn.errors import ReportError
-from rnn.report.exporters import ReportExporter, ReportHTMLExporter, ReportPDFExporter
+from rnn.report.pages.exporters import ReportExporter, ReportHTMLExporter, ReportPDFExporter
 
 STORY = notebook(
     prose(

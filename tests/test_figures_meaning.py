@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from rnn.analysis.text_quality import Book, quality_table
 from rnn.report.figures import PAGE_WIDTH, loss_figure, svg
-from rnn.report.figures_meaning import (
+from rnn.report.sections.figures_meaning import (
     Passage,
     comparison_figure,
     place_figure,
     quality_figure,
     units_figure,
 )
-from rnn.text_quality import Book, quality_table
 
 U = 1000
 

@@ -13,8 +13,6 @@ import pandas as pd
 import pytest
 from tqdm import tqdm
 
-from rnn import progress
-from rnn.corpus import Corpus, load_corpus
 from rnn.errors import ReportError
 from rnn.gradient_cases import FEW, Case, check_cases
 from rnn.gradient_check import (
@@ -40,7 +38,9 @@ from rnn.gradient_mistakes import (
     check_mistakes,
     plain_gradients,
 )
-from rnn.report import reading_check as reading
+from rnn.report.sections import reading_check as reading
+from rnn.runs import progress
+from rnn.text.corpus import Corpus, load_corpus
 
 SETTING: dict[str, Any] = {"seed": 0, "m": 5, "seq_length": 25, "sig": 0.01}
 

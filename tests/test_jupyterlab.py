@@ -19,10 +19,10 @@ from browser import (
 )
 from browser import chromium as running_chromium
 
-from rnn.corpus import load_corpus
-from rnn.report import results
+from rnn.runs import results
+from rnn.runs.driver import train
 from rnn.settings import Settings
-from rnn.training import train
+from rnn.text.corpus import load_corpus
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -12,12 +12,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from pages import Page, pdf_text, to_html, to_pdf
 
-from rnn import trainer
-from rnn.corpus import Corpus, load_corpus
-from rnn.report import live
-from rnn.report.loss_story import seeds_reading
+from rnn import training as trainer
+from rnn.report.lab import live
+from rnn.report.sections.loss_story import seeds_reading
+from rnn.runs.driver import train
 from rnn.settings import Settings
-from rnn.training import train
+from rnn.text.corpus import Corpus, load_corpus
 
 UPDATES = 300
 
@@ -175,7 +175,9 @@ def test_seeds_that_were_stopped_at_different_updates_are_not_held_against_each_
     told = seeds_reading(ended)
     assert "ended after different numbers of updates, 100 to 300" in told and "average" not in told
     alike = [train(book, settings(seed=seed), progress=False) for seed in range(2)]
-    assert f"{np.mean([one.best_loss for one in alike]):.4f} on average" in seeds_reading(alike)
+    assert f"{np.mean([one.lowest_smooth_loss for one in alike]):.4f} on average" in seeds_reading(
+        alike
+    )
 
 
 def test_view_of_a_finished_training_says_where_it_was_taken_from(

@@ -25,12 +25,12 @@ COMPARE = "04_compare_runs"
 
 STAND_IN = f"""#!/bin/sh
 case "$2" in
-rnn.report.execute)
+rnn.pipeline.execute)
     name=$(basename "$4" .ipynb)
     echo "$name" >> steps
     case " $FAILING " in *" $name "*) exit 1;; esac
     for word; do printf '%s\\n' "$word"; done > "$4";;
-rnn.report.render)
+rnn.report.pages.render)
     echo render >> steps
     for word; do printf '%s\\n' "$word"; done > "$3/report.pdf"
     cp "$3/report.pdf" "$3/report.html";;
@@ -50,10 +50,10 @@ class Project:
         shutil.copytree(ROOT / "rnn" / "pipeline", folder / "rnn" / "pipeline")
         for name in (
             "rnn/model.py",
-            "rnn/report/render.py",
+            "rnn/report/pages/render.py",
             "rnn/report/templates/page.j2",
             "data/saltmarrow.txt",
-            "rnn/report/contrast.py",
+            "rnn/report/sections/contrast.py",
             *(f"notebooks/{name}.ipynb" for name in [*NOTEBOOKS, COMPARE]),
         ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ def test_changed_variable_runs_what_depends_on_it(
     [
         ("rnn/model.py", [CHECK, TRAINING, SAMPLE, RENDER]),
         ("rnn/report/templates/page.j2", [RENDER]),
-        ("rnn/report/render.py", [RENDER]),
+        ("rnn/report/pages/render.py", [RENDER]),
         ("notebooks/03_best_model_sampling.ipynb", [SAMPLE, RENDER]),
         ("data/saltmarrow.txt", [CHECK, TRAINING, SAMPLE, RENDER]),
         ("requirements.lock", []),
@@ -334,8 +334,8 @@ def test_changed_variable_compares_again_only_if_it_matters(
         ("reports/b/results.json", [COMPARE, RENDER]),
         ("notebooks/04_compare_runs.ipynb", [COMPARE, RENDER]),
         ("rnn/model.py", [COMPARE, RENDER]),
-        ("rnn/report/contrast.py", [COMPARE, RENDER]),
-        ("rnn/report/render.py", [RENDER]),
+        ("rnn/report/sections/contrast.py", [COMPARE, RENDER]),
+        ("rnn/report/pages/render.py", [RENDER]),
         ("notebooks/02_training_evolution.ipynb", []),
         ("data/saltmarrow.txt", []),
     ],

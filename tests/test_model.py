@@ -13,7 +13,7 @@ import pytest
 from autograd import grad
 
 from rnn.cell import size, views
-from rnn.compiled import compiled, exp_in_place, tanh_in_place
+from rnn.kernels.compilation import compiled, exp_in_place, tanh_in_place
 from rnn.model import NO_FRESH, backward, forward, initialise, loss_and_gradients, segment_loss
 from rnn.vanilla import Vanilla
 

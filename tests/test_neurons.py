@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, spearmanr
 
+from rnn.analysis.hidden_units import FEATURES, Feature, Stretch, activations, tell
 from rnn.model import initialise
-from rnn.neurons import FEATURES, Feature, Stretch, activations, tell
 
 BY_NAME = {feature.name: feature for feature in FEATURES}
 

@@ -28,7 +28,7 @@ from pages import (
     to_pdf,
 )
 
-from rnn.report.visible import escape, html_text, html_visible, typst_string
+from rnn.report.escaping import escape, html_text, html_visible, typst_string
 
 HOSTILE = [
     "<script>alert(1)</script>",

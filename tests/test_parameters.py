@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rnn.errors import ReportError
-from rnn.report.parameters import accept_parameters
+from rnn.pipeline.parameters import accept_parameters
 
 DECLARED = """\
 corpus: str = "saltmarrow"  # the book

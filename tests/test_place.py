@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnn.report.place import (
+from rnn.report.sections.place import (
     lowest_places,
     place_alt,
     place_caption,
     place_reading,
     places_differ,
 )
-from rnn.report.published import published_points
+from rnn.report.sections.published import published_points
 from rnn.settings import Settings
 
 U = 10_000

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnn.checkpoint import Model, save_model
-from rnn.corpus import load_corpus
 from rnn.errors import ReportError
 from rnn.gradient_cases import FEW, Case, check_cases
 from rnn.gradient_check import (
@@ -28,15 +26,18 @@ from rnn.gradient_check import (
 )
 from rnn.gradient_mistakes import FORGOTTEN, LEFT_OUT, plain_gradients
 from rnn.model import initialise
-from rnn.report import playground, playground_check, results
-from rnn.report.figures_playground import ErrorMap, error_figure
-from rnn.report.playground_check import GradientCheck, error_map
-from rnn.report.playground_sampling import LONGEST_PRIME, Sampler, show
-from rnn.report.shaded_text import text_html
-from rnn.report.visible import INVISIBLE
+from rnn.report.escaping import INVISIBLE
+from rnn.report.lab import playground, playground_check
+from rnn.report.lab.figures_playground import ErrorMap, error_figure
+from rnn.report.lab.playground_check import GradientCheck, error_map
+from rnn.report.lab.playground_sampling import LONGEST_PRIME, Sampler, show
+from rnn.report.lab.shaded_text import text_html
+from rnn.runs import results
+from rnn.runs.checkpoints import Model, save_model
+from rnn.runs.writing import probabilities, write
 from rnn.sampling import probabilities as probabilities_of_ids
 from rnn.settings import Settings
-from rnn.writing import probabilities, write
+from rnn.text.corpus import load_corpus
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 

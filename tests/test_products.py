@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import pytest
 
-from rnn import products
+from rnn.kernels import products
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -125,7 +125,7 @@ def test_a_transpose_holds_the_same_numbers_row_after_row(shape: tuple, dtype: A
 
 def test_uncompiled_products_are_those_of_numpy() -> None:
     source = (
-        "import numpy as np; from rnn.products import multiply, transposed;"
+        "import numpy as np; from rnn.kernels.products import multiply, transposed;"
         "A, B, C = np.arange(6.).reshape(2, 3), np.ones((3, 4)), np.empty((2, 4));"
         "multiply(A, B, C, True); assert (C == A @ B).all(); assert (transposed(A) == A.T).all()"
     )

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tqdm.notebook import tqdm as notebook_bar
 
-from rnn import progress
-from rnn.progress import bar, someone_looks_on, terminal
+from rnn.runs import progress
+from rnn.runs.progress import bar, someone_looks_on, terminal
 
 
 @pytest.fixture

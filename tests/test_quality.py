@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnn.report.quality import (
+from rnn.analysis.text_quality import Book, quality_table
+from rnn.report.sections.quality import (
     quality_alt,
     quality_caption,
     quality_reading,
     quality_view,
     table_caption,
 )
-from rnn.text_quality import Book, quality_table
 
 SENTENCE = (
     "the ferry took Wren and Moss over to Saltmarrow, and then Moss said to Wren: it was late. "

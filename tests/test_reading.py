@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import reference
 
-from rnn import reading
 from rnn.errors import ReportError
-from rnn.reading import epoch_starts, fresh_marks, split_held_out, updates_per_epoch
 from rnn.settings import Settings
+from rnn.text import segments as reading
+from rnn.text.segments import epoch_starts, fresh_marks, split_held_out, updates_per_epoch
 
 SIZES = [6, 7, 11, 12, 100, 101, 997]
 

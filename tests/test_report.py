@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pypdf import PdfReader
 
-from rnn.paths import ROOT
+from rnn import ROOT
 
 BOOK = (ROOT / "data" / "saltmarrow.txt").read_text(encoding="utf-8")[:24_000]
 TRAINING = {"m": "12", "epochs": "2", "snapshot_every": "300", "snapshot_length": "60"}
@@ -30,9 +30,13 @@ def run(folder: Path, book: Path) -> Path:
     ):
         given = [word for item in parameters.items() for word in ("-p", *item)]
         source, target = ROOT / "notebooks" / f"{notebook}.ipynb", folder / f"{notebook}.ipynb"
-        python("rnn.report.execute", str(source), str(target), "-p", "run_dir", str(folder), *given)
+        python(
+            "rnn.pipeline.execute", str(source), str(target), "-p", "run_dir", str(folder), *given
+        )
     title = "A *small* run of 100% <b>care</b>"
-    python("rnn.report.render", str(folder), "--title", title, "--author", "N. N.", "--date", "x")
+    python(
+        "rnn.report.pages.render", str(folder), "--title", title, "--author", "N. N.", "--date", "x"
+    )
     return folder
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from rnn.checkpoint import load_model
-from rnn.corpus import Corpus, load_corpus
-from rnn.report.results import read_results, record, save_runs
-from rnn.run import Run
+from rnn.runs.checkpoints import load_model
+from rnn.runs.driver import train
+from rnn.runs.results import read_results, record, save_runs
+from rnn.runs.run import Run
 from rnn.settings import Settings
-from rnn.training import train
+from rnn.text.corpus import Corpus, load_corpus
 
 PAGES = ["report.ipynb", "report.pdf", "report.html"]
 CHECK, TRAINING, SAMPLE = [
@@ -110,7 +110,7 @@ def test_there_is_no_run_while_another_takes_its_place(
     def full(*_: Any) -> None:
         raise OSError("no room")
 
-    monkeypatch.setattr("rnn.report.results.save_model", full)
+    monkeypatch.setattr("rnn.runs.results.save_model", full)
     with pytest.raises(OSError, match="no room"):
         save_runs([run(book, m=7)], tmp_path, str(book.path))
     assert {"training", "sampling", "text_losses"} & read_results(tmp_path).keys() == set()

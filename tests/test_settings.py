@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnn.errors import ReportError
-from rnn.settings import LARGEST, Settings
+from rnn.errors import LARGEST, ReportError
+from rnn.settings import Settings
 
 
 def refusal(**given: Any) -> str:

@@ -136,7 +136,7 @@ def test_the_steps_around_make_run_with_the_standard_library_alone() -> None:
 @pytest.mark.parametrize("name", ["report-pdf", "report-html"])
 def test_nbconvert_finds_the_exporters_by_name(name: str) -> None:
     (found,) = entry_points(group="nbconvert.exporters", name=name)
-    assert found.load().__module__ == "rnn.report.exporters"
+    assert found.load().__module__ == "rnn.report.pages.exporters"
 
 
 def test_every_python_file_and_template_of_the_package_is_under_its_folder() -> None:

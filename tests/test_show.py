@@ -15,7 +15,7 @@ from pages import Page, pdf_lines, pdf_text, spoken, to_html, to_pdf
 
 from rnn.errors import ReportError
 from rnn.report import show
-from rnn.report.show import (
+from rnn.report.show_old import (
     escape,
     show_figure,
     show_folder,

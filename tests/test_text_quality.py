@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from rnn.text_quality import Book, quality_table
+from rnn.analysis.text_quality import Book, quality_table
 
 SENTENCE = "The ferry took Wren and Moss over to Saltmarrow, and Moss said to Wren it was late. "
 BOOK = Book(

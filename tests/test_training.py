@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 import reference
 
-from rnn import trainer
+from rnn import training as trainer
 from rnn.cell import views
-from rnn.checkpoint import Checkpoints
-from rnn.corpus import Corpus, load_corpus
 from rnn.epoch_ends import MOST_KEPT
 from rnn.errors import ReportError
 from rnn.evaluation import text_loss
-from rnn.randomness import SNAPSHOT, generator
-from rnn.run import Run
+from rnn.kernels.randomness import SNAPSHOT, generator
+from rnn.runs.checkpoints import Checkpoints
+from rnn.runs.driver import train, train_seeds
+from rnn.runs.run import Run
 from rnn.sampling import synthesize
 from rnn.settings import Settings
 from rnn.state import first_state
-from rnn.training import train, train_seeds
+from rnn.text.corpus import Corpus, load_corpus
 from rnn.vanilla import Vanilla
 
 
@@ -267,7 +267,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_reached(
     assert "\n" not in r.diverged
     assert r.history["update"].tolist()[-1] == r.last_update
     assert np.isfinite(r.history["smooth_loss"]).all()
-    assert math.isfinite(r.best_loss) and 1 <= r.best_update <= r.last_update
+    assert math.isfinite(r.lowest_smooth_loss) and 1 <= r.best_update <= r.last_update
     assert np.isfinite(r.state.best_theta).all() and np.isfinite(r.state.best_h).all()
     assert [snapshot["update"] for snapshot in r.state.snapshots] == [1]
 
@@ -291,7 +291,7 @@ def test_a_best_model_that_its_own_update_broke_is_not_taken(
     r = run(book, eta=0.01)
     assert r.diverged and r.last_update == 101
     assert np.isfinite(r.state.best_theta).all()
-    assert 1 <= r.best_update <= 100 and r.best_loss > 1
+    assert 1 <= r.best_update <= 100 and r.lowest_smooth_loss > 1
 
 
 def test_a_diverged_run_stays_what_it_is_when_it_is_taken_up_again(

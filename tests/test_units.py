@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from rnn.neurons import FEATURES, Stretch, tell
-from rnn.report.units import (
+from rnn.analysis.hidden_units import FEATURES, Stretch, tell
+from rnn.report.sections.units import (
     clear_units,
     passages,
     units_alt,

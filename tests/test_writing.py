@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnn.checkpoint import Model, load_model, save_model
 from rnn.errors import ReportError
 from rnn.model import initialise, segment_loss
-from rnn.writing import write
+from rnn.runs.checkpoints import Model, load_model, save_model
+from rnn.runs.writing import write
 
 VOCABULARY = " .abcdé"
 

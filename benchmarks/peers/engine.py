@@ -1,4 +1,4 @@
-"""The engine of this project, called as `rnn.training` calls it."""
+"""The engine of this project, called as `rnn.runs.driver` calls it."""
 
 from collections.abc import Callable
 

@@ -1,130 +1,146 @@
-"""Show results in a notebook so that JupyterLab and the report's pages both know what they are."""
+"""Show the report's sections in a notebook, for JupyterLab and for the pages alike."""
 
 import html
 import re
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from IPython.display import display
 
-from rnn.progress import someone_looks_on, terminal
+from rnn.report.escaping import escape
 from rnn.report.paper import on_paper
-from rnn.report.visible import escape
-from rnn.visible import printable
+from rnn.report.sentences import Sentences
+from rnn.report.shown import Shown
+from rnn.runs.progress import someone_looks_on, terminal
+from rnn.text.characters import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "escape",
-    "show_figure",
-    "show_folder",
-    "show_prose",
-    "show_table",
-    "show_text",
-    "show_texts",
-]
+__all__ = ["Report", "Section", "show_folder"]
 
 _FLUSH_LEFT = ' style="text-align: left"'
 _NUMBER = re.compile(r"[-+−]?[\d.,]*(e[-+−]?\d+)?\s?%?|nan|–", re.IGNORECASE)
 
-
-def show_figure(figure: "Figure", *, label: str, caption: str, alt: str, source: str = "") -> None:
-    """Show a figure with a caption.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Drawn in the style of `rnn.report.figures`.
-    label : str
-        What references use: ``[Figure](#fig-loss)`` for ``fig-loss``.
-    caption : str
-        Markdown; data goes in through `escape`.  The report adds 'Figure 1:'.
-    alt : str
-        What the figure shows, in plain words, for those who cannot see it.
-    source : str
-        The file of the run that the figure is drawn from; the caption names it.
-    """
-    caption = _with_source(caption, source)
-    from rnn.report.figures import svg
-
-    about = {"kind": "figure", "label": label, "caption": caption, "alt": alt}
-    _display({"image/svg+xml": on_paper(svg(figure)), "text/plain": alt}, about)
-    _display_caption(f"**Figure.** {caption}")
+Values = Mapping[str, Any]
 
 
-def show_table(
-    dataframe: pd.DataFrame,
-    *,
-    label: str,
-    caption: str,
-    float_format: str = "{:.4g}",
-    source: str = "",
-) -> None:
-    """Show a table with a caption.
-
-    Parameters
-    ----------
-    dataframe : pandas.DataFrame
-        The index becomes the first column unless it is a bare range.  Text is shown as it is,
-        never as markup.
-    label, caption : str
-        As for `show_figure`.
-    float_format : str
-        How numbers with a fraction are written, for `str.format`.
-    source : str
-        As for `show_figure`.
-    """
-    caption = _with_source(caption, source)
-    about = {"kind": "table", "label": label, "caption": caption}
-    _display_caption(f"**Table.** {caption}")
-    content = _table_html(dataframe, float_format)
-    _display({"text/html": content, "text/plain": dataframe.to_string()}, about)
-
-
-def show_text(text: str, *, title: str) -> None:
-    """Show text as it is, character by character, under a title.
+class Report:
+    """Shows sections: ``show = Report(text); show("loss", runs)``.
 
     Parameters
     ----------
     text : str
-        Synthesized text or any other data; never read as markup.
-    title : str
-        Markdown, as captions.
+        A folder with sentences that take the place of the project's own, see
+        `rnn.report.sentences`; empty for none.
     """
-    block = f'<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
-    _display_caption(f"**{title}**")
-    _display({"text/plain": text, "text/html": block}, {"kind": "sample", "title": title})
+
+    def __init__(self, text: str = "") -> None:
+        self._sentences = Sentences(text)
+
+    def __call__(self, section: str, *arguments: Any, **options: Any) -> Any:
+        """Show a section: call ``show`` of the module of that name in `rnn.report.sections`."""
+        module = import_module(f"rnn.report.sections.{section}")
+        return module.show(Section(section, self._sentences), *arguments, **options)
 
 
-def show_texts(texts: dict[str, str], *, lead: str) -> None:
-    """Show texts side by side, each as it is under a title of its own.
+class Section:
+    """Shows the parts of one section, each with its sentences.
 
     Parameters
     ----------
-    texts : dict of str to str
-        From title to text; neither is ever read as markup.  The pages put at most three beside one
-        another.
-    lead : str
-        Markdown, as captions: what stands above them, on the same page of the PDF.
+    name : str
+        The section's, which is that of its Markdown file.
+    sentences : Sentences
+        Where its blocks are rendered.
     """
-    _display_caption(lead)
-    columns = [{"title": escape(title), "text": text} for title, text in texts.items()]
-    plain = "\n\n".join(f"{title}\n{text}" for title, text in texts.items())
-    about = {"kind": "texts", "lead": lead, "texts": columns}
-    _display({"text/plain": plain, "text/html": _texts_html(texts)}, about)
 
+    def __init__(self, name: str, sentences: Sentences) -> None:
+        self.name, self._sentences = name, sentences
 
-def show_prose(markdown: str) -> None:
-    """Show a paragraph with computed numbers.
+    def markdown(self, block: str, values: Values) -> str:
+        """Return a block as Markdown."""
+        return self._sentences.render(self.name, block, values)
 
-    Parameters
-    ----------
-    markdown : str
-        Data that is not a number goes in through `escape`.
-    """
-    display({"text/markdown": markdown, "text/plain": markdown}, raw=True)
+    def _line(self, block: str, values: Values, plain: bool = False) -> str:
+        return " ".join(self._sentences.render(self.name, block, values, plain=plain).split())
+
+    def prose(self, block: str, values: Values) -> None:
+        """Show a block as paragraphs; one that says nothing is left out."""
+        text = self.markdown(block, values)
+        if text:
+            display({"text/markdown": text, "text/plain": text}, raw=True)
+
+    def figure(
+        self, figure: "Figure", label: str, values: Values, *, source: str = "",
+        caption: str = "caption", alt: str = "alt",
+    ) -> None:  # fmt: skip
+        """Show a figure with its caption.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure
+            Drawn in the style of `rnn.report.figures`.
+        label : str
+            What references use: ``[Figure](#fig-loss)`` for ``fig-loss``.
+        values : mapping
+            What its sentences mention.
+        source : str
+            The file of the run that the figure is drawn from; the caption names it.
+        caption, alt : str
+            The blocks with the caption and with the alternative text.
+        """
+        from rnn.report.figures import svg
+
+        told = self._line(alt, values, plain=True)
+        words = _with_source(self._line(caption, values), source)
+        shown = Shown("figure", label=label, caption=words, alt=told)
+        _display({"image/svg+xml": on_paper(svg(figure)), "text/plain": told}, shown)
+        _display_caption(f"**Figure.** {words}")
+
+    def table(
+        self, dataframe: pd.DataFrame, label: str, values: Values, *, source: str = "",
+        caption: str = "caption", float_format: str = "{:.4g}",
+    ) -> None:  # fmt: skip
+        """Show a table with its caption.
+
+        Parameters
+        ----------
+        dataframe : pandas.DataFrame
+            The index becomes the first column unless it is a bare range.  Text is shown as it is,
+            never as markup.
+        label, values, source, caption
+            As for `figure`.
+        float_format : str
+            How numbers with a fraction are written, for `str.format`.
+        """
+        words = _with_source(self._line(caption, values), source)
+        _display_caption(f"**Table.** {words}")
+        content = {"text/html": _table_html(dataframe, float_format)}
+        content["text/plain"] = dataframe.to_string()
+        _display(content, Shown("table", label=label, caption=words))
+
+    def sample(self, text: str, values: Values, *, title: str = "title") -> None:
+        """Show a text as it is, never read as markup, under the block `title`."""
+        words = self._line(title, values)
+        _display_caption(f"**{words}**")
+        block = f'<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
+        _display({"text/plain": text, "text/html": block}, Shown("sample", title=words))
+
+    def texts(self, texts: Mapping[str, str], values: Values, *, lead: str = "lead") -> None:
+        """Show texts side by side, from title to text, under the block `lead`.
+
+        Neither is ever read as markup.  The pages put at most three beside one another.
+        """
+        words = self._line(lead, values)
+        _display_caption(words)
+        columns = tuple((escape(title), text) for title, text in texts.items())
+        plain = "\n\n".join(f"{title}\n{text}" for title, text in texts.items())
+        bundle = {"text/plain": plain, "text/html": _texts_html(texts)}
+        _display(bundle, Shown("texts", lead=words, texts=columns))
 
 
 def show_folder(folder: Path) -> None:
@@ -138,7 +154,7 @@ def show_folder(folder: Path) -> None:
     here = Path.cwd()
     name = str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
     told = {"text/markdown": escape(name), "text/plain": printable(name)}
-    _display({mime: f"The results are in {name}." for mime, name in told.items()}, {"kind": "note"})
+    _display({mime: f"The results are in {name}." for mime, name in told.items()}, Shown("note"))
     screen = terminal()
     if screen and not someone_looks_on():
         print(f"results are in {printable(name)}", file=screen, flush=True)
@@ -148,16 +164,16 @@ def _with_source(caption: str, source: str) -> str:
     return f"{caption} From `{source}`." if source else caption
 
 
-def _display(bundle: dict[str, str], about: dict[str, Any]) -> None:
-    display(bundle, metadata={"report": about}, raw=True)
+def _display(bundle: dict[str, str], shown: Shown) -> None:
+    display(bundle, metadata=shown.as_metadata(), raw=True)
 
 
 def _display_caption(markdown: str) -> None:
     """Show a caption in JupyterLab; the report makes its own from the metadata."""
-    _display({"text/markdown": markdown, "text/plain": markdown}, {"kind": "caption"})
+    _display({"text/markdown": markdown, "text/plain": markdown}, Shown("caption"))
 
 
-def _texts_html(texts: dict[str, str]) -> str:
+def _texts_html(texts: Mapping[str, str]) -> str:
     """Return texts in columns for JupyterLab, as many as there is room for."""
     wrap = "white-space: pre-wrap; overflow-wrap: anywhere"
     blocks = [

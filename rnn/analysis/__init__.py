@@ -1,0 +1,1 @@
+"""What can be measured of a text and of a trained network."""

@@ -1,0 +1,277 @@
+"""How much a synthesized text is like the book it was learned from."""
+
+import calendar
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rnn.text.corpus import Corpus
+
+__all__ = ["Book", "hashes", "longest_shared", "quality_table", "words"]
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_DAYS_AND_MONTHS = {*calendar.day_name, *calendar.month_name}
+_READ = 4_000_000  # characters of a very long text that words and names are taken from
+_NAMES = 40  # recurring names that are looked for, the most frequent first
+_STRETCHES = 8  # of the book itself, that synthesized texts are compared with
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text as they stand: letters, with apostrophes inside."""
+    return _WORD.findall(text)
+
+
+def longest_shared(
+    text: str, grams: Callable[[int], np.ndarray], contains: Callable[[str], bool]
+) -> str:
+    """Return the longest stretch of a text that another contains, the first of equals.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    grams : callable
+        Returns the sorted hashes (see `hashes`) of the other's stretches of so many characters:
+        a stretch is looked for only if all its short ones occur.
+    contains : callable
+        Whether the other contains a stretch.
+    """
+    for k in (8, 4, 2, 1):
+        known, own = grams(k), hashes(text, k)
+        if not known.size or not own.size:
+            continue
+        places = np.minimum(np.searchsorted(known, own), known.size - 1)
+        occurs = known[places] == own
+        best, start = k - 1, 0
+        for i in np.flatnonzero(occurs):
+            # The stretch one longer than the best has best + 2 - k stretches of k characters.
+            while (
+                i + best < len(text)
+                and occurs[i : i + best + 2 - k].all()
+                and contains(text[i : i + best + 1])
+            ):
+                best, start = best + 1, int(i)
+        if best >= k:
+            return text[start : start + best]
+    return ""
+
+
+def hashes(text: str, k: int) -> np.ndarray:
+    """Return a 64-bit number for each stretch of `k` characters: equal ones have equal ones."""
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
+    n = max(len(points) - k + 1, 0)
+    found = np.zeros(n, np.uint64)
+    for j in range(k if n else 0):
+        found = found * np.uint64(0x9E3779B97F4A7C15) + points[j : j + n]
+    return found
+
+
+def _shares(things: Any) -> dict[Any, float]:
+    """Return how often each thing occurs, as a share of all."""
+    counts = Counter(things)
+    total = counts.total()
+    return {thing: count / total for thing, count in counts.items()}
+
+
+def _in_either(before: str, after: str, stretch: str) -> bool:
+    return stretch in before or stretch in after
+
+
+def _difference(shares: dict[Any, float], others: dict[Any, float]) -> float:
+    """Return the total variation distance; not a number if nothing is compared."""
+    if not shares:
+        return np.nan
+    return max(0.0, 1 - sum(min(share, others.get(x, 0)) for x, share in shares.items()))
+
+
+class Book:
+    """The words, names and frequencies of a text.
+
+    Parameters
+    ----------
+    text : str
+        The text; of a very long one the first four million characters are taken.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text[:_READ]
+        self._grams: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> "Book":
+        """Take the text from a corpus."""
+        return cls(corpus.decode(corpus.ids[:_READ]))
+
+    @cached_property
+    def _word_counts(self) -> Counter[str]:
+        return Counter(word.lower() for word in words(self.text))
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """All words, in lower case."""
+        return frozenset(self._word_counts)
+
+    @cached_property
+    def has_words(self) -> bool:
+        """Whether most words occur again, so that it says something if a word is the book's.
+
+        Not so where words are not set apart, as in Chinese, or a text is a few lines long.
+        """
+        once = sum(count == 1 for count in self._word_counts.values())
+        return once < self._word_counts.total() / 2
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Recurring names, the most frequent first.
+
+        A name is a word of at least three letters that stands with a capital, and nothing but
+        its first letter in capitals, in the middle of sentences (after a lower-case word and a
+        blank) at least ten times, and at most once in four with a small letter; days and
+        months are none.
+        """
+        inside = Counter(re.findall(r"(?<=[a-zà-ÿ,;] )([^\W\d_a-z][^\W\d_]{2,})\b", self.text))
+        anywhere = Counter(words(self.text))
+        counts = {
+            name: count
+            for name, count in inside.items()
+            if count >= 10
+            and name.istitle()
+            and name not in _DAYS_AND_MONTHS
+            and anywhere[name.lower()] <= anywhere[name] / 4
+        }
+        return sorted(counts, key=lambda name: (-counts[name], name))[:_NAMES]
+
+    def names_in(self, text: str) -> list[str]:
+        """Return the recurring names that stand in a text as whole words."""
+        found = set(words(text))
+        return [name for name in self.names if name in found]
+
+    def share_of_words(self, text: str, least_letters: int = 1) -> float:
+        """Return which share of a text's words are words of the book.
+
+        Parameters
+        ----------
+        text : str
+            The text; its first and last word are left out, as they may be cut.
+        least_letters : int
+            Shorter words are not counted.
+
+        Returns
+        -------
+        float
+            Between 0 and 1; not a number if no word is counted.
+        """
+        inner = [word for word in words(text)[1:-1] if len(word) >= least_letters]
+        return float(np.mean([word.lower() in self.words for word in inner])) if inner else np.nan
+
+    @cached_property
+    def _character_shares(self) -> dict[Any, float]:
+        return _shares(self.text)
+
+    @cached_property
+    def _pair_shares(self) -> dict[Any, float]:
+        return _shares(pairwise(self.text))
+
+    def characters_off(self, text: str) -> float:
+        """Return which share of a text's characters are too many to be as frequent as the book's.
+
+        This is half the sum of the absolute differences of the frequencies, the total variation
+        distance: 0 for the same frequencies, 1 for no character in common.
+        """
+        return _difference(_shares(text), self._character_shares)
+
+    def pairs_off(self, text: str) -> float:
+        """Return the same for pairs of neighbouring characters."""
+        return _difference(_shares(pairwise(text)), self._pair_shares)
+
+    def _known(self, k: int) -> np.ndarray:
+        """Return the hashes of all stretches of `k` characters, sorted."""
+        if k not in self._grams:
+            found, counts = np.unique(hashes(self.text, k), return_counts=True)
+            self._grams[k] = found, found[counts > 1]
+        return self._grams[k][0]
+
+    def _repeated(self, k: int) -> np.ndarray:
+        """Return those of the stretches that occur more than once."""
+        self._known(k)
+        return self._grams[k][1]
+
+    def longest_copy(self, text: str) -> str:
+        """Return the longest stretch of a text that stands in the book, the first of equals."""
+        return longest_shared(text, self._known, self.text.__contains__)
+
+    def own(self, length: int) -> dict[str, float]:
+        """Measure stretches of the book itself, as a text of this length is measured.
+
+        Parameters
+        ----------
+        length : int
+            Characters of a stretch; eight are taken, evenly over the book.
+
+        Returns
+        -------
+        dict
+            The mean of ``characters_off`` and ``pairs_off``, and of ``copied``: the characters of
+            the longest stretch that stands elsewhere in the book too.  Numbers that are none if
+            the book has no room for twice as many stretches.
+        """
+        room = len(self.text) // _STRETCHES
+        names = ("characters_off", "pairs_off", "copied")
+        if length < 1 or room < 2 * length:
+            return dict.fromkeys(names, np.nan)
+        rows = []
+        for begin in range(room // 2, room * _STRETCHES, room):
+            stretch = self.text[begin : begin + length]
+            before, after = self.text[:begin], self.text[begin + length :]
+            copied = longest_shared(stretch, self._repeated, partial(_in_either, before, after))
+            rows.append((self.characters_off(stretch), self.pairs_off(stretch), len(copied)))
+        return dict(zip(names, map(float, np.mean(rows, axis=0)), strict=True))
+
+
+def quality_table(snapshots: Sequence[dict[str, Any]], book: Book) -> pd.DataFrame:
+    """Measure every snapshot.
+
+    Parameters
+    ----------
+    snapshots : sequence of dict
+        ``update``, ``smooth_loss`` and ``text`` of each.
+    book : Book
+        What was learned from.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a snapshot: ``update``, ``smooth_loss``, ``length`` (characters), ``words`` and
+        ``long_words`` (shares of the words, and of those with at least four letters, that are
+        the book's), ``characters_off``, ``pairs_off`` (see `Book`), ``copy`` (the longest stretch
+        that stands in the book), ``copied`` (its length), ``names`` (that no snapshot before
+        has).
+    """
+    seen: set[str] = set()
+    rows = []
+    for snapshot in snapshots:
+        text = snapshot["text"]
+        names = [name for name in book.names_in(text) if name not in seen]
+        seen.update(names)
+        copy = book.longest_copy(text)
+        rows.append(
+            {
+                "update": snapshot["update"],
+                "smooth_loss": snapshot["smooth_loss"],
+                "length": len(text),
+                "words": book.share_of_words(text) if book.has_words else np.nan,
+                "long_words": book.share_of_words(text, 4) if book.has_words else np.nan,
+                "characters_off": book.characters_off(text),
+                "pairs_off": book.pairs_off(text),
+                "copied": len(copy),
+                "copy": copy,
+                "names": names,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,1 @@
+"""What makes the math fast; it need not be read to follow the math."""

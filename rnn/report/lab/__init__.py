@@ -1,0 +1,1 @@
+"""What only JupyterLab shows: the live view and the playgrounds."""

@@ -1,0 +1,299 @@
+"""Two nbconvert exporters: any notebook to a typeset PDF or to one self-contained HTML page.
+
+After installation they are known to nbconvert by name::
+
+    jupyter nbconvert --to report-pdf notebook.ipynb
+    jupyter nbconvert --to report-html notebook.ipynb
+"""
+
+import datetime
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert.exporters import TemplateExporter
+from nbformat import NotebookNode
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+from traitlets import Bool, List, Unicode, default
+from traitlets.config import Application
+
+from rnn.errors import ReportError
+from rnn.report.escaping import html_text, html_visible, typst_string, without_surrogates
+from rnn.report.pages.fonts import font_faces
+from rnn.report.pages.pandoc import Fragment, Outline, convert
+from rnn.report.pages.pictures import Pictures
+from rnn.report.pages.typesetting import compile_pdf
+
+__all__ = ["ReportExporter", "ReportHTMLExporter", "ReportPDFExporter"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PROSE_MIMES = {"text/markdown": "markdown", "text/latex": "markdown", "text/html": "html"}
+_ONE_FORMULA = re.compile(r"\A\s*\$(?:\\displaystyle)?([^$]+)\$\s*\Z")
+_MONTHS = [
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+]
+
+
+class ReportExporter(TemplateExporter):
+    """What the PDF and the HTML share: options, prose, pictures, the title."""
+
+    title = Unicode(help="Title; empty: the notebook's own (metadata, only H1, file name).").tag(
+        config=True
+    )
+    author = Unicode(help="Author; empty: those in the notebook's metadata.").tag(config=True)
+    date = Unicode(
+        help="Date shown under the title, as it is or as YYYY-MM-DD; empty: the one in the "
+        "notebook's metadata, or none. Never taken from the clock."
+    ).tag(config=True)
+    lang = Unicode("en", help="Language of the text, as a two-letter code.").tag(config=True)
+    number_sections = Bool(True, help="Number the sections.").tag(config=True)
+    contents = Bool(help="Show a list of contents.").tag(config=True)
+    display_data_priority = List(
+        Unicode(),
+        [
+            "image/svg+xml",
+            "image/png",
+            "image/jpeg",
+            "image/gif",
+            "text/markdown",
+            "text/latex",
+            "text/html",
+            "text/plain",
+        ],
+        help="Representations of an output, the best first.",
+    ).tag(config=True)
+    exclude_input_prompt = Bool(True)
+    exclude_output_prompt = Bool(True)
+
+    _target = ""
+
+    @default("extra_template_basedirs")
+    def _own_templates(self) -> list[str]:
+        return [str(_TEMPLATES)]
+
+    def default_filters(self) -> Any:
+        """Add the filters of the two templates to nbconvert's."""
+        yield from super().default_filters()
+        yield "typst_string", typst_string
+        yield "html_text", html_text
+        yield "plain_stream", lambda text: _ANSI_COLOUR.sub("", text).rstrip("\n")
+
+    def from_filename(
+        self, filename: str, resources: Any = None, **kw: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """Render a file; under ``jupyter nbconvert`` an error ends it with that one line."""
+        try:
+            return super().from_filename(filename, resources, **kw)
+        except ReportError as error:
+            if Application.initialized() and Application.instance().name == "jupyter-nbconvert":
+                raise SystemExit(f"{filename}: {error}") from None
+            raise
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: Any = None, **kw: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """Render a notebook.
+
+        Raises
+        ------
+        ReportError
+            One line that names the cell, if pandoc or Typst cannot set it.
+        """
+        nb = nbformat.from_dict(json.loads(without_surrogates(json.dumps(nb, ensure_ascii=False))))
+        for number, cell in enumerate(nb.cells, start=1):
+            name = re.sub(r"[^\w ,.-]", "", str(cell.metadata.get("source", "")))
+            cell.metadata["report"] = {"cell": number, "where": name or f"cell {number}"}
+        return super().from_notebook_node(nb, resources, **kw)
+
+    def _preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
+        nb, resources = super()._preprocess(nb, resources)
+        folder = resources.get("metadata", {}).get("path")
+        pictures = Pictures(embed=self._target == "html")
+        for cell in nb.cells:
+            pictures.collect(cell, None if folder is None else Path(folder))
+        resources["pictures"] = pictures.files
+        head = self._head(nb)
+        outline = convert(
+            _fragments(nb),
+            self._target,
+            references=resources.get("references", {}),
+            images=pictures.known,
+            number_sections=self.number_sections,
+            take_title=not head["title"],
+        )
+        for line in outline.warnings:
+            self.log.warning(line)
+        resources["report"] = self._with_title(head, outline, resources)
+        return nb, resources
+
+    def _head(self, nb: NotebookNode) -> dict[str, str]:
+        authors = nb.metadata.get("authors", [])
+        names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]
+        return {
+            "title": self.title or str(nb.metadata.get("title", "")),
+            "author": self.author or ", ".join(filter(None, names)),
+            "date": _long_date(self.date or str(nb.metadata.get("date", ""))),
+        }
+
+    def _with_title(
+        self, head: dict[str, str], outline: Outline, resources: dict[str, Any]
+    ) -> dict[str, Any]:
+        body = None
+        if not head["title"]:
+            found = outline.title or {"plain": "", "body": ""}
+            head["title"] = found["plain"] or resources.get("metadata", {}).get("name", "Notebook")
+            body = found["body"] or None
+        return head | {
+            "title_body": body,
+            "lang": self.lang,
+            "headings": outline.headings,
+            "contents": self.contents,
+            "number_sections": self.number_sections,
+            "generator": f"nbconvert {version('nbconvert')}",
+        }
+
+
+class ReportPDFExporter(ReportExporter):
+    """A notebook as a typeset, tagged PDF (PDF/UA-1), through Typst.
+
+    Code is left out unless ``exclude_input`` is set to false.
+    """
+
+    export_from_notebook = "Report (PDF)"
+    output_mimetype = "application/pdf"
+    exclude_input = Bool(True, help="Leave the code out.").tag(config=True)
+    contents = Bool(False, help="Show a list of contents.").tag(config=True)
+    paper = Unicode("a4", help="Paper size as Typst names it: a4, us-letter, ...").tag(config=True)
+    font_size = Unicode("11pt", help="Size of the text.").tag(config=True)
+    font = Unicode("New Computer Modern", help="Font of the text.").tag(config=True)
+    math_font = Unicode("New Computer Modern Math", help="Font of formulas.").tag(config=True)
+    code_font = Unicode("DejaVu Sans Mono", help="Font of code and samples.").tag(config=True)
+    font_paths = List(Unicode(), help="Folders with further fonts.").tag(config=True)
+    system_fonts = Bool(
+        False, help="Also use this machine's fonts; the same PDF on every machine is then lost."
+    ).tag(config=True)
+
+    _target = "typst"
+
+    @default("file_extension")
+    def _source_extension(self) -> str:
+        return ".typ"
+
+    @default("template_name")
+    def _own_template(self) -> str:
+        return "report-pdf"
+
+    def _preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        nb, resources = super()._preprocess(nb, resources)
+        if not re.fullmatch(r"\d+(\.\d+)?(pt|mm|cm|em)", self.font_size):
+            raise ReportError(f"font_size: expected a length such as 11pt, got {self.font_size!r}")
+        resources["report"] |= {
+            name: getattr(self, name)
+            for name in ("paper", "font_size", "font", "math_font", "code_font")
+        }
+        return nb, resources
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: Any = None, **kw: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """Render a notebook and return the bytes of the PDF."""
+        source, resources = super().from_notebook_node(nb, resources, **kw)
+        style = (_TEMPLATES / "report-pdf/style.typ").read_bytes()
+        pdf = compile_pdf(
+            source,
+            {"style.typ": style, **resources.pop("pictures")},
+            font_paths=self.font_paths,
+            system_fonts=self.system_fonts,
+        )
+        resources["output_extension"] = ".pdf"
+        return pdf, resources
+
+
+class ReportHTMLExporter(ReportExporter):
+    """A notebook as one HTML file without scripts that loads nothing from a network."""
+
+    export_from_notebook = "Report (HTML)"
+    output_mimetype = "text/html"
+    contents = Bool(True, help="Show a list of contents.").tag(config=True)
+    embed_fonts = Bool(
+        True, help="Put the fonts of text and formulas into the page; else the reader's are used."
+    ).tag(config=True)
+    code_language = Unicode("python", help="Language to highlight code in.").tag(config=True)
+
+    _target = "html"
+
+    @default("file_extension")
+    def _source_extension(self) -> str:
+        return ".html"
+
+    @default("template_name")
+    def _own_template(self) -> str:
+        return "report-html"
+
+    def default_filters(self) -> Any:
+        """Add highlighted code."""
+        yield from super().default_filters()
+        yield "code", self._highlighted
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: Any = None, **kw: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """Render a notebook and return the page."""
+        page, resources = super().from_notebook_node(nb, resources, **kw)
+        page = re.sub(r"<th(?: [^>]*)?>\s*</th>", "<td></td>", html_visible(page))
+        faces = font_faces(page) if self.embed_fonts else ""
+        style = (_TEMPLATES / "report-html/style.css").read_text(encoding="utf-8")
+        return page.replace("/*style*/", faces + style, 1), resources
+
+    def _highlighted(self, source: str) -> str:
+        try:
+            lexer = get_lexer_by_name(self.code_language, stripnl=False)
+        except ClassNotFound:
+            return html_text(source)
+        return str(highlight(source, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
+
+
+def _fragments(nb: NotebookNode) -> list[Fragment]:
+    """Collect everything of a notebook that pandoc sets."""
+    found = []
+    for cell in nb.cells:
+        about = cell.metadata["report"]
+        where = about["where"]
+        if cell.cell_type == "markdown":
+            found.append(Fragment(cell.source, "markdown", about, "body", where))
+        for output in cell.get("outputs", ()):
+            about = output.get("metadata", {}).get("report", {})
+            for key in ("caption", "title", "lead"):
+                if key in about:
+                    found.append(Fragment(about[key], "markdown", about, key, where))
+            for one in about.get("texts", ()):
+                found.append(Fragment(one["title"], "markdown", one, "title", where))
+            source = _PROSE_MIMES.get(about.get("mime", ""))
+            if source:
+                text = str(output.data[about["mime"]])
+                if about["mime"] == "text/latex":
+                    text = _ONE_FORMULA.sub(r"$$\1$$", text)
+                found.append(Fragment(text, source, about, "body", where))
+    return found
+
+
+def _long_date(date: str) -> str:
+    """Write an ISO date out in words, and leave any other text as it is."""
+    try:
+        day = datetime.date.fromisoformat(date)
+    except ValueError:
+        return date
+    return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"

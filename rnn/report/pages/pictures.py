@@ -1,0 +1,110 @@
+"""The pictures of a notebook: made by its cells, attached to them, or lying beside it."""
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from nbformat import NotebookNode
+
+from rnn.errors import ReportError
+from rnn.report.paper import off_paper
+
+__all__ = ["Pictures"]
+
+_SUFFIX = {
+    "image/svg+xml": "svg",
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
+_MIME = {suffix: mime for mime, suffix in _SUFFIX.items()} | {"jpeg": "image/jpeg"}
+_FILE = re.compile(r"[^\s()<>\"']+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
+
+
+class Pictures:
+    """Collect a page's pictures.
+
+    Parameters
+    ----------
+    embed : bool
+        Whether the page carries them inside (HTML) or names files (Typst).
+
+    Attributes
+    ----------
+    files : dict of str to bytes
+        The files to lay beside Typst's source.
+    known : dict of str to str
+        From the address that prose uses to the one of the page; prose can show no other picture.
+    """
+
+    def __init__(self, embed: bool) -> None:
+        self.embed = embed
+        self.files: dict[str, bytes] = {}
+        self.known: dict[str, str] = {}
+
+    def collect(self, cell: NotebookNode, folder: Path | None) -> None:
+        """Take in the pictures of a cell; its outputs learn where theirs are.
+
+        Parameters
+        ----------
+        cell : nbformat.NotebookNode
+            As `rnn.report.pages.numbering` leaves it.
+        folder : Path or None
+            Where the notebook lies; pictures from outside of it are not looked at.
+
+        Raises
+        ------
+        ReportError
+            If a picture is not in base64.
+        """
+        self._take_attachments(cell)
+        if folder is not None and cell.cell_type == "markdown":
+            self._take_neighbours(cell.source, folder.resolve())
+        for index, output in enumerate(cell.get("outputs", ())):
+            about = output.get("metadata", {}).get("report", {})
+            mime = about.get("mime", "")
+            if mime in _SUFFIX:
+                content = _content(output.data[mime], mime, about["where"])
+                about["picture"] = self._keep(f"cell{about['cell']}-{index}", mime, content)
+
+    def _take_attachments(self, cell: NotebookNode) -> None:
+        """Give attachments addresses of their own: two cells may use one name."""
+        about = cell.metadata["report"]
+        for count, (name, data) in enumerate(sorted(cell.get("attachments", {}).items())):
+            mime = next((mime for mime in _SUFFIX if mime in data), None)
+            if mime is None:
+                continue
+            address = f"attachment:{about['cell']}-{count}"
+            for spelling in (name, quote(name)):
+                pattern = rf"attachment:{re.escape(spelling)}(?![\w.-])"
+                cell.source = re.sub(pattern, address, cell.source)
+            content = _content(data[mime], mime, about["where"])
+            self.known[address] = self._keep(f"attached{about['cell']}-{count}", mime, content)
+
+    def _take_neighbours(self, source: str, folder: Path) -> None:
+        for address in sorted(set(_FILE.findall(source)) - self.known.keys()):
+            path = (folder / unquote(address)).resolve()
+            if path.is_relative_to(folder) and path.is_file():
+                mime = _MIME[path.suffix[1:].lower()]
+                name = f"beside{len(self.known)}"
+                self.known[address] = self._keep(name, mime, path.read_bytes())
+
+    def _keep(self, name: str, mime: str, content: bytes) -> str:
+        if self.embed:
+            return f"data:{mime};base64,{base64.b64encode(content).decode()}"
+        file = f"{name}.{_SUFFIX[mime]}"
+        self.files[file] = content
+        return file
+
+
+def _content(data: Any, mime: str, where: str) -> bytes:
+    """Return a picture's bytes from the way notebooks keep it."""
+    if mime == "image/svg+xml":
+        return off_paper(str(data)).encode()
+    try:
+        return base64.b64decode(str(data), validate=False)
+    except ValueError:
+        raise ReportError(f"{where}: expected a picture in base64, got something else") from None

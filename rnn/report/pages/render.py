@@ -1,0 +1,85 @@
+"""Render a run's report: ``python -m rnn.report.pages.render reports/assignment``."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+
+from rnn.errors import ReportError
+from rnn.report.pages.assemble import assemble
+from rnn.report.pages.exporters import ReportHTMLExporter, ReportPDFExporter
+
+__all__ = ["main", "render"]
+
+
+def render(folder: Path, *, title: str, author: str = "", date: str = "") -> list[Path]:
+    """Write ``report.ipynb``, ``report.pdf`` and ``report.html`` into a run's folder.
+
+    Nothing is executed.  The files appear whole or not at all: each is written under a temporary
+    name, and all are renamed once all are made.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder with executed notebooks ``0*.ipynb``.
+    title, author, date : str
+        Plain text for the title block; a date as YYYY-MM-DD is written out in words.
+
+    Returns
+    -------
+    list of Path
+        The three files.
+
+    Raises
+    ------
+    ReportError
+        In one line, if a notebook is missing or a cell cannot be set.
+    """
+    notebook = assemble(folder, title=title, author=author, date=date)
+    pdf, _ = ReportPDFExporter().from_notebook_node(notebook)
+    page, _ = ReportHTMLExporter().from_notebook_node(notebook)
+    contents = {
+        "report.ipynb": (nbformat.writes(notebook) + "\n").encode(),
+        "report.pdf": pdf,
+        "report.html": page.encode(),
+    }
+    partial = {folder / name: folder / f".{name}.partial" for name in contents}
+    try:
+        for temporary, content in zip(partial.values(), contents.values(), strict=True):
+            temporary.write_bytes(content)
+        for path, temporary in partial.items():
+            os.replace(temporary, path)
+    except OSError as error:
+        raise ReportError(
+            f"expected a folder that can be written, got {folder} ({error.strerror})"
+        ) from None
+    finally:
+        for temporary in partial.values():
+            temporary.unlink(missing_ok=True)
+    return list(partial)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m rnn.report.pages.render", description=__doc__)
+    parser.add_argument("folder", type=Path, help="a run's folder with executed notebooks")
+    parser.add_argument("--title", default="Training a character-level RNN")
+    parser.add_argument("--author", default="")
+    parser.add_argument("--date", default="", help="shown under the title; YYYY-MM-DD or words")
+    options = parser.parse_args(arguments)
+    try:
+        paths = render(
+            options.folder, title=options.title, author=options.author, date=options.date
+        )
+    except ReportError as error:
+        print(f"report: {error}", file=sys.stderr)
+        return 1
+    for path in paths[1:]:
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

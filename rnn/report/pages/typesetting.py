@@ -1,0 +1,113 @@
+"""Typst source to PDF: in a folder of its own, with every character shown in some way."""
+
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import typst
+
+from rnn.errors import ReportError
+from rnn.report.escaping import INVISIBLE, stand_in
+from rnn.report.pages.fonts import code_points
+
+__all__ = ["compile_pdf"]
+
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+_ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
+
+
+def compile_pdf(
+    source: str,
+    files: dict[str, bytes],
+    *,
+    font_paths: Sequence[str] = (),
+    system_fonts: bool = False,
+) -> bytes:
+    """Compile Typst source to a tagged PDF (PDF/UA-1).
+
+    The compiler sees a temporary folder that holds nothing but the page's own files, and no
+    packages.  Characters that no font can show, and those that no reader could see, are passed
+    to the style sheet, which shows their code points.
+
+    Parameters
+    ----------
+    source : str
+        Typst markup in which ``// at PLACE`` lines say which cell follows.
+    files : dict of str to bytes
+        The style sheet and the pictures.
+    font_paths : sequence of str
+        Folders with fonts beside those that Typst carries.
+    system_fonts : bool
+        Whether to use the machine's fonts as well.
+
+    Returns
+    -------
+    bytes
+        The PDF, the same for the same arguments.
+
+    Raises
+    ------
+    ReportError
+        If Typst refuses the source; it names the place.
+    """
+    known = typst.Fonts(system_fonts, True, list(font_paths))
+    font_files = tuple(sorted({Path(font.path) for font in known.fonts() if font.path}))
+    source = stand_in(source)
+    unseen = _unseen(source, code_points(font_files))
+    inputs: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="report-") as folder:
+        root = Path(folder)
+        (root / "main.typ").write_text(source, encoding="utf-8")
+        for name, content in files.items():
+            (root / name).write_bytes(content)
+        for _ in range(50):
+            inputs["unseen"] = "".join(f"\\x{{{point:x}}}" for point in sorted(unseen))
+            try:
+                return typst.compile(
+                    root / "main.typ",
+                    root=root,
+                    font_paths=known,
+                    package_path=root / "packages",
+                    package_cache_path=root / "packages",
+                    sys_inputs=inputs,
+                    pdf_standards=["ua-1"],
+                    timestamp=0,
+                )
+            except typst.TypstError as error:
+                # A sequence of characters can lack a glyph although each of them has one.
+                more = _named_characters(error.diagnostic) - unseen
+                if "grouping depth" in error.message and "flat" not in inputs:
+                    inputs["flat"] = "yes"
+                elif not more:
+                    raise _failure(error, source) from None
+                unseen |= more
+    raise ReportError("expected text that the fonts can show, got one that none of them can")
+
+
+def _unseen(source: str, known: frozenset[int]) -> set[int]:
+    """Return the code points of the source that no font can show or no reader can see."""
+    points = {ord(character) for character in source if ord(character) > 0x7E}
+    points |= {int(code, 16) for code in _ESCAPE.findall(source)}
+    return {point for point in points if point not in known or _INVISIBLE.match(chr(point))}
+
+
+def _named_characters(diagnostic: str) -> set[int]:
+    """Return the characters beyond ASCII in Typst's messages about text without a glyph."""
+    points: set[int] = set()
+    for text in re.findall(r"the text `\"(.*?)\"` could not be displayed", diagnostic):
+        points |= {int(code, 16) for code in _ESCAPE.findall(text)}
+        points |= {ord(character) for character in text if ord(character) > 0x7E}
+    return points
+
+
+def _failure(error: typst.TypstError, source: str) -> ReportError:
+    """Turn Typst's diagnostics into one line of a bearable length that names the cell."""
+    place = re.search(r"main\.typ:(\d+):", error.diagnostic)
+    above = "\n".join(source.splitlines()[: int(place[1])]) if place else ""
+    cells = re.findall(r"^// at (.*)$", above, re.MULTILINE)
+    where = cells[-1] if cells else "the title block or an option"
+    words = " ".join(" ".join([error.message, *(f"({hint})" for hint in error.hints)]).split())
+    return ReportError(
+        f"{where}: Typst cannot set it: {words if len(words) <= 300 else words[:299] + '…'}"
+    )

@@ -1,0 +1,1 @@
+"""A run on disk: models, checkpoints, results, and the driver that trains."""
