@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MAKE = shutil.which("make") or "make"
 
 NOTEBOOKS = ["01_gradient_check", "02_training_evolution", "03_best_model_sampling"]

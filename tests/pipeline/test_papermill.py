@@ -13,7 +13,7 @@ import nbformat
 import papermill
 import pytest
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 CHECK, TRAINING, SAMPLE = [
     NOTEBOOKS / f"{name}.ipynb"
     for name in ("01_gradient_check", "02_training_evolution", "03_best_model_sampling")

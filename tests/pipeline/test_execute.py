@@ -186,7 +186,7 @@ def test_stopped_run_lets_the_kernel_save_and_leaves_no_target(
 ) -> None:
     source = stored(tmp_path, SAVES, "Path('went on').touch()")
     command = [sys.executable, "-m", "rnn.pipeline.execute", source.name, "done.ipynb"]
-    root = str(Path(__file__).resolve().parent.parent)
+    root = str(Path(__file__).resolve().parents[2])
     with subprocess.Popen(
         command,
         cwd=tmp_path,

@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 from pages import to_html
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 VALUES = {
     "01_gradient_check": {"m": 2, "seq_length": 4},

@@ -12,7 +12,7 @@ import pytest
 
 from rnn.kernels import products
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @numba.njit

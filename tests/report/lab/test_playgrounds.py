@@ -39,7 +39,7 @@ from rnn.sampling import probabilities as probabilities_of_ids
 from rnn.settings import Settings
 from rnn.text.corpus import load_corpus
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 
 #: Everything that could end an attribute or an element, hide, or turn the reading around.
 VOCABULARY = "\0\t\n\r \"&'<>`abc\x7f\xad\u0301\u05d0\u200b\u2028\u202e\u4e00\ue000\ufeff\U0001f600"

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from rnn.report.sections.loss import published_points
 
 from rnn.report.sections.place import (
     lowest_places,
@@ -11,7 +12,6 @@ from rnn.report.sections.place import (
     place_reading,
     places_differ,
 )
-from rnn.report.sections.published import published_points
 from rnn.settings import Settings
 
 U = 10_000
