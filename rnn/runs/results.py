@@ -132,7 +132,7 @@ def _headlines(runs: Sequence[Run], corpus: str) -> dict[str, Any]:
         "corpus": corpus,
         "encoding": run.corpus.encoding,
         "parameters": run.settings.as_dict(),
-        "book": passport(run.corpus, run.settings.seq_length),
+        "book": passport(run.corpus, run.settings.seq_length, run.updates_per_epoch),
         "updates": run.last_update,
         "updates_per_epoch": run.updates_per_epoch,
         "first_smooth_loss": run.state.history[0][1],

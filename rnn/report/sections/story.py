@@ -23,10 +23,11 @@ from rnn.report.sections.figures_meaning import (
 from rnn.report.sections.words import enumerate_all
 from rnn.report.show_old import escape, show_figure, show_prose, show_table, show_text
 from rnn.runs.checkpoints import Model
+from rnn.runs.results import read_results
 from rnn.runs.run import Run
 from rnn.runs.writing import write
 from rnn.text.corpus import Corpus
-from rnn.text.passport import passport, passport_rows
+from rnn.text.passport import passport_rows
 
 __all__ = [
     "best_model_reading",
@@ -162,9 +163,9 @@ def show_checklist(folder: Path) -> None:
     show_prose(checklist.checklist_reading(table))
 
 
-def show_passport(corpus: Corpus, seq_length: int) -> None:
-    """Show the passport of a text, with what is unusual about it."""
-    facts = passport(corpus, seq_length)
+def show_passport(folder: Path) -> None:
+    """Show the passport of the text of a run, with what is unusual about it."""
+    facts = read_results(folder)["training"]["book"]
     table = pd.DataFrame(passport_rows(facts), columns=["property", "value"])
     caption = " ".join(["The text.", *map(escape, facts["warnings"])])
     show_table(table, label="tab-book", caption=caption, source="results.json")
