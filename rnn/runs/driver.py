@@ -221,7 +221,7 @@ class _Meter:
 
 def _bar(shown: bool, last: int) -> Any:
     # Whoever looks on sees the loss in a larger view.
-    loss = "" if bars.someone_looks_on() else "{postfix}"
+    loss = "" if bars.is_interactive() else "{postfix}"
     return bars.bar(
         shown=shown,
         total=last,
