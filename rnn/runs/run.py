@@ -8,7 +8,7 @@ import pandas as pd
 from rnn.cell import views
 from rnn.epoch_ends import measure_epoch_ends
 from rnn.evaluation import text_loss
-from rnn.runs.checkpoints import Model
+from rnn.runs.models import Model
 from rnn.settings import Settings
 from rnn.state import TrainingState
 from rnn.text.corpus import Corpus
