@@ -94,15 +94,19 @@ def in_columns(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
 def _numbers(run: FinishedRun) -> Iterator[tuple[str, str]]:
     """Yield the headline numbers of a run with their labels."""
     training, seeds = run.training, run.seed_losses
+    lowest = run.per_character(run.lowest_smooth_loss)
     several = len(seeds) > 1
     yield "learned parameters", f"{run.parameters:,}"
-    yield "updates", f"{run.updates:,}"
-    yield "epochs", f"{run.updates / training['updates_per_epoch']:.2f}"
-    yield "characters read", f"{run.updates * run.characters_per_update:,}"
-    yield "lowest smooth loss", _loss(run.smooth_loss("lowest"))
-    yield "lowest smooth loss (bits)", _loss(run.smooth_loss("lowest") / math.log(2))
+    yield "updates", f"{run.last_update:,}"
+    yield "epochs", f"{run.last_update / training['updates_per_epoch']:.2f}"
+    yield "characters read", f"{run.last_update * run.characters_per_update:,}"
+    yield "lowest smooth loss", _loss(lowest)
+    yield (
+        "lowest smooth loss (bits)",
+        _loss(lowest / math.log(2)),
+    )
     yield "its update", f"{training['lowest_smooth_loss_update']:,}"
-    yield "last smooth loss", _loss(run.smooth_loss("last"))
+    yield "last smooth loss", _loss(run.per_character(run.smooth_loss))
     yield "loss over the text", _loss(run.text_loss)
     yield "loss over the text (bits)", _loss(run.text_loss / math.log(2))
     yield "validation loss", _loss(run.validation_loss)

@@ -100,7 +100,7 @@ def cautions_reading(runs: Runs) -> str:
 
 def numbers_reading(runs: Runs) -> str:
     """Say which run reached the lowest losses, and by how much."""
-    smooth = [(run.smooth_loss("lowest"), run) for run in runs]
+    smooth = [(run.per_character(run.lowest_smooth_loss), run) for run in runs]
     text = [(run.text_loss, run) for run in runs]
     sentences = [
         _lowest(smooth, "the lowest smooth loss"),
@@ -177,8 +177,9 @@ def curves_caption(runs: Runs) -> str:
 def curves_alt(runs: Runs) -> str:
     """Tell the figure to those who cannot see it."""
     told = "; ".join(
-        f"{run.name} falls to {run.smooth_loss('lowest'):.3f} within {count(run.updates, 'update')}"
-        if math.isfinite(run.smooth_loss("lowest"))
+        f"{run.name} falls to {run.per_character(run.lowest_smooth_loss):.3f} within "
+        f"{count(run.last_update, 'update')}"
+        if math.isfinite(run.lowest_smooth_loss)
         else f"{run.name} has none"
         for run in runs
     )

@@ -268,7 +268,7 @@ def save_check(
         "verdicts": dict(zip(central["parameter"], central["verdict"], strict=True)),
         "planted_mistakes": {row["mistake"]: row["complex"] for row in mistakes.to_dict("records")},
     }
-    results.record(folder, "gradient_check", facts)
+    results.replace_section(folder, "gradient_check", facts)
 
 
 def _first(errors: pd.DataFrame, oracle: str) -> pd.DataFrame:
