@@ -34,7 +34,14 @@ def clipped(g, clip):
     return clip if g > clip else (-clip if g < -clip else g)
 
 
-class AdaGrad(NamedTuple):
+class Optimizer(NamedTuple):
+    """The settings of an optimiser."""
+
+    eta: Any
+    clip: Any
+
+
+class AdaGrad(Optimizer):
     """AdaGrad: ``memory += g^2``, ``theta -= eta g / sqrt(memory + eps)``.
 
     Notes
@@ -42,8 +49,7 @@ class AdaGrad(NamedTuple):
     Duchi, Hazan and Singer (2011), JMLR 12, with eps = 1e-8.
     """
 
-    eta: Any
-    clip: Any
+    __slots__ = ()
     usual_eta = 0.1
     memory_rows = 1
     skips_zeros = True
@@ -60,7 +66,7 @@ class AdaGrad(NamedTuple):
             theta[i] -= optimizer.eta * g / np.sqrt(squares[i] + eps)
 
 
-class RMSProp(NamedTuple):
+class RMSProp(Optimizer):
     """RMSProp: AdaGrad with a decaying mean of the squares, gamma = 0.9.
 
     Notes
@@ -68,8 +74,7 @@ class RMSProp(NamedTuple):
     Tieleman and Hinton (2012), lecture 6.5 of 'Neural networks for machine learning'.
     """
 
-    eta: Any
-    clip: Any
+    __slots__ = ()
     usual_eta = 0.001
     memory_rows = 1
     skips_zeros = False
@@ -87,7 +92,7 @@ class RMSProp(NamedTuple):
             theta[i] -= optimizer.eta * g / np.sqrt(squares[i] + eps)
 
 
-class Adam(NamedTuple):
+class Adam(Optimizer):
     """Adam with bias correction, beta1 = 0.9 and beta2 = 0.999.
 
     Notes
@@ -95,8 +100,7 @@ class Adam(NamedTuple):
     Kingma and Ba (2015), 'Adam: a method for stochastic optimization', algorithm 1.
     """
 
-    eta: Any
-    clip: Any
+    __slots__ = ()
     usual_eta = 0.001
     memory_rows = 2
     skips_zeros = False
