@@ -22,7 +22,7 @@ import jinja2
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.report.escaping import escape
+from rnn.report.escaping import escape, pictured
 
 __all__ = ["Markdown", "Sentences", "enumerated"]
 
@@ -106,7 +106,7 @@ class Sentences:
                         f"choose from {', '.join(_nearest(path.name, known))}"
                     )
             self._folders.insert(0, own)
-        self._markdown, self._plain = _environment(escape), _environment(str)
+        self._markdown, self._plain = _environment(escape), _environment(pictured)
         self._templates: dict[tuple[Path, bool], jinja2.Template] = {}
 
     def render(

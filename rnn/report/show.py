@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from IPython.display import display
 
+from rnn.errors import ReportError
 from rnn.report.escaping import escape
 from rnn.report.paper import on_paper
 from rnn.report.sentences import Sentences
@@ -65,8 +66,32 @@ class Section:
         """Return a block as Markdown."""
         return self._sentences.render(self.name, block, values)
 
-    def _line(self, block: str, values: Values, plain: bool = False) -> str:
+    def line(self, block: str, values: Values, *, plain: bool = False) -> str:
+        """Return a block as one line of Markdown, or of plain text."""
         return " ".join(self._sentences.render(self.name, block, values, plain=plain).split())
+
+    def rows(self, block: str, values: Values) -> pd.DataFrame:
+        """Return a block as a table of plain text.
+
+        A row begins with a bar at the beginning of a line; the first row holds the heads of the
+        columns, and bars beyond the last column are text: ``| property | value``.
+
+        Raises
+        ------
+        ReportError
+            If the rows do not have a cell for each head.
+        """
+        text = "\n" + self._sentences.render(self.name, block, values, plain=True)
+        rows = [" ".join(row.split()) for row in text.split("\n|")[1:]] or [""]
+        heads, *cells = [
+            [cell.strip() for cell in row.split("|", rows[0].count("|"))] for row in rows
+        ]
+        if not heads[0] or any(len(row) != len(heads) for row in cells):
+            raise ReportError(
+                f"{self.name}.md: expected rows with a cell for each head in the block "
+                f"{block!r}, got others; begin each with a bar: | property | value"
+            )
+        return pd.DataFrame(cells, columns=heads)
 
     def prose(self, block: str, values: Values) -> None:
         """Show a block as paragraphs; one that says nothing is left out."""
@@ -95,8 +120,8 @@ class Section:
         """
         from rnn.report.figures import svg
 
-        told = self._line(alt, values, plain=True)
-        words = _with_source(self._line(caption, values), source)
+        told = self.line(alt, values, plain=True)
+        words = _with_source(self.line(caption, values), source)
         shown = Shown("figure", label=label, caption=words, alt=told)
         _display({"image/svg+xml": on_paper(svg(figure)), "text/plain": told}, shown)
         _display_caption(f"**Figure.** {words}")
@@ -117,7 +142,7 @@ class Section:
         float_format : str
             How numbers with a fraction are written, for `str.format`.
         """
-        words = _with_source(self._line(caption, values), source)
+        words = _with_source(self.line(caption, values), source)
         _display_caption(f"**Table.** {words}")
         content = {"text/html": _table_html(dataframe, float_format)}
         content["text/plain"] = dataframe.to_string()
@@ -125,7 +150,7 @@ class Section:
 
     def sample(self, text: str, values: Values, *, title: str = "title") -> None:
         """Show a text as it is, never read as markup, under the block `title`."""
-        words = self._line(title, values)
+        words = self.line(title, values)
         _display_caption(f"**{words}**")
         block = f'<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
         _display({"text/plain": text, "text/html": block}, Shown("sample", title=words))
@@ -135,7 +160,7 @@ class Section:
 
         Neither is ever read as markup.  The pages put at most three beside one another.
         """
-        words = self._line(lead, values)
+        words = self.line(lead, values)
         _display_caption(words)
         columns = tuple((escape(title), text) for title, text in texts.items())
         plain = "\n\n".join(f"{title}\n{text}" for title, text in texts.items())
