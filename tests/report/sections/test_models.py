@@ -2,51 +2,68 @@
 
 import math
 
-from rnn.report.sections.comparison import (
-    comparison_alt,
-    comparison_caption,
-    comparison_reading,
-    comparison_table,
-)
+import pytest
+from section_outputs import said
+
+from rnn.report.sections.models import facts, table
 
 COUNTS = {"all characters alike": 4.0, "character frequencies": 3.0, "frequencies of pairs": 2.5}
 
 
+def told(models: dict[str, float]) -> str:
+    return said("models", "reading", facts(models, COUNTS) | {"held_out": 0.0})
+
+
 def test_bits_and_perplexity_follow_from_nats() -> None:
-    table = comparison_table({"last": math.log(8)}, COUNTS)
-    assert list(table.loc["last"]) == ["2.0794", "3.0000", "8.000"]
-    assert list(table.index) == [*COUNTS, "last"]
+    losses = table({"last": math.log(8)}, COUNTS)
+    assert list(losses.loc["last"]) == ["2.0794", "3.0000", "8.000"]
+    assert list(losses.index) == [*COUNTS, "last"]
 
 
-def test_a_loss_that_is_no_number_is_a_dash_and_told_of() -> None:
-    assert set(comparison_table({"last": math.nan}, {}).loc["last"]) == {"–"}
-    assert "last none" in comparison_alt({"last": math.nan}, {})
-    assert "No model" in comparison_reading({"last": math.nan}, COUNTS)
+def test_a_loss_that_is_nan_is_a_dash_and_told_of() -> None:
+    assert set(table({"last": math.nan}, {}).loc["last"]) == {"–"}
+    values = facts({"last": math.nan}, COUNTS)
+    assert not values["finite"]
+    assert "last none" in said("models", "alt", values)
+    assert "nan" not in told({"last": math.nan})
+
+
+def test_a_loss_too_large_for_its_perplexity_is_told() -> None:
+    assert list(table({"last": 3000.0}, {}).loc["last"]) == ["3000.0000", "4328.0851", "∞"]
 
 
 def test_the_best_model_is_named_and_the_others_distances() -> None:
-    text = comparison_reading({"first model": 1.9, "last model": 1.8}, COUNTS)
-    assert "the last model has the lowest loss, 1.8000 nats or 2.5969 bits" in text
-    assert "The first model has 0.1000 nats more." in text
+    models = {"first model": 1.9, "last model": 1.8}
+    values = facts(models, COUNTS)
+    assert (values["best"], values["nats"]) == ("last model", 1.8)
+    assert values["others"] == [{"name": "first model", "more": pytest.approx(0.1)}]
+    for words in ("last model", "1.8000 nats", "2.5969 bits", "0.1000 nats"):
+        assert words in told(models)
 
 
 def test_models_of_the_same_loss_are_said_to_be() -> None:
-    assert "The b has the same." in comparison_reading({"a": 1.5, "b": 1.5}, COUNTS)
+    assert facts({"a": 1.5, "b": 1.5}, COUNTS)["others"] == [{"name": "b", "more": 0.0}]
+    assert "0.0000" not in told({"a": 1.5, "b": 1.5})
 
 
 def test_a_network_that_beats_all_counting_says_by_how_much() -> None:
-    assert "20% of which the network saves" in comparison_reading({"last": 2.0}, COUNTS)
+    assert facts({"last": 2.0}, COUNTS)["missed"] == ""
+    assert "20%" in told({"last": 2.0})
 
 
 def test_a_network_between_the_baselines_names_both() -> None:
-    text = comparison_reading({"last": 2.8}, COUNTS)
-    assert "better than character frequencies (3.0000 nats) but not than frequencies of" in text
+    values = facts({"last": 2.8}, COUNTS)
+    assert (values["beaten"], values["missed"]) == ("character frequencies", "frequencies of pairs")
+    for words in ("character frequencies (3.0000 nats)", "frequencies of pairs (2.5000 nats)"):
+        assert words in told({"last": 2.8})
 
 
-def test_a_network_that_learned_nothing_is_told_so() -> None:
-    assert "learned nothing yet" in comparison_reading({"last": 4.0}, COUNTS)
+def test_a_network_that_learned_nothing_beats_none() -> None:
+    assert facts({"last": 4.0}, COUNTS)["beaten"] == ""
 
 
-def test_the_caption_counts_the_models() -> None:
-    assert "of 2 models" in comparison_caption({"a": 1.0, "b": 1.0})
-    assert "Loss of the model" in comparison_caption({"a": 1.0})
+def test_table_and_figure_have_captions_of_their_own() -> None:
+    values = facts({"a": 1.0, "b": 1.0}, COUNTS) | {"held_out": 0.1}
+    captions = {said("models", block, values) for block in ("caption", "figure_caption")}
+    assert len(captions) == 2
+    assert any("2 models" in caption for caption in captions)
