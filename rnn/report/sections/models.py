@@ -40,20 +40,12 @@ def facts(models: Losses, counts: Losses) -> dict[str, Any]:
     beaten = [name for name in weakest_first if counts[name] > nats]
     missed = [name for name in weakest_first if name not in beaten]
     return {
-        "losses": [
-            {"name": name, "nats": loss if math.isfinite(loss) else None}
-            for name, loss in (counts | models).items()
-        ],
-        "counts": counts,
+        "losses": counts | models,
         "models": len(models),
         "finite": len(finite),
         "best": best,
         "nats": nats,
-        "others": [
-            {"name": name, "more": round(loss - nats, 4)}
-            for name, loss in finite.items()
-            if name != best
-        ],
+        "others": {name: round(loss - nats, 4) for name, loss in finite.items() if name != best},
         "beaten": beaten[-1] if beaten else "",
         "missed": missed[0] if missed else "",
     }

@@ -48,14 +48,10 @@ def show(section: Section, model: Model, corpus: Corpus) -> None:
         return
     section.table(table(told), "tab-units", values, source="best_model.npz",
                   caption="table_caption", float_format="{:.2f}")  # fmt: skip
-    shown = [
-        Passage(
-            section.line("title", row, plain=True),
-            stretch.text[part],
-            stretch.H[part, row["unit"] - 1],
-        )
-        for row, part in passages(stretch, told)
-    ]
+    shown = []
+    for row, part in passages(stretch, told):
+        title = section.line("title", row, plain=True)
+        shown.append(Passage(title, stretch.text[part], stretch.H[part, row["unit"] - 1]))
     values["passages"] = [
         {"title": one.title, "positive": np.mean(one.activations > 0), "characters": len(one.text)}
         for one in shown
@@ -94,16 +90,11 @@ def table(told: pd.DataFrame) -> pd.DataFrame:
 
 
 def passages(stretch: Stretch, told: pd.DataFrame) -> list[tuple[dict, slice]]:
-    """Choose the units and the text to be coloured.
+    """Choose the rows of `told` and the places in the stretch that are to be coloured.
 
     Of the clearly indicated features the three in which the unit surpasses the character just
     read most, each with a unit of its own; of the stretch's second half, for a yes-or-no feature
     the passage with the most equal share of both, else the first.
-
-    Returns
-    -------
-    list of (dict, slice)
-        A feature's row of `told`, and the passage's place in the stretch.
     """
     rules = {feature.name: feature.values for feature in FEATURES}
     begins = np.arange(stretch.half, max(len(stretch.text) - _PASSAGE, stretch.half) + 1)

@@ -144,4 +144,4 @@ def test_the_caption_has_the_books_own_numbers() -> None:
     assert all(number in caption for number in ("10%", "40%", "12.0"))
     none = dict.fromkeys(OWN, math.nan)
     assert "%" not in said("quality", "caption", measured(BOOK, SENTENCE, own=none))
-    assert "[Figure](#fig-quality)" in said("quality", "table_caption", {})
+    assert "[Figure](#fig-quality)" in said("quality", "table_caption", {"names": []})
