@@ -5,7 +5,7 @@ from typing import Any
 
 from rnn.analysis.text_quality import Book
 from rnn.report.show import Section
-from rnn.runs.checkpoints import Model
+from rnn.runs.models import Model
 from rnn.text.corpus import Corpus
 
 __all__ = ["facts", "show"]
@@ -15,7 +15,7 @@ def show(
     section: Section, model: Model, written: str, corpus: Corpus, *,
     temperature: float = 1.0, top_p: float = 1.0, prime: str = "",
 ) -> None:  # fmt: skip
-    """Show what a model has written, with `rnn.runs.writing.write` and these values."""
+    """Show what `write` has written with a model and these values."""
     values = facts(model, written, Book.of(corpus))
     values |= {"temperature": temperature, "top_p": top_p, "prime": prime}
     section.prose("setting", values)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rnn.report.show import Section
-from rnn.runs.checkpoints import Model
+from rnn.runs.models import Model
 from rnn.runs.writing import write
 
 __all__ = ["show"]

@@ -16,7 +16,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from rnn.analysis.hidden_units import CLEARLY, FEATURES, Stretch, tell
 from rnn.report.figures import PAGE_WIDTH, style
 from rnn.report.show import Section
-from rnn.runs.checkpoints import Model
+from rnn.runs.models import Model
 from rnn.text.corpus import Corpus
 
 __all__ = ["Passage", "clear_units", "facts", "figure", "passages", "show", "table"]

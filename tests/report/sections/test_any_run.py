@@ -9,7 +9,7 @@ from section_outputs import Outputs
 
 from rnn.report.sections import training
 from rnn.runs import results
-from rnn.runs.checkpoints import load_model
+from rnn.runs.models import load_model
 from rnn.runs.driver import train
 from rnn.runs.writing import write
 from rnn.settings import Settings
