@@ -1,9 +1,10 @@
-"""Figures of what the numbers mean: whatever the data, drawn whole and the same every time."""
+"""Figures of sections: whatever the data, drawn whole and the same every time."""
 
 import math
 import re
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,14 +12,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from rnn.analysis.text_quality import Book, quality_table
-from rnn.report.figures import PAGE_WIDTH, loss_figure, svg
-from rnn.report.sections.figures_meaning import (
-    Passage,
-    comparison_figure,
-    place_figure,
-    quality_figure,
-    units_figure,
-)
+from rnn.report.figures import PAGE_WIDTH, svg
+from rnn.report.sections import models, place, quality, units
+from rnn.report.sections.units import Passage
+from rnn.settings import Settings
 
 U = 1000
 
@@ -29,26 +26,32 @@ def history(epochs: float) -> pd.DataFrame:
     return pd.DataFrame({"update": update, "epoch": (update - 1) // U + 1, "smooth_loss": loss})
 
 
-def quality(*texts: str) -> Figure:
+def places(epochs: float, loss: str = "sum") -> Figure:
+    run = SimpleNamespace(
+        history=history(epochs), updates_per_epoch=U, settings=Settings(loss=loss)
+    )
+    return place.figure(run, place.lowest_places(run))
+
+
+def qualities(*texts: str) -> Figure:
     book = Book("the sea and the sand and the sea again " * 20)
     snapshots = [{"update": i, "smooth_loss": 1.0, "text": x} for i, x in enumerate(texts)]
-    return quality_figure(quality_table(snapshots, book), book.own(len(texts[0])))
+    return quality.figure(quality_table(snapshots, book), book.own(len(texts[0])))
 
 
 ODD = "小川 $x^2$ {\\frac} 😀 e\u0301 \t\0\u202e ↵ “q”\n\n"
 FIGURES: dict[str, Callable[[], Figure]] = {
-    "half an epoch": lambda: place_figure(history(0.5), U),
-    "one epoch": lambda: place_figure(history(1), U),
-    "two and a half epochs": lambda: place_figure(history(2.5), U),
-    "thirty epochs": lambda: place_figure(history(30), U, "character"),
-    "losses": lambda: comparison_figure({"last model": 1.7}, {"all alike": 4.4}),
-    "losses that are none": lambda: comparison_figure({"a $x$": math.nan, "b": math.inf}, {}),
-    "a long name": lambda: comparison_figure({"a model with a name " * 9: 1.2}, {}),
-    "quality": lambda: quality("the sea qq and", "the sand and the sea"),
-    "quality of one": lambda: quality("小川"),
-    "quality of nothing": lambda: quality(""),
-    "units": lambda: units_figure([Passage("unit 1", "text " * 50, np.sin(np.arange(250)))]),
-    "odd text": lambda: units_figure([Passage("$x$", ODD, np.linspace(-1, 1, len(ODD)))]),
+    "half an epoch": lambda: places(0.5),
+    "two and a half epochs": lambda: places(2.5),
+    "thirty epochs": lambda: places(30, "mean"),
+    "losses": lambda: models.figure({"last model": 1.7}, {"all alike": 4.4}),
+    "losses that are NaN": lambda: models.figure({"a $x$": math.nan, "b": math.inf}, {}),
+    "a long name": lambda: models.figure({"a model with a name " * 9: 1.2}, {}),
+    "quality": lambda: qualities("the sea qq and", "the sand and the sea"),
+    "quality of one": lambda: qualities("小川"),
+    "quality of nothing": lambda: qualities(""),
+    "units": lambda: units.figure([Passage("unit 1", "text " * 50, np.sin(np.arange(250)))]),
+    "odd text": lambda: units.figure([Passage("$x$", ODD, np.linspace(-1, 1, len(ODD)))]),
 }
 
 
@@ -75,27 +78,27 @@ def test_no_word_of_a_figure_reaches_beyond_it(draw: Callable[[], Figure]) -> No
 
 
 def test_partial_and_whole_epochs_are_lines_of_their_own() -> None:
-    axes = place_figure(history(2.5), U).axes[0]
+    axes = places(2.5).axes[0]
     lines = [line for line in axes.lines if len(line.get_xdata()) > 1]
     assert [round(float(max(line.get_xdata())), 1) for line in lines] == [1, 1, 0.5]
 
 
 def test_the_first_epochs_fall_is_cut_off_and_later_epochs_are_not() -> None:
     rows = history(3)
-    low, high = place_figure(rows, U).axes[0].get_ylim()
+    low, high = places(3).axes[0].get_ylim()
     later = rows[rows["epoch"] > 1]["smooth_loss"]
     assert low < rows["smooth_loss"].min() and later.max() < high < rows["smooth_loss"].max()
 
 
-def test_a_figure_of_words_is_left_out_where_there_are_none() -> None:
-    assert len(quality("the sea qq and").axes) == 3
+def test_a_panel_of_words_is_left_out_where_there_are_none() -> None:
+    assert len(qualities("the sea qq and").axes) == 3
     book = Book("小川")
-    table = quality_table([{"update": 1, "smooth_loss": 1.0, "text": "小川"}], book)
-    assert len(quality_figure(table, book.own(2)).axes) == 2
+    measured = quality_table([{"update": 1, "smooth_loss": 1.0, "text": "小川"}], book)
+    assert len(quality.figure(measured, book.own(2)).axes) == 2
 
 
 def test_negative_activations_have_bars_and_positive_ones_have_none() -> None:
-    drawn = units_figure([Passage("t", "abcd", np.array([-1.0, -0.5, 0.0, 1.0]))])
+    drawn = units.figure([Passage("t", "abcd", np.array([-1.0, -0.5, 0.0, 1.0]))])
     cells, bars = drawn.axes[0].collections
     assert len(cells.get_paths()) == 4
     heights = [np.ptp(path.vertices[:, 1]) for path in bars.get_paths()]
@@ -103,18 +106,7 @@ def test_negative_activations_have_bars_and_positive_ones_have_none() -> None:
 
 
 def test_characters_without_a_glyph_are_written_as_code_points() -> None:
-    drawn = units_figure([Passage("t", "a小\n\0", np.zeros(4))])
+    drawn = units.figure([Passage("t", "a小\n\0", np.zeros(4))])
     written = [text.get_text() for text in drawn.axes[0].texts]
     assert "5C\n0F" in written and "00\n00" in written
     assert any(re.fullmatch("a\xa0↵\xa0", text) for text in written)
-
-
-def test_published_losses_stand_beside_the_curve_with_the_names_of_their_sources() -> None:
-    rows = history(2)
-    best = rows.loc[rows["smooth_loss"].idxmin()]
-    points = {"course staff": [(1, 109.2), (1000, 60.1)], "students": [(1900, 42.2)]}
-    axes = loss_figure(rows, U, int(best["update"]), float(best["smooth_loss"]), points).axes[0]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(points)
-    drawn = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
-    assert drawn["course staff"] == [[1, 109.2], [1000, 60.1]]
-    assert loss_figure(rows, U, 1, 110.0).axes[0].get_legend() is None
