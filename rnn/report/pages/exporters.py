@@ -9,6 +9,7 @@ After installation they are known to nbconvert by name::
 import datetime
 import json
 import re
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from traitlets.config import Application
 from rnn.errors import ReportError
 from rnn.report.escaping import html_text, html_visible, typst_string, without_surrogates
 from rnn.report.pages.fonts import font_faces
+from rnn.report.pages.numbering import Placed, placed
 from rnn.report.pages.pandoc import Fragment, Outline, convert
 from rnn.report.pages.pictures import Pictures
 from rnn.report.pages.typesetting import compile_pdf
@@ -36,10 +38,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PROSE_MIMES = {"text/markdown": "markdown", "text/latex": "markdown", "text/html": "html"}
 _ONE_FORMULA = re.compile(r"\A\s*\$(?:\\displaystyle)?([^$]+)\$\s*\Z")
-_MONTHS = [
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-]
+_MONTHS = (
+    "January February March April May June July August September October November December"
+).split()
 
 
 class ReportExporter(TemplateExporter):
@@ -56,20 +57,6 @@ class ReportExporter(TemplateExporter):
     lang = Unicode("en", help="Language of the text, as a two-letter code.").tag(config=True)
     number_sections = Bool(True, help="Number the sections.").tag(config=True)
     contents = Bool(help="Show a list of contents.").tag(config=True)
-    display_data_priority = List(
-        Unicode(),
-        [
-            "image/svg+xml",
-            "image/png",
-            "image/jpeg",
-            "image/gif",
-            "text/markdown",
-            "text/latex",
-            "text/html",
-            "text/plain",
-        ],
-        help="Representations of an output, the best first.",
-    ).tag(config=True)
     exclude_input_prompt = Bool(True)
     exclude_output_prompt = Bool(True)
 
@@ -80,8 +67,9 @@ class ReportExporter(TemplateExporter):
         return [str(_TEMPLATES)]
 
     def default_filters(self) -> Any:
-        """Add the filters of the two templates to nbconvert's."""
+        """Add the filters of the templates to nbconvert's."""
         yield from super().default_filters()
+        yield "filter_data_type", lambda data: [*data]  # numbering has left the best one
         yield "typst_string", typst_string
         yield "html_text", html_text
         yield "plain_stream", lambda text: _ANSI_COLOUR.sub("", text).rstrip("\n")
@@ -110,7 +98,7 @@ class ReportExporter(TemplateExporter):
         nb = nbformat.from_dict(json.loads(without_surrogates(json.dumps(nb, ensure_ascii=False))))
         for number, cell in enumerate(nb.cells, start=1):
             name = re.sub(r"[^\w ,.-]", "", str(cell.metadata.get("source", "")))
-            cell.metadata["report"] = {"cell": number, "where": name or f"cell {number}"}
+            cell.metadata["report"] = Placed(number, where=name or f"cell {number}")
         return super().from_notebook_node(nb, resources, **kw)
 
     def _preprocess(
@@ -118,50 +106,37 @@ class ReportExporter(TemplateExporter):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
         nb, resources = super()._preprocess(nb, resources)
-        folder = resources.get("metadata", {}).get("path")
+        file = resources.get("metadata", {})
         pictures = Pictures(embed=self._target == "html")
         for cell in nb.cells:
-            pictures.collect(cell, None if folder is None else Path(folder))
+            pictures.collect(cell, Path(file["path"]) if "path" in file else None)
         resources["pictures"] = pictures.files
-        head = self._head(nb)
+        title = self.title or str(nb.metadata.get("title", ""))
         outline = convert(
-            _fragments(nb),
+            list(_fragments(nb)),
             self._target,
             references=resources.get("references", {}),
             images=pictures.known,
             number_sections=self.number_sections,
-            take_title=not head["title"],
+            take_title=not title,
         )
         for line in outline.warnings:
             self.log.warning(line)
-        resources["report"] = self._with_title(head, outline, resources)
-        return nb, resources
-
-    def _head(self, nb: NotebookNode) -> dict[str, str]:
+        taken = outline.title or {}
         authors = nb.metadata.get("authors", [])
         names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]
-        return {
-            "title": self.title or str(nb.metadata.get("title", "")),
+        resources["report"] = {
+            "title": title or taken.get("plain") or file.get("name", "Notebook"),
+            "title_body": taken.get("body"),
             "author": self.author or ", ".join(filter(None, names)),
             "date": _long_date(self.date or str(nb.metadata.get("date", ""))),
-        }
-
-    def _with_title(
-        self, head: dict[str, str], outline: Outline, resources: dict[str, Any]
-    ) -> dict[str, Any]:
-        body = None
-        if not head["title"]:
-            found = outline.title or {"plain": "", "body": ""}
-            head["title"] = found["plain"] or resources.get("metadata", {}).get("name", "Notebook")
-            body = found["body"] or None
-        return head | {
-            "title_body": body,
             "lang": self.lang,
             "headings": outline.headings,
             "contents": self.contents,
             "number_sections": self.number_sections,
             "generator": f"nbconvert {version('nbconvert')}",
         }
+        return nb, resources
 
 
 class ReportPDFExporter(ReportExporter):
@@ -266,28 +241,27 @@ class ReportHTMLExporter(ReportExporter):
         return str(highlight(source, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
 
 
-def _fragments(nb: NotebookNode) -> list[Fragment]:
-    """Collect everything of a notebook that pandoc sets."""
-    found = []
+def _fragments(nb: NotebookNode) -> Iterator[Fragment]:
+    """Yield everything of a notebook that pandoc sets."""
     for cell in nb.cells:
-        about = cell.metadata["report"]
-        where = about["where"]
-        if cell.cell_type == "markdown":
-            found.append(Fragment(cell.source, "markdown", about, "body", where))
+        here = placed(cell)
+        if here and cell.cell_type == "markdown":
+            yield Fragment(cell.source, "markdown", here.where, here.rendered)
         for output in cell.get("outputs", ()):
-            about = output.get("metadata", {}).get("report", {})
-            for key in ("caption", "title", "lead"):
-                if key in about:
-                    found.append(Fragment(about[key], "markdown", about, key, where))
-            for one in about.get("texts", ()):
-                found.append(Fragment(one["title"], "markdown", one, "title", where))
-            source = _PROSE_MIMES.get(about.get("mime", ""))
-            if source:
-                text = str(output.data[about["mime"]])
-                if about["mime"] == "text/latex":
+            one = placed(output)
+            if one is None:
+                continue
+            shown = one.shown
+            lines = {"caption": shown.caption, "title": shown.title, "lead": shown.lead}
+            titles = {place: title for place, (title, _) in enumerate(shown.texts)}
+            for key, line in (lines | titles).items():
+                if line:
+                    yield Fragment(line, "markdown", one.where, one.rendered, key)
+            if one.mime in _PROSE_MIMES:
+                text = str(output.data[one.mime])
+                if one.mime == "text/latex":
                     text = _ONE_FORMULA.sub(r"$$\1$$", text)
-                found.append(Fragment(text, source, about, "body", where))
-    return found
+                yield Fragment(text, _PROSE_MIMES[one.mime], one.where, one.rendered)
 
 
 def _long_date(date: str) -> str:

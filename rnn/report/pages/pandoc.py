@@ -18,7 +18,7 @@ _SCRIPT = Path(__file__).parent / "templates" / "prose.lua"
 
 @dataclass
 class Fragment:
-    """A piece of prose, and the metadata dictionary its rendering goes to.
+    """A piece of prose, and where its rendering goes.
 
     Attributes
     ----------
@@ -26,20 +26,19 @@ class Fragment:
         Markdown or HTML, as `source` says.
     source : str
         ``markdown`` or ``html``.
-    place : dict
-        Gets the rendering under `key` and the bare words under ``key + "_plain"``.
-    key : str
-        ``body``, ``caption``, ``title`` or ``lead``; all but the first are set in one line, without
-        blocks.
     where : str
         The cell, for messages.
+    rendered : dict
+        Gets the rendering under `key`.
+    key : str or int
+        ``body`` for paragraphs; anything else is set in one line, without blocks.
     """
 
     text: str
     source: str
-    place: dict[str, Any]
-    key: str
     where: str
+    rendered: dict[str | int, str]
+    key: str | int = "body"
 
 
 @dataclass
@@ -116,8 +115,7 @@ def convert(
     outline = Outline(answer["headings"] or [], answer["title"] or None)
     for fragment, result in zip(fragments, answer["fragments"] or [], strict=True):
         _check(fragment, result, references)
-        fragment.place[fragment.key] = result["body"]
-        fragment.place[fragment.key + "_plain"] = " ".join(result["plain"].split())
+        fragment.rendered[fragment.key] = result["body"]
         outline.warnings += [f"{fragment.where}: {line}" for line in result["warnings"] or ()]
     return outline
 

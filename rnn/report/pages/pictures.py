@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 from nbformat import NotebookNode
 
 from rnn.errors import ReportError
+from rnn.report.pages.numbering import Placed, placed
 from rnn.report.paper import off_paper
 
 __all__ = ["Pictures"]
@@ -60,29 +61,29 @@ class Pictures:
         ReportError
             If a picture is not in base64.
         """
-        self._take_attachments(cell)
+        here = placed(cell)
+        if here:
+            self._take_attachments(cell, here)
         if folder is not None and cell.cell_type == "markdown":
             self._take_neighbours(cell.source, folder.resolve())
         for index, output in enumerate(cell.get("outputs", ())):
-            about = output.get("metadata", {}).get("report", {})
-            mime = about.get("mime", "")
-            if mime in _SUFFIX:
-                content = _content(output.data[mime], mime, about["where"])
-                about["picture"] = self._keep(f"cell{about['cell']}-{index}", mime, content)
+            one = placed(output)
+            if one and one.mime in _SUFFIX:
+                content = _content(output.data[one.mime], one.mime, one.where)
+                one.picture = self._keep(f"cell{one.cell}-{index}", one.mime, content)
 
-    def _take_attachments(self, cell: NotebookNode) -> None:
+    def _take_attachments(self, cell: NotebookNode, here: Placed) -> None:
         """Give attachments addresses of their own: two cells may use one name."""
-        about = cell.metadata["report"]
         for count, (name, data) in enumerate(sorted(cell.get("attachments", {}).items())):
             mime = next((mime for mime in _SUFFIX if mime in data), None)
             if mime is None:
                 continue
-            address = f"attachment:{about['cell']}-{count}"
+            address = f"attachment:{here.cell}-{count}"
             for spelling in (name, quote(name)):
                 pattern = rf"attachment:{re.escape(spelling)}(?![\w.-])"
                 cell.source = re.sub(pattern, address, cell.source)
-            content = _content(data[mime], mime, about["where"])
-            self.known[address] = self._keep(f"attached{about['cell']}-{count}", mime, content)
+            content = _content(data[mime], mime, here.where)
+            self.known[address] = self._keep(f"attached{here.cell}-{count}", mime, content)
 
     def _take_neighbours(self, source: str, folder: Path) -> None:
         for address in sorted(set(_FILE.findall(source)) - self.known.keys()):
