@@ -14,6 +14,8 @@ __all__ = ["NumberingPreprocessor", "Placed", "placed"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif")
+_FORMATS = {"text/markdown": "markdown", "text/latex": "markdown", "text/html": "html"}
+_ONE_FORMULA = re.compile(r"\A\s*\$(?:\\displaystyle)?([^$]+)\$\s*\Z")
 _NUMBERED = {"figure": "Figure", "table": "Table"}
 #: The representations that the pages can set, by the kind of output, the best first.
 _WANTED = {
@@ -25,6 +27,7 @@ _WANTED = {
 }
 #: What only a reader of the notebook needs (see `rnn.report.show` and `rnn.report.lab.live`).
 _NOT_ON_PAGES = {"caption", "live", "note"}
+_NOTHING = Shown("")
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -34,10 +37,8 @@ class Placed:
 
     Attributes
     ----------
-    cell : int
-        The cell's number in the notebook.
     where : str
-        The cell's name, for messages.
+        The cell, for messages.
     shown : Shown
         What the notebook says that an output is; of the kind ``""`` where it says nothing.
     mime : str
@@ -46,17 +47,19 @@ class Placed:
         That of a figure or a table.
     picture : str
         The address of a picture in the page.
+    prose : dict
+        What pandoc is to set, with its format, ``markdown`` or ``html``: paragraphs under ``body``,
+        a line of `shown` under its name, the title of a text beside others under its place.
     rendered : dict
-        Typst or HTML: of prose under ``body``, of a line of `shown` under its name, of the title
-        of a text beside others under its place.
+        The same as Typst or HTML.
     """
 
-    cell: int
     where: str
-    shown: Shown = Shown("")
+    shown: Shown = _NOTHING
     mime: str = ""
     number: int = 0
     picture: str = ""
+    prose: dict[str | int, tuple[str, str]] = field(default_factory=dict)
     rendered: dict[str | int, str] = field(default_factory=dict)
 
 
@@ -92,13 +95,11 @@ class NumberingPreprocessor(Preprocessor):
         references: dict[str, str] = {}
         for cell in nb.cells:
             here = placed(cell)
-            if here is None or cell.cell_type != "code":
-                continue
-            cell.outputs = [output for output in cell.outputs if _keep(output, here)]
-            for output in cell.outputs:
-                one = placed(output)
-                if one and one.shown.kind in _NUMBERED:
-                    _number(one, counts, references)
+            if here and cell.cell_type == "code":
+                cell.outputs = [output for output in cell.outputs if _keep(output, here)]
+                for one in filter(None, map(placed, cell.outputs)):
+                    if one.shown.kind in _NUMBERED:
+                        _number(one, counts, references)
         resources["references"] = references
         return nb, resources
 
@@ -110,13 +111,12 @@ def _keep(output: NotebookNode, here: Placed) -> bool:
     if output.output_type == "error":
         return True
     try:
-        shown = Shown.read(output.metadata) or Shown("")
+        shown = Shown.read(output.metadata) or _NOTHING
     except ReportError as error:
         raise ReportError(f"{here.where}: {error}") from None
     if shown.kind in _NOT_ON_PAGES or _WIDGET in output.data:
         return False
-    if shown.kind not in _WANTED:
-        shown = Shown("")
+    shown = shown if shown.kind in _WANTED else _NOTHING
     mime = next((mime for mime in _WANTED[shown.kind] if mime in output.data), "")
     if mime in _PICTURES and not shown.alt:
         words = str(output.data.get("text/plain", "")).strip("<> \n")
@@ -124,8 +124,20 @@ def _keep(output: NotebookNode, here: Placed) -> bool:
     output.output_type = "display_data"
     output.pop("execution_count", None)
     output.data = NotebookNode({mime: output.data[mime]} if mime else {})
-    output.metadata = NotebookNode({"report": replace(here, shown=shown, mime=mime, rendered={})})
+    one = Placed(here.where, shown, mime, prose=_prose(shown))
+    if mime in _FORMATS:
+        text = str(output.data[mime])
+        text = _ONE_FORMULA.sub(r"$$\1$$", text) if mime == "text/latex" else text
+        one.prose["body"] = text, _FORMATS[mime]
+    output.metadata = NotebookNode({"report": one})
     return bool(mime)
+
+
+def _prose(shown: Shown) -> dict[str | int, tuple[str, str]]:
+    """Return the lines of a record that are Markdown."""
+    lines = {"caption": shown.caption, "title": shown.title, "lead": shown.lead}
+    titles = {place: title for place, (title, _) in enumerate(shown.texts)}
+    return {key: (line, "markdown") for key, line in (lines | titles).items() if line}
 
 
 def _number(one: Placed, counts: dict[str, int], references: dict[str, str]) -> None:
