@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 import reference
 from matplotlib.figure import Figure
-from nbformat.v4 import new_output
 from pages import Page, code, notebook, pdf_text, prose, squeezed, to_html, to_pdf
 
 from rnn.errors import ReportError
-from rnn.report import sentences, show
+from rnn.report import sentences
 from rnn.report.sections import loss
 from rnn.report.sentences import Markdown, Sentences, enumerated
-from rnn.report.show import Report, Section
+from rnn.report.show import Report
 from rnn.runs.driver import train
 from rnn.runs.run import Run
 from rnn.settings import Settings
@@ -33,31 +32,6 @@ HOSTILE = [
     "one\n\n# two\n- three\n1. four\r> five\n\n```\nsix",
     '" onerror="alert(1)',
 ]
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that writes a section `test.md` and returns its sentences."""
-    monkeypatch.setattr(sentences, "_OURS", tmp_path)
-    shutil.copy(SECTIONS / "captions.md", tmp_path)
-
-    def write(text: str) -> Sentences:
-        (tmp_path / "test.md").write_text(text, encoding="utf-8")
-        return Sentences()
-
-    return write
-
-
-@pytest.fixture
-def outputs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Collect what would be displayed, as a notebook would store it."""
-    collected: list[Any] = []
-
-    def keep(bundle: dict[str, str], *, raw: bool, metadata: Any = None) -> None:
-        collected.append(new_output("display_data", bundle, metadata=metadata or {}))
-
-    monkeypatch.setattr(show, "display", keep)
-    return collected
 
 
 def block(text: str) -> str:
@@ -186,11 +160,10 @@ def test_data_becomes_markup_nowhere_in_a_paragraph(own: Any) -> None:
             assert read.count(words) >= 15, words
 
 
-def test_data_becomes_markup_in_no_part_of_a_section(own: Any, outputs: list[Any]) -> None:
+def test_data_becomes_markup_in_no_part_of_a_section(section: Any, outputs: list[Any]) -> None:
     name = " ".join(HOSTILE)
     blocks = ("caption", "more", "alt", "title", "lead", "words")
-    text = "\n".join(f"{{% block {b} %}}\n{b} {{{{ x }}}} end\n{{% endblock %}}" for b in blocks)
-    section, values = Section("test", own(text)), {"x": name}
+    section, values = section(**{b: f"{b} {{{{ x }}}} end" for b in blocks}), {"x": name}
     section.prose("words", values)
     section.figure(Figure(figsize=(1, 1)), "fig-a", values, source=name)
     table = pd.DataFrame({name: [name], "b": ["c"]}, index=[name])
@@ -373,9 +346,9 @@ def test_every_block_can_be_compiled(tmp_path: Path) -> None:
 
 
 def test_sentences_are_shown_as_prose_and_nothing_where_they_say_nothing(
-    own: Any, outputs: list[Any]
+    section: Any, outputs: list[Any]
 ) -> None:
-    section = Section("test", own(block("{% if x %}\nThe *best* of {{ x }}.\n{% endif %}")))
-    section.prose("b", {"x": ""})
-    section.prose("b", {"x": "A_book_*"})
+    one = section(b="{% if x %}\nThe *best* of {{ x }}.\n{% endif %}")
+    one.prose("b", {"x": ""})
+    one.prose("b", {"x": "A_book_*"})
     assert [out.data["text/markdown"] for out in outputs] == [r"The *best* of A\_book\_\*."]
