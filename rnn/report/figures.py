@@ -17,7 +17,7 @@ from cycler import cycler
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from rnn.report.pages.fonts import embedded_fonts
+from rnn.report.fonts import embedded_fonts
 
 __all__ = ["COLOURS", "PAGE_WIDTH", "loss_figure", "step_figure", "style", "svg"]
 

@@ -11,7 +11,6 @@ the same name in a folder of the user's own takes the place of ours, block by bl
 ``{{ super() }}`` is what ours says.
 """
 
-import difflib
 import math
 import re
 import traceback
@@ -22,7 +21,7 @@ from typing import Any
 import jinja2
 
 from rnn import ROOT
-from rnn.errors import ReportError
+from rnn.errors import ReportError, one_of
 from rnn.report.escaping import escape, pictured
 
 __all__ = ["Markdown", "Sentences", "enumerated"]
@@ -117,6 +116,14 @@ _PLAIN: dict[str, Filter] = {
 }
 
 
+class _Environment(jinja2.Environment):
+    """Jinja in which macros, set blocks and ``super()`` give what is markup already."""
+
+    @staticmethod
+    def concat(parts: Iterable[str]) -> Markdown:
+        return Markdown("".join(parts))
+
+
 class Sentences:
     """The sentences of one report.
 
@@ -145,12 +152,17 @@ class Sentences:
                     f"text: expected a folder with Markdown files, got {folder!r}; "
                     "choose one that exists"
                 )
-            known = [path.name for path in _OURS.glob("*.md")]
+            known = sorted(path.name for path in _OURS.glob("*.md"))
             for path in sorted(self._own.glob("*.md")):
-                _check_name("a file named after a section", path.name, known, "text")
-                ours = self._template(_OURS / path.name, plain=False)
-                for block in self._template(path, plain=False).blocks:
-                    _check_name("a block of the section", block, ours.blocks, _name(path))
+                ours = self._template(_OURS / one_of("text", path.name, known), plain=False)
+                blocks = self._template(path, plain=False).blocks
+                for block in blocks:
+                    one_of(f"{_name(path)}: block", block, ours.blocks)
+                if not blocks:
+                    raise ReportError(
+                        f"{_name(path)}: expected sentences in blocks, got none; write them "
+                        "between {% block NAME %} and {% endblock %}"
+                    )
 
     def render(
         self, section: str, block: str, values: Mapping[str, Any], *, plain: bool = False
@@ -173,12 +185,12 @@ class Sentences:
         """
         path = _OURS / f"{section}.md"
         context = self._template(path, plain).new_context(dict(values))
-        _check_name("a block of the section", block, context.blocks, _name(path))
+        one_of(f"{_name(path)}: block", block, context.blocks)
         if self._own and (self._own / path.name).is_file():
             for name, function in self._template(self._own / path.name, plain).blocks.items():
                 context.blocks[name].insert(0, function)
         try:
-            text = "".join(context.blocks[block][0](context))
+            text = _Environment.concat(context.blocks[block][0](context))
         except Exception as error:  # a template can fail in as many ways as any program
             raise self._mistake(error, values) from None
         return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+$", "", text, flags=re.M)).strip()
@@ -192,7 +204,9 @@ class Sentences:
                 code = environment.compile(source, name=path.name, filename=str(path))
             except (jinja2.TemplateSyntaxError, OSError, ValueError) as error:
                 raise _told(path, getattr(error, "lineno", 1), error) from None
-            self._templates[path, plain] = jinja2.Template.from_code(environment, code, {})
+            self._templates[path, plain] = jinja2.Template.from_code(
+                environment, code, environment.make_globals(None)
+            )
         return self._templates[path, plain]
 
     def _mistake(self, error: Exception, values: Mapping[str, Any]) -> ReportError:
@@ -221,7 +235,7 @@ def _environment(plain: bool) -> jinja2.Environment:
     def enumerate_items(items: Iterable[Any], word: str = "and") -> str:
         return enumerated(map(finalize, items), word)
 
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=finalize)
+    environment = _Environment(undefined=jinja2.StrictUndefined, finalize=finalize)
     filters = {**_FILTERS, **(_PLAIN if plain else _MARKDOWN), "enumerate": enumerate_items}
     environment.filters |= {name: marked(filter_) for name, filter_ in filters.items()}
     environment.tests["finite"] = math.isfinite
@@ -233,14 +247,6 @@ def _joined(lines: re.Match[str]) -> str:
     tags = lines[1].rstrip()
     cut = len(tags) - (3 if tags[-3] in "+-" else 2)
     return f"{tags[:cut]}\n{tags[cut:]}"
-
-
-def _check_name(wanted: str, name: str, known: Iterable[str], where: str) -> None:
-    if name not in (names := sorted(known)):
-        nearest = difflib.get_close_matches(name, names, 1) or names
-        raise ReportError(
-            f"{where}: expected {wanted}, got {name!r}; choose from {', '.join(nearest)}"
-        )
 
 
 def _told(path: Path, line: int, error: Exception, remedy: str = "") -> ReportError:

@@ -1,12 +1,12 @@
 """The fonts of the pages: those that the Typst wheel carries, for PDF, HTML and figures alike."""
 
 import base64
+import contextlib
 import io
 import logging
 import mmap
 import re
 import struct
-from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from fontTools import subset
 from fontTools.ttLib import TTCollection, TTFont, TTLibError
 
-__all__ = ["code_points", "embedded_fonts", "font_faces", "woff2_subset"]
+__all__ = ["code_points", "embedded_fonts", "font_faces"]
 
 _SFNT_VERSIONS = (b"OTTO", b"\x00\x01\x00\x00")
 
@@ -85,39 +85,18 @@ def _postscript_name(font: bytes) -> str:
 @cache
 def code_points(files: tuple[Path, ...] = ()) -> frozenset[int]:
     """Return the code points that the embedded fonts and those of `files` have glyphs for."""
-    points: set[int] = set()
-    for font in embedded_fonts().values():
-        points.update(TTFont(io.BytesIO(font), lazy=True).getBestCmap())
+    fonts = [TTFont(io.BytesIO(font), lazy=True) for font in embedded_fonts().values()]
     for file in files:
-        points.update(_points_of_file(file))
-    return frozenset(points)
+        with contextlib.suppress(OSError, TTLibError):
+            several = file.suffix.lower() == ".ttc"
+            fonts += TTCollection(file, lazy=True) if several else [TTFont(file, lazy=True)]
+    return frozenset(point for font in fonts for point in font.getBestCmap() or ())
 
 
-def _points_of_file(file: Path) -> Iterable[int]:
-    try:
-        if file.suffix.lower() == ".ttc":
-            fonts = list(TTCollection(file, lazy=True))
-        else:
-            fonts = [TTFont(file, lazy=True)]
-    except (OSError, TTLibError):
-        return ()
-    return {point for font in fonts for point in font.getBestCmap() or ()}
-
-
-def woff2_subset(name: str, text: str) -> str | None:
+def _woff2_subset(name: str, text: str) -> str | None:
     """Return an embedded font, reduced to the characters of `text`, as a ``data:`` address.
 
-    Parameters
-    ----------
-    name : str
-        A PostScript name, see `embedded_fonts`.
-    text : str
-        The characters to keep; a math font also keeps their larger and stretched forms.
-
-    Returns
-    -------
-    str or None
-        ``data:font/woff2;base64,...``, the same for the same input; None without such a font.
+    A font of formulas also keeps their larger and stretched forms; None without such a font.
     """
     source = embedded_fonts().get(name)
     if source is None:
@@ -157,7 +136,7 @@ def font_faces(page: str) -> str:
         faces.append(("Page Math", "normal", "400", "NewCMMath-Book", letters))
     rules = []
     for family, style, weight, name, characters in faces:
-        address = woff2_subset(name, characters)
+        address = _woff2_subset(name, characters)
         if address:
             rules.append(
                 f'@font-face{{font-family:"{family}";font-style:{style};font-weight:{weight};'
