@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from rnn.analysis.text_quality import Book, quality_table
-from rnn.report.figures import PAGE_WIDTH, loss_figure, svg
+from rnn.report.figures import PAGE_WIDTH, svg
 from rnn.report.sections.figures_meaning import (
     Passage,
     comparison_figure,
@@ -107,14 +107,3 @@ def test_characters_without_a_glyph_are_written_as_code_points() -> None:
     written = [text.get_text() for text in drawn.axes[0].texts]
     assert "5C\n0F" in written and "00\n00" in written
     assert any(re.fullmatch("a\xa0↵\xa0", text) for text in written)
-
-
-def test_published_losses_stand_beside_the_curve_with_the_names_of_their_sources() -> None:
-    rows = history(2)
-    best = rows.loc[rows["smooth_loss"].idxmin()]
-    points = {"course staff": [(1, 109.2), (1000, 60.1)], "students": [(1900, 42.2)]}
-    axes = loss_figure(rows, U, int(best["update"]), float(best["smooth_loss"]), points).axes[0]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(points)
-    drawn = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
-    assert drawn["course staff"] == [[1, 109.2], [1000, 60.1]]
-    assert loss_figure(rows, U, 1, 110.0).axes[0].get_legend() is None
