@@ -15,15 +15,8 @@ from pages import Page, pdf_lines, pdf_text, spoken, to_html, to_pdf
 
 from rnn.errors import ReportError
 from rnn.report import show
-from rnn.report.show_old import (
-    escape,
-    show_figure,
-    show_folder,
-    show_prose,
-    show_table,
-    show_text,
-    show_texts,
-)
+from rnn.report.escaping import escape
+from rnn.report.show import Section, show_folder
 
 
 @pytest.fixture
@@ -39,17 +32,29 @@ def outputs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return collected
 
 
+class Blocks:
+    """Stands in for a section's file: every value is a block of the same name."""
+
+    def render(self, section: str, block: str, values: Any, *, plain: bool = False) -> str:
+        return str(values[block])
+
+
+@pytest.fixture
+def section(outputs: list[Any]) -> Section:
+    return Section("gradients", Blocks())
+
+
 def pages(outputs: list[Any]) -> tuple[str, Page]:
     nb = new_notebook(cells=[new_code_cell("x", outputs=outputs)])
     return pdf_text(to_pdf(nb)), Page(to_html(nb))
 
 
 def test_a_figure_reaches_both_pages_with_number_caption_and_alternative(
-    outputs: list[Any],
+    outputs: list[Any], section: Section
 ) -> None:
     drawing = Figure(figsize=(2, 1))
     drawing.subplots().plot([1, 2])
-    show_figure(drawing, label="fig-a", caption="Some *curve*", alt="It rises")
+    section.figure(drawing, "fig-a", {"caption": "Some\n*curve*", "alt": "It\nrises"})
     pdf, page = pages(outputs)
     assert "Figure 1: Some curve" in pdf
     assert "Figure 1: Some curve" in page.text
@@ -58,17 +63,19 @@ def test_a_figure_reaches_both_pages_with_number_caption_and_alternative(
     assert "It rises" in spoken(to_pdf(nb))
 
 
-def test_a_figure_shows_its_caption_in_jupyterlab(outputs: list[Any]) -> None:
-    show_figure(Figure(figsize=(2, 1)), label="fig-a", caption="Some curve", alt="It rises")
+def test_a_figure_shows_its_caption_in_jupyterlab(outputs: list[Any], section: Section) -> None:
+    values = {"caption": "Some curve", "alt": "It rises"}
+    section.figure(Figure(figsize=(2, 1)), "fig-a", values, source="history.csv")
     assert set(outputs[0].data) == {"image/svg+xml", "text/plain"}
-    assert outputs[1].data["text/markdown"] == "**Figure.** Some curve"
+    assert "Some curve" in outputs[1].data["text/markdown"]
+    assert "`history.csv`" in outputs[1].data["text/markdown"]
     pdf, page = pages(outputs)
     assert pdf.count("Some curve") == page.text.count("Some curve") == 1
 
 
-def test_a_table_keeps_names_numbers_and_order(outputs: list[Any]) -> None:
+def test_a_table_keeps_names_numbers_and_order(outputs: list[Any], section: Section) -> None:
     frame = pd.DataFrame({"W": [2.8038e-07, 1.0], "U": [np.nan, -0.5]}, index=["Mean", "Max"])
-    show_table(frame, label="tab-a", caption="Errors", float_format="{:.4e}")
+    section.table(frame, "tab-a", {"caption": "Errors"}, float_format="{:.4e}")
     pdf, page = pages(outputs)
     assert "Table 1: Errors W U Mean 2.8038e-07 Max 1.0000e+00 −5.0000e-01" in pdf
     assert "Table 1: Errors" in page.text
@@ -76,22 +83,28 @@ def test_a_table_keeps_names_numbers_and_order(outputs: list[Any]) -> None:
     assert pdf.count("Errors") == page.text.count("Errors") == 1
 
 
-def test_a_table_without_named_rows_has_no_column_for_them(outputs: list[Any]) -> None:
-    show_table(pd.DataFrame({"a": [1], "b": ["x"]}), label="tab-a", caption="c")
+def test_a_table_without_named_rows_has_no_column_for_them(
+    outputs: list[Any], section: Section
+) -> None:
+    section.table(pd.DataFrame({"a": [1], "b": ["x"]}), "tab-a", {"caption": "c"})
     assert len(list(pages(outputs)[1].of("th"))) == 2
 
 
-def test_words_stand_flush_left_in_jupyterlab_and_numbers_flush_right(outputs: list[Any]) -> None:
+def test_words_stand_flush_left_in_jupyterlab_and_numbers_flush_right(
+    outputs: list[Any], section: Section
+) -> None:
     frame = pd.DataFrame({"n": [1.5, -2e-7], "w": ["3", "x"], "p": ["3 %", "–"]}, index=["a", "1"])
-    show_table(frame, label="tab-a", caption="c")
+    section.table(frame, "tab-a", {"caption": "c"})
     cells = re.findall(r"<(t[hd])([^>]*)>([^<]*)<", outputs[1].data["text/html"])
     left = {text for _, attributes, text in cells if "text-align: left" in attributes}
     assert left == {"", "a", "1", "w", "3", "x"}
     assert {text for *_, text in cells} - left == {"n", "p", "1.5", "-2e-07", "3 %", "–"}
 
 
-def test_a_figure_lies_on_white_paper_in_jupyterlab_alone(outputs: list[Any]) -> None:
-    show_figure(Figure(figsize=(2, 1)), label="fig-a", caption="c", alt="a")
+def test_a_figure_lies_on_white_paper_in_jupyterlab_alone(
+    outputs: list[Any], section: Section
+) -> None:
+    section.figure(Figure(figsize=(2, 1)), "fig-a", {"caption": "c", "alt": "a"})
     svg = outputs[0].data["image/svg+xml"]
     paper = 'fill="white"'
     assert paper in svg.split("<metadata>")[0], "below everything that is drawn"
@@ -100,27 +113,31 @@ def test_a_figure_lies_on_white_paper_in_jupyterlab_alone(outputs: list[Any]) ->
     assert paper not in base64.b64decode(source.partition(",")[2]).decode()
 
 
-def test_table_cells_and_names_are_text(outputs: list[Any]) -> None:
+def test_table_cells_and_names_are_text(outputs: list[Any], section: Section) -> None:
     frame = pd.DataFrame({"<b>$x$": ["<i>*a*</i>", "#read"]}, index=["`r`", "&amp;"])
-    show_table(frame, label="tab-a", caption=escape("<u>"))
+    section.table(frame, "tab-a", {"caption": escape("<u>")})
     pdf, page = pages(outputs)
     for text in (pdf, page.text):
         for words in ("<b>$x$", "<i>*a*</i>", "#read", "`r`", "&amp;", "Table 1: <u>"):
             assert words in text
 
 
-def test_text_is_shown_character_by_character_under_its_title(outputs: list[Any]) -> None:
+def test_text_is_shown_character_by_character_under_its_title(
+    outputs: list[Any], section: Section
+) -> None:
     words = 'He  said: "<b>*no*</b>"\n\n$x$ `y` #z'
-    show_text(words, title="iter: 10000 (smooth loss: 53.2417)")
+    section.sample(words, {"title": "iter: 10000 (smooth loss: 53.2417)"})
     pdf, page = pages(outputs)
     assert 'iter: 10000 (smooth loss: 53.2417) He said: "<b>*no*</b>" $x$ `y` #z' in pdf
     assert words in "".join(page.words)
     assert "&lt;b&gt;" in outputs[1].data["text/html"], "JupyterLab gets it escaped"
 
 
-def test_texts_side_by_side_keep_their_titles_and_the_order_of_reading(outputs: list[Any]) -> None:
+def test_texts_side_by_side_keep_their_titles_and_the_order_of_reading(
+    outputs: list[Any], section: Section
+) -> None:
     given = {"a_run *1*": "one <b>two</b>\n  three", "b": "$x$ `y` #z", "c": "four", "d": "five"}
-    show_texts(given, lead="What *they* write:")
+    section.texts(given, {"lead": "What *they* write:"})
     pdf, page = pages(outputs)
     for text in (pdf, page.text):
         told = "What they write: a_run *1* one <b>two</b> three b $x$ `y` #z c four d five"
@@ -129,23 +146,25 @@ def test_texts_side_by_side_keep_their_titles_and_the_order_of_reading(outputs: 
     assert "one <b>two</b>\n  three" in "".join(page.words)
 
 
-def test_texts_side_by_side_are_escaped_in_jupyterlab(outputs: list[Any]) -> None:
-    show_texts({"<i>t</i>": "<b>x</b>"}, lead="Lead")
+def test_texts_side_by_side_are_escaped_in_jupyterlab(outputs: list[Any], section: Section) -> None:
+    section.texts({"<i>t</i>": "<b>x</b>"}, {"lead": "Lead"})
     assert outputs[0].data["text/markdown"] == "Lead"
     shown = outputs[1].data["text/html"]
     assert "&lt;i&gt;t&lt;/i&gt;" in shown and "&lt;b&gt;x&lt;/b&gt;" in shown
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
-def test_any_number_of_texts_stands_side_by_side(outputs: list[Any], count: int) -> None:
-    show_texts({f"title {i}": f"text {i}" for i in range(count)}, lead="Lead")
+def test_any_number_of_texts_stands_side_by_side(
+    outputs: list[Any], section: Section, count: int
+) -> None:
+    section.texts({f"title {i}": f"text {i}" for i in range(count)}, {"lead": "Lead"})
     pdf, page = pages(outputs)
     told = " ".join(f"title {i} text {i}" for i in range(count))
     assert told in pdf and told in page.text
 
 
-def test_a_long_word_stays_within_its_column(outputs: list[Any]) -> None:
-    show_texts({"a": "w" * 34, "b": "x" * 34, "c": "y" * 34}, lead="Lead")
+def test_a_long_word_stays_within_its_column(outputs: list[Any], section: Section) -> None:
+    section.texts({"a": "w" * 34, "b": "x" * 34, "c": "y" * 34}, {"lead": "Lead"})
     nb = new_notebook(cells=[new_code_cell("x", outputs=outputs)])
     lines = [line for line in pdf_lines(to_pdf(nb)) if set(line) <= set("wxy ") and line]
     assert max(len(word) for line in lines for word in line.split()) < 34
@@ -159,8 +178,13 @@ def test_a_text_without_a_title_is_told_of_where_it_is() -> None:
         to_html(new_notebook(cells=[new_code_cell("x", outputs=[output])]))
 
 
-def test_prose_is_markdown_with_what_was_computed(outputs: list[Any]) -> None:
-    show_prose(f"The *best* of {escape('A_book_*')} is $4.5 \\times 10^{{-6}}$.")
+def test_prose_is_markdown_and_left_out_where_it_says_nothing(
+    outputs: list[Any], section: Section
+) -> None:
+    section.prose("nothing", {"nothing": ""})
+    assert not outputs
+    said = f"The *best* of {escape('A_book_*')} is $4.5 \\times 10^{{-6}}$."
+    section.prose("reading", {"reading": said})
     pdf, page = pages(outputs)
     assert "The best of A_book_* is" in pdf
     assert [tag for tag, _ in page.tags].count("em") == 1
