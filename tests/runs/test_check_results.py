@@ -5,8 +5,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rnn.gradient_cases import check_cases
-from rnn.gradient_check import CENTRAL, COMPLEX, PARAMETERS, check, check_steps, table_1
+from rnn.gradient_check import (
+    CENTRAL,
+    COMPLEX,
+    PARAMETERS,
+    check,
+    check_cases,
+    check_steps,
+    table_1,
+)
 from rnn.gradient_mistakes import check_mistakes
 from rnn.runs.check_results import first_setting, save_check
 from rnn.text.corpus import load_corpus

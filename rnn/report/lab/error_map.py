@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Patch, Rectangle
 
-from rnn.gradient_cases import Case
-from rnn.gradient_check import THRESHOLDS, relative_errors
+from rnn.gradient_check import THRESHOLDS, Case, relative_errors
 from rnn.report.figures import style
 from rnn.text.characters import visible
 
@@ -96,7 +95,7 @@ def error_map(
     vocabulary : str
         The characters.
     """
-    index = case.parameters(np.arange(case.theta.size))._asdict()[name]
+    index = case.index()[name]
     places = np.arange(case.theta.size)[case.places]
     characters, left_out = [], 0
     if name in ("U", "V", "c"):

@@ -10,19 +10,19 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from rnn.gradient_cases import Case
 from rnn.gradient_check import (
     ACCEPTED,
     CENTRAL,
     COMPLEX,
     JUDGED,
     PARAMETERS,
+    Case,
     central_differences,
     compare,
     complex_step,
     verdict,
 )
-from rnn.gradient_mistakes import CLIPPED, bound_that_bites, mistakes_of, plain_gradients
+from rnn.gradient_mistakes import CLIPPED, effective_clip, gradients_with_mistake, mistakes_of
 from rnn.report.lab.error_map import ErrorMap, error_figure, error_map, png
 from rnn.report.lab.markup import html, style
 from rnn.report.lab.playground import Playground, control, show_playground
@@ -46,7 +46,7 @@ class GradientPlayground(Playground):
     Parameters
     ----------
     cases : sequence of Case
-        Those of `rnn.gradient_cases.check_cases`, the hardest last.
+        Those of `rnn.gradient_check.check_cases`, the hardest last.
     vocabulary : str
         The characters of their text.
     h, eps : float
@@ -78,7 +78,7 @@ class GradientPlayground(Playground):
         }
         self._numerical: dict[tuple[str, str], np.ndarray] = {}
         hard = self.cases[cases[-1].name]
-        self._clip = bound_that_bites(hard)
+        self._clip = effective_clip(hard)
         mistakes, wide = [_NONE, *mistakes_of(hard)], "min(430px, 98%)"
         self.setting = control(widgets.Dropdown, "setting", wide, options=list(self.cases))
         self.mistake = control(widgets.Dropdown, "mistake", wide, options=mistakes)
@@ -119,7 +119,7 @@ class GradientPlayground(Playground):
     def _gradient(self, case: Case) -> np.ndarray:
         if self.mistake.value == _NONE:
             return case.gradient()
-        return case.vector(plain_gradients(case, self.mistake.value, self._clip))
+        return gradients_with_mistake(case, self.mistake.value, self._clip)
 
     def _estimate(self, case: Case, oracle: str) -> np.ndarray:
         """Return an oracle's gradients, computed once; say how far it is if that takes a while."""

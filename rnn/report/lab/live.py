@@ -18,8 +18,8 @@ from rnn.report.figures import COLOURS, PAGE_WIDTH, style, svg
 from rnn.report.lab.markup import html
 from rnn.report.paper import on_paper
 from rnn.report.shown import Shown
-from rnn.runs.driver import last_update, train_seeds
-from rnn.runs.progress import someone_looks_on
+from rnn.runs.driver import train_seeds
+from rnn.runs.progress import is_interactive
 from rnn.runs.run import Run
 from rnn.settings import Settings
 from rnn.text.corpus import Corpus
@@ -51,7 +51,7 @@ def train(corpus: Corpus, settings: Settings, folder: Path, seeds: int) -> list[
     ReportError, KeyboardInterrupt
         As for `rnn.runs.driver.train_seeds`.
     """
-    if not someone_looks_on():
+    if not is_interactive():
         return train_seeds(corpus, settings, folder, seeds)
     view = LiveView()
     runs = train_seeds(corpus, settings, folder, seeds, watch=view.look)
@@ -79,7 +79,7 @@ class LiveView:
 
     def end(self, run: Run) -> None:
         """Show how the training ended, and what can be done next."""
-        last = last_update(run.corpus, run.settings)
+        last = run.schedule.last_update
         if run.diverged:
             self._show(f"Stopped: {run.diverged}.")
         elif run.last_update < last:
@@ -87,7 +87,7 @@ class LiveView:
                 f"Stopped at update {run.last_update:,} of {last:,}. Run this cell again to "
                 "continue from there; the cells below work with what was reached."
             )
-        elif run.updates:
+        elif run.new_updates:
             self._show(f"Done: {last:,} updates.")
         else:
             self._show(f"Done before: all {last:,} updates were taken from the last checkpoint.")
@@ -110,7 +110,7 @@ class LiveView:
             ended=ended,
             picture=base64.b64encode(picture.encode()).decode(),
             update=update,
-            last=first.last,
+            last=first.schedule.last_update,
             loss=loss,
             lowest=lowest,
             best_update=best_update,
@@ -120,13 +120,14 @@ class LiveView:
 
 def live_figure(trainers: Collection[Trainer]) -> Figure:
     """Draw smooth losses so far, the first on top, on an axis as long as the whole training."""
-    first = next(iter(trainers))
+    schedule = next(iter(trainers)).schedule
+    last, per_epoch = schedule.last_update, schedule.updates_per_epoch
     curves = [_curve(trainer) for trainer in trainers if trainer.state.history]
     with style():
         figure = Figure(figsize=(PAGE_WIDTH * 1.2, 2.6))
         axes = figure.subplots()
         axes.grid(axis="x", visible=False)
-        for start in range(first.per_epoch, first.last, first.per_epoch):
+        for start in range(per_epoch, last, per_epoch):
             axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
         for number, (updates, losses) in reversed(list(enumerate(curves))):
             opacity = 0.3 if number else 1
@@ -137,9 +138,9 @@ def live_figure(trainers: Collection[Trainer]) -> Figure:
         high, low = float(later.max()), float(min(losses.min() for _, losses in curves))
         axes.set_ylim(low - 0.04 * (high - low) - 1e-3, high + 0.1 * (high - low) + 1e-3)
         axes.plot(updates[-1:], losses[-1:], "o", color=COLOURS[1], markeredgewidth=0)
-        axes.set_xlim(0, first.last * 1.005)
+        axes.set_xlim(0, last * 1.005)
         axes.set_xlabel("update")
-        axes.set_ylabel(f"smooth loss (nats per {first.settings.loss_unit})")
+        axes.set_ylabel(f"smooth loss (nats per {schedule.settings.loss_unit})")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     return figure
 
@@ -147,7 +148,7 @@ def live_figure(trainers: Collection[Trainer]) -> Figure:
 def _reading(trainer: Trainer) -> tuple[float, float, int, int]:
     """Return smooth loss, the lowest, and the updates of both, all of one moment.
 
-    The engine runs meanwhile, and writes all of them after every update.
+    The compiled loop runs meanwhile, and writes all of them after every update.
     """
     while True:
         before = trainer.state.counts.copy()

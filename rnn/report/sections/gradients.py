@@ -4,8 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from rnn.gradient_cases import Case
-from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, table_1
+from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Case, table_1
 from rnn.report.show import Section
 from rnn.runs.check_results import first_setting
 from rnn.text.corpus import Corpus

@@ -5,8 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from rnn.gradient_cases import BURN_IN, Case
-from rnn.gradient_check import ACCEPTED
+from rnn.gradient_check import ACCEPTED, BURN_IN, Case
 from rnn.report.show import Section
 
 __all__ = ["facts", "show", "table"]

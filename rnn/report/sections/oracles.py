@@ -2,10 +2,18 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from rnn.gradient_cases import BURN_IN, Case
-from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, PARAMETERS, THRESHOLDS
+from rnn.gradient_check import (
+    ACCEPTED,
+    BURN_IN,
+    CENTRAL,
+    COMPLEX,
+    PARAMETERS,
+    THRESHOLDS,
+    Case,
+)
 from rnn.report.show import Section
 from rnn.runs.check_results import first_setting
 
@@ -36,7 +44,7 @@ def facts(errors: pd.DataFrame, case: Case) -> dict[str, Any]:
         "thresholds": list(THRESHOLDS.items()),
         "K": case.K,
         "looked_at": len(dict(case.small().parts())["c"]),
-        "not_read": case.K - len(set(case.x.tolist())),
+        "not_read": case.K - len(np.unique(case.x)),
         "zeros": first_setting(errors, CENTRAL).loc["U", "exactly_zero"],
         "burn_in": BURN_IN,
         "settings": errors["setting"].nunique(),

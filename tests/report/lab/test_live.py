@@ -66,7 +66,7 @@ class Screen:
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     """Have somebody look on, and draw at every look."""
     shown = Screen()
-    monkeypatch.setattr(live, "someone_looks_on", lambda: True)
+    monkeypatch.setattr(live, "is_interactive", lambda: True)
     monkeypatch.setattr(live, "display", shown.display)
     monkeypatch.setattr(live, "_EVERY", 0.0)
     monkeypatch.setattr(live, "_SHARE", np.inf)
@@ -96,7 +96,7 @@ def test_watched_training_has_the_numbers_of_one_that_is_not(
     book: Corpus, tmp_path: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (watched,) = live.train(book, settings(), tmp_path / "watched", 1)
-    monkeypatch.setattr(live, "someone_looks_on", lambda: False)
+    monkeypatch.setattr(live, "is_interactive", lambda: False)
     drawn = screen.drawn
     (alone,) = live.train(book, settings(), tmp_path / "alone", 1)
     assert screen.drawn == drawn > 0, "nothing is drawn where nobody looks on"
@@ -144,7 +144,7 @@ def test_interrupt_ends_a_watched_training_with_what_was_reached_and_the_next_go
     assert part.history["update"].iloc[-1] == part.last_update, "it can be told and drawn"
     assert part.best_model.update <= part.last_model.update == part.last_update
     (rest,) = live.train(book, settings(), tmp_path / "part", 1)
-    assert rest.updates == UPDATES - part.last_update
+    assert rest.new_updates == UPDATES - part.last_update
     (whole,) = live.train(book, settings(), tmp_path / "whole", 1)
     assert rest.history.equals(whole.history)
     assert (rest.state.theta == whole.state.theta).all()
@@ -182,7 +182,7 @@ def test_view_of_a_finished_training_says_that_nothing_was_trained(
     trained = screen.status
     screen.outputs.clear()
     (run,) = live.train(book, settings(), tmp_path, 1)
-    assert run.updates == 0
+    assert run.new_updates == 0
     assert f"{UPDATES}" in screen.status and screen.status != trained
 
 
@@ -202,7 +202,7 @@ def test_view_is_drawn_once_a_second_and_less_often_where_drawing_is_slow(
         clock[0] += cost[0]
 
     monkeypatch.setattr(view, "_show", show)
-    at_work = trainer.Trainer(book, settings(), run.state, len(book), 1, UPDATES)
+    at_work = trainer.Trainer(book, run.schedule, run.state)
     while clock[0] < 10:
         view.look([at_work])
         clock[0] += 0.2
@@ -216,7 +216,7 @@ def test_view_is_drawn_once_a_second_and_less_often_where_drawing_is_slow(
 
 def test_curve_is_thinned_out_and_ends_where_the_training_is(book: Corpus, tmp_path: Path) -> None:
     (run,) = live.train(book, settings(), tmp_path, 1)
-    at_work = trainer.Trainer(book, settings(), run.state, len(book), 1, UPDATES)
+    at_work = trainer.Trainer(book, run.schedule, run.state)
     run.state.history[:] = [(update, 1.0, None) for update in range(1, 5000)]
     run.state.counts[0] = 5000
     updates, losses = live._curve(at_work)
@@ -228,6 +228,6 @@ def test_curve_is_thinned_out_and_ends_where_the_training_is(book: Corpus, tmp_p
 @pytest.mark.parametrize("loss", ["sum", "mean"])
 def test_curve_names_the_unit_of_the_loss(book: Corpus, tmp_path: Path, loss: str) -> None:
     (run,) = live.train(book, settings(loss=loss), tmp_path, 1)
-    at_work = trainer.Trainer(book, run.settings, run.state, len(book), 1, UPDATES)
+    at_work = trainer.Trainer(book, run.schedule, run.state)
     label = live.live_figure([at_work]).axes[0].get_ylabel()
     assert ("segment" in label) == (loss == "sum") and ("character" in label) == (loss == "mean")

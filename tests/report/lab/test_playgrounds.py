@@ -12,19 +12,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnn.cells import CELLS
 from rnn.errors import ReportError
-from rnn.gradient_cases import FEW, Case, check_cases
 from rnn.gradient_check import (
     CENTRAL,
     COMPLEX,
+    FEW,
     PARAMETERS,
+    Case,
     central_differences,
     check,
+    check_cases,
     complex_step,
     relative_errors,
 )
-from rnn.gradient_mistakes import FORGOTTEN, LEFT_OUT, plain_gradients
-from rnn.model import initialise
+from rnn.gradient_mistakes import FORGOTTEN, LEFT_OUT, gradients_with_mistake
+from rnn.model import Architecture, initialise, named
 from rnn.report.escaping import INVISIBLE
 from rnn.report.lab import gradient_playground, playground
 from rnn.report.lab.error_map import ErrorMap, error_figure, error_map
@@ -32,7 +35,7 @@ from rnn.report.lab.gradient_playground import GradientPlayground
 from rnn.report.lab.sampling_playground import LONGEST_PRIME, SamplingPlayground, show
 from rnn.report.lab.shaded_text import text_html
 from rnn.runs import results
-from rnn.runs.checkpoints import Model, save_model
+from rnn.runs.models import Model, save_model
 from rnn.runs.writing import probabilities, write
 from rnn.sampling import probabilities as probabilities_of_ids
 from rnn.settings import Settings
@@ -45,7 +48,9 @@ VOCABULARY = "\0\t\n\r \"&'<>`abc\x7f\xad\u0301\u05d0\u200b\u2028\u202e\u4e00\ue
 
 
 def a_model(vocabulary: str = VOCABULARY, dtype: str = "float32") -> Model:
-    _, parameters = initialise(9, len(vocabulary), 0.8, np.random.default_rng(3), dtype)
+    architecture = Architecture(CELLS["vanilla"], 9, len(vocabulary))
+    theta = initialise(architecture, 0.8, np.random.default_rng(3), dtype)
+    parameters = architecture.parameters(theta)
     return Model(parameters, np.linspace(-1, 1, 9, dtype=dtype), 2, vocabulary, 7, 1.5, "00" * 32)
 
 
@@ -110,8 +115,8 @@ class Page(HTMLParser):
 
 def by_hand(model: Model, h: np.ndarray, read: list[int]) -> np.ndarray:
     """Run the recurrence in plain NumPy and return p_t after each character read."""
-    p: Any = model.parameters
-    W, U, V, b, c = (np.asarray(getattr(p, name), np.float64) for name in PARAMETERS)
+    arrays = named(model.parameters)
+    W, U, V, b, c = (np.asarray(arrays[name], np.float64) for name in PARAMETERS)
     rows = []
     for x in read:
         h = np.tanh(W @ h + U[x] + b)
@@ -436,8 +441,9 @@ def test_the_picture_s_numbers_are_the_relative_errors(
 ) -> None:
     case = cases[-1]
     choose(bench, setting=case.name, oracle=COMPLEX, mistake=FORGOTTEN, parameter=name)
-    gn = case.parameters(complex_step(case.loss, case.theta))._asdict()[name]
-    ga = plain_gradients(case, FORGOTTEN)._asdict()[name]
+    index = case.index()[name]
+    gn = complex_step(case.loss, case.theta)[index]
+    ga = gradients_with_mistake(case, FORGOTTEN)[index]
     errors, zero = relative_errors(ga, gn), (ga == 0) & (gn == 0)
     shown = bench.shown
     if name in "UV":
@@ -476,7 +482,8 @@ def test_an_oracle_is_asked_once_a_setting(
 def a_large_case() -> Case:
     K, m = 3000, 3
     theta = np.random.default_rng(0).normal(0, 0.1, m * m + m + 2 * K * m + K)
-    return Case("large", theta, m, K, np.array([5, 2999]), np.array([2999, 7]), np.ones(m))
+    x, y = np.array([[5], [2999]]), np.array([[2999], [7]])
+    return Case("large", theta, Architecture(CELLS["vanilla"], m, K), x, y, np.ones((1, m)))
 
 
 def test_of_thousands_of_characters_a_few_are_drawn_and_the_others_are_said() -> None:

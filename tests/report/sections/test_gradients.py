@@ -12,8 +12,17 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from pages import Page, to_html
 
-from rnn.gradient_cases import FEW, Case, check_cases
-from rnn.gradient_check import CENTRAL, COMPLEX, PARAMETERS, check, check_steps, table_1
+from rnn.gradient_check import (
+    CENTRAL,
+    COMPLEX,
+    FEW,
+    PARAMETERS,
+    Case,
+    check,
+    check_cases,
+    check_steps,
+    table_1,
+)
 from rnn.gradient_mistakes import LEFT_OUT, check_mistakes
 from rnn.report import show as showing
 from rnn.report.escaping import escape
