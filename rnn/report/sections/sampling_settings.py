@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from rnn.report.show import Section
-from rnn.runs.models import Model
-from rnn.runs.writing import write
+from rnn.runs.models import Model, write
 
 __all__ = ["show"]
 

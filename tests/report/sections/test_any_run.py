@@ -10,8 +10,7 @@ from section_outputs import Outputs
 from rnn.report.sections import training
 from rnn.runs import results
 from rnn.runs.driver import train
-from rnn.runs.models import load_model
-from rnn.runs.writing import write
+from rnn.runs.models import load_model, write
 from rnn.settings import Settings
 from rnn.text.corpus import load_corpus
 
