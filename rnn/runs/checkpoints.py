@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from rnn.epoch_ends import MOST_KEPT
 from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
 from rnn.runs.storage import Headers, hold, read_arrays, run_folder, write_arrays
 from rnn.settings import Settings
 from rnn.state import TrainingState, first_state
 from rnn.text.corpus import Corpus
+from rnn.training import MOST_WAITING
 
 __all__ = ["Checkpoints"]
 
@@ -58,6 +58,7 @@ class Checkpoints:
         same = settings.as_dict() | {
             "epochs": None, "max_updates": None, "book": corpus.sha256,
             "vocabulary": corpus.vocabulary, "sources": SOURCE_DIGEST, "numpy": np.__version__,
+            "cell": settings.cell, "layers": settings.layers,
         }  # fmt: skip
         self.identity = hashlib.sha256(json.dumps(same, sort_keys=True).encode())
         self.due = time.monotonic() + seconds
@@ -80,15 +81,15 @@ class Checkpoints:
     def latest(self, last: int) -> TrainingState | None:
         """Return the newest good state of this run that is not beyond update `last`.
 
-        What is left aside, and what is taken, is said on standard error.
+        Standard error says which files are skipped, and where the training goes on.
         """
         for path in reversed(self._mine(last)):
             try:
                 state = self._read(path)
             except ReportError as error:
-                print(f"checkpoint left aside: {error}", file=sys.stderr)
+                print(f"checkpoint skipped: {error}", file=sys.stderr)
                 continue
-            print(f"going on from update {state.counts[0]:,}", file=sys.stderr)
+            print(f"going on from update {state.update:,}", file=sys.stderr)
             return state
         return None
 
@@ -106,12 +107,12 @@ class Checkpoints:
         """
         begun = time.monotonic()
         arrays = {name: getattr(state, name) for name in _ARRAYS}
-        rows = np.array(state.history, np.float64)  # None becomes nan
+        rows = np.array(state.history, np.float64)  # None becomes NaN
         arrays["history"] = rows.reshape(-1, 3)
         story = json.dumps({name: getattr(state, name) for name in _STORY})
         arrays["story"] = np.frombuffer(story.encode(), np.uint8)
         arrays["identity"] = np.frombuffer(self.identity.digest(), np.uint8)
-        update = int(state.counts[0])
+        update = state.update
         path = self.folder / f"{self.identity.hexdigest()[:16]}-{update:015d}.state"
         write_arrays(path, arrays, digest=True)
         mine = self._mine(update)
@@ -148,7 +149,7 @@ class Checkpoints:
             name: (getattr(like, name).shape, getattr(like, name).dtype) for name in _ARRAYS
         }
         (waiting, _), _ = headers["waiting"]
-        wanted["waiting"] = (min(waiting, MOST_KEPT), like.waiting.shape[1]), like.theta.dtype
+        wanted["waiting"] = (min(waiting, MOST_WAITING), like.waiting.shape[1]), like.theta.dtype
         (rows, _), _ = headers["history"]
         (length,), _ = headers["story"]
         wanted["history"] = (rows, 3), np.dtype(np.float64)
@@ -157,7 +158,5 @@ class Checkpoints:
         return wanted
 
 
-_ARRAYS = (
-    "theta", "memory", "h", "best_theta", "best_h", "epoch_theta", "waiting", "losses", "counts",
-)  # fmt: skip
+_ARRAYS = ("theta", "memory", "h", "best_theta", "best_h", "waiting", "losses", "counts")
 _STORY = ("snapshots", "epoch_losses", "diverged")

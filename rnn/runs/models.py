@@ -2,17 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rnn import sampling
+from rnn.cells import CELLS
 from rnn.errors import ReportError, require_whole
 from rnn.kernels.randomness import SAMPLE, generator
+from rnn.model import Architecture, named
 from rnn.runs.storage import Headers, read_arrays, write_arrays
 from rnn.text.characters import encode
-from rnn.vanilla import Vanilla
 
 __all__ = ["Model", "load_model", "probabilities", "save_model", "write"]
+
+#: The cell of files that name none.
+_FIRST_CELL = next(iter(CELLS))
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,10 @@ class Model:
 
     Attributes
     ----------
-    parameters : Vanilla
-        Its parameters.
-    h : (m,)
-        The hidden state after its last update.
+    parameters : Parameters
+        Those of its network, of the class of its cell.
+    h : (state size,)
+        The state of the network after its last update.
     x : int
         The character that follows in the text: what is read next.
     vocabulary : str
@@ -37,7 +42,7 @@ class Model:
         The sha256 of the text it was trained on.
     """
 
-    parameters: Vanilla
+    parameters: Any
     h: np.ndarray
     x: int
     vocabulary: str
@@ -48,7 +53,7 @@ class Model:
 
 def save_model(path: Path, model: Model) -> None:
     """Write a model; the same model gives the same bytes."""
-    arrays = model.parameters._asdict() | {
+    arrays = named(model.parameters) | {
         "h": model.h,
         "x": np.int64(model.x),
         "vocabulary": np.frombuffer(model.vocabulary.encode("utf-32-le"), "<u4"),
@@ -56,6 +61,9 @@ def save_model(path: Path, model: Model) -> None:
         "smooth_loss": np.float64(model.smooth_loss),
         "book": np.frombuffer(bytes.fromhex(model.book), np.uint8),
     }
+    cell = next(name for name, cell in CELLS.items() if cell is type(model.parameters))
+    if cell != _FIRST_CELL:
+        arrays["cell"] = np.frombuffer(cell.encode(), np.uint8)
     write_arrays(path, arrays)
 
 
@@ -73,15 +81,26 @@ def load_model(path: Path) -> Model:
             "run 02_training_evolution.ipynb with the same run_dir first"
         )
     arrays = read_arrays(path, _wanted)
-    parameters = Vanilla(*(arrays[name] for name in Vanilla._fields))
+    cell = CELLS.get(arrays["cell"].tobytes().decode() if "cell" in arrays else _FIRST_CELL)
     points = arrays["vocabulary"]
-    finite = all(np.isfinite(part).all() for part in (*parameters, arrays["h"]))
-    ascending = points.max() < 0x110000 and (np.diff(points.astype(np.int64)) > 0).all()
-    if not finite or not ascending or not 0 <= arrays["x"] < len(points):
+    good = (
+        cell is not None
+        and arrays["h"].size == _architecture(arrays, cell).state_size
+        and len(arrays["b1" if "b1" in arrays else "b"]) == cell.gates * arrays["V"].shape[1]
+        and all(np.isfinite(part).all() for part in arrays.values())
+        and points.max() < 0x110000
+        and (np.diff(points.astype(np.int64)) > 0).all()
+        and 0 <= arrays["x"] < len(points)
+    )
+    if not good:
         raise ReportError(
-            f"{path.name}: expected finite parameters and a sorted vocabulary, got others; "
-            "train again"
+            f"{path.name}: expected finite parameters of a known cell and a sorted vocabulary, got "
+            "others; train again"
         )
+    architecture = _architecture(arrays, cell)
+    parameters = architecture.parameters(np.empty(architecture.size, arrays["V"].dtype))
+    for name, part in named(parameters).items():
+        part[...] = arrays[name]
     return Model(
         parameters=parameters,
         h=arrays["h"],
@@ -165,18 +184,29 @@ def _encode(model: Model, text: str, name: str) -> np.ndarray:
 
 
 def _wanted(headers: Headers) -> Headers:
-    """Return what a model's file should hold, given its m and K."""
-    (m,), real = headers["b"]
-    (K,), _ = headers["vocabulary"]
+    """Return what a model's file of its size should hold, for a cell that fits if one does."""
+    (K, m), real = headers["V"]
     if real not in (np.float32, np.float64) or min(m, K) < 1:
         raise ValueError(f"parameters of type {real} for m = {m}, K = {K}")
     number = (), np.dtype(np.int64)
-    parameters = {name: (shape, real) for name, shape in Vanilla.shapes(m, K).items()}
-    return parameters | {
-        "h": ((m,), real),
+    rest: Headers = {
         "x": number,
         "vocabulary": ((K,), np.dtype("<u4")),
         "update": number,
         "smooth_loss": ((), np.dtype(np.float64)),
         "book": ((32,), np.dtype(np.uint8)),
     }
+    if "cell" in headers:
+        rest["cell"] = headers["cell"][0][:1], np.dtype(np.uint8)
+    found = []
+    for cell in CELLS.values():
+        architecture = Architecture(cell, m, K, sum(name.startswith("W") for name in headers))
+        shapes = architecture.named_shapes | {"h": (architecture.state_size,)}
+        found.append(rest | {name: (shape, real) for name, shape in shapes.items()})
+    return headers if headers in found else found[0]
+
+
+def _architecture(arrays: dict[str, np.ndarray], cell: Any) -> Architecture:
+    """Return what the network in a file is made of."""
+    K, m = arrays["V"].shape
+    return Architecture(cell, m, K, sum(name.startswith("W") for name in arrays))
