@@ -174,7 +174,7 @@ def test_share_of_zeros_of_U_is_that_of_characters_not_read(
 ) -> None:
     read = len(np.unique(cases[0].x))
     shares = errors.groupby("parameter")["exactly_zero"].unique()
-    assert shares["U"] == pytest.approx([1 - read / cases[0].K])
+    assert shares["U"] == pytest.approx([1 - read / cases[0].architecture.K])
     assert all((shares[name] == 0).all() for name in "WVbc")
 
 
