@@ -225,7 +225,9 @@ def _environment(plain: bool) -> jinja2.Environment:
     def finalize(value: Any) -> Any:
         if isinstance(value, Markdown | jinja2.Undefined):
             return value
-        return str(value) if plain or isinstance(value, int | float) else escape(value)
+        if isinstance(value, int | float):
+            return str(value)
+        return pictured(value) if plain else escape(value)
 
     def marked(filter_: Filter) -> Filter:
         return lambda *arguments, **options: Markdown(filter_(*arguments, **options))

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from IPython.display import display
 
+from rnn.errors import ReportError
 from rnn.report.escaping import escape
 from rnn.report.paper import on_paper
 from rnn.report.sentences import Markdown, Sentences
 from rnn.report.shown import Shown
-from rnn.runs.progress import someone_looks_on, terminal
+from rnn.runs.progress import is_interactive, terminal
 from rnn.text.characters import printable
 
 if TYPE_CHECKING:
@@ -73,6 +74,29 @@ class Section:
     def _caption(self, block: str, values: Values, source: str) -> str:
         origin = source and self._sentences.render("captions", "source", {"source": source})
         return " ".join(filter(None, (self.line(block, values), origin)))
+
+    def rows(self, block: str, values: Values) -> pd.DataFrame:
+        """Return a block as a table of plain text.
+
+        A row begins with a bar at the beginning of a line; the first row holds the heads of the
+        columns, and bars beyond the last column are text: ``| property | value``.
+
+        Raises
+        ------
+        ReportError
+            If the rows do not have a cell for each head.
+        """
+        text = "\n" + self._sentences.render(self.name, block, values, plain=True)
+        rows = [" ".join(row.split()) for row in text.split("\n|")[1:]] or [""]
+        heads, *cells = [
+            [cell.strip() for cell in row.split("|", rows[0].count("|"))] for row in rows
+        ]
+        if not heads[0] or any(len(row) != len(heads) for row in cells):
+            raise ReportError(
+                f"{self.name}.md: expected rows with a cell for each head in the block "
+                f"{block!r}, got others; begin each with a bar: | property | value"
+            )
+        return pd.DataFrame(cells, columns=heads)
 
     def prose(self, block: str, values: Values) -> None:
         """Show a block as paragraphs; one that says nothing is left out."""
@@ -168,7 +192,7 @@ def show_folder(folder: Path) -> None:
     told = {"text/markdown": escape(name), "text/plain": printable(name)}
     _display({mime: f"The results are in {name}." for mime, name in told.items()}, Shown("note"))
     screen = terminal()
-    if screen and not someone_looks_on():
+    if screen and not is_interactive():
         print(f"results are in {printable(name)}", file=screen, flush=True)
 
 

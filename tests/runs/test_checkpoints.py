@@ -17,8 +17,9 @@ import pytest
 import reference
 
 from rnn.errors import ReportError
-from rnn.runs.checkpoints import Checkpoints, save_model
+from rnn.runs.checkpoints import Checkpoints
 from rnn.runs.driver import train
+from rnn.runs.models import save_model
 from rnn.runs.run import Run
 from rnn.runs.storage import write_whole
 from rnn.settings import Settings

@@ -42,7 +42,9 @@ def facts(runs: Runs) -> dict[str, Any]:
         "panels": panels,
         "against": [axis for axis in AXES if axis in panels or axis == "character"],
         "untimed": [run.name for run in runs if math.isnan(run.seconds_per_update)],
-        "lowest": [(run.name, run.smooth_loss("lowest"), run.updates) for run in runs],
+        "lowest": [
+            (run.name, run.per_character(run.lowest_smooth_loss), run.last_update) for run in runs
+        ],
         "budgets": budgets(runs, panels),
         "pace": 0 if "character" in panels else runs[0].characters_per_update,
     }

@@ -29,7 +29,7 @@ def facts(runs: Runs) -> dict[str, Any]:
     the ``next`` one and how far it is ``above``.  ``seeds`` has the two lowest means over seeds.
     """
     losses = {
-        "smooth": _lowest({run.name: run.smooth_loss("lowest") for run in runs}),
+        "smooth": _lowest({run.name: run.per_character(run.lowest_smooth_loss) for run in runs}),
         "text": _lowest({run.name: run.text_loss for run in runs}),
     }
     seeds = {run.name: run.seed_losses for run in runs if len(run.seed_losses) > 1}
@@ -67,16 +67,16 @@ def _lowest(losses: Mapping[str, float]) -> dict[str, Any]:
 
 def _numbers(run: FinishedRun) -> Iterator[tuple[str, str]]:
     """Yield the headline numbers of a run with their labels."""
-    lowest, seeds = run.smooth_loss("lowest"), run.seed_losses
+    lowest, seeds = run.per_character(run.lowest_smooth_loss), run.seed_losses
     pace = 1 / run.seconds_per_update
     yield "learned parameters", f"{run.parameters:,}"
-    yield "updates", f"{run.updates:,}"
-    yield "epochs", f"{run.updates / run.training['updates_per_epoch']:.2f}"
-    yield "characters read", f"{run.updates * run.characters_per_update:,}"
+    yield "updates", f"{run.last_update:,}"
+    yield "epochs", f"{run.last_update / run.training['updates_per_epoch']:.2f}"
+    yield "characters read", f"{run.last_update * run.characters_per_update:,}"
     yield "lowest smooth loss", _loss(lowest)
     yield "lowest smooth loss (bits)", _loss(lowest / math.log(2))
     yield "its update", f"{run.training['lowest_smooth_loss_update']:,}"
-    yield "last smooth loss", _loss(run.smooth_loss("last"))
+    yield "last smooth loss", _loss(run.per_character(run.smooth_loss))
     yield "loss over the text", _loss(run.text_loss)
     yield "loss over the text (bits)", _loss(run.text_loss / math.log(2))
     yield "validation loss", _loss(run.validation_loss)

@@ -172,7 +172,7 @@ def test_an_unfinished_run_is_told_with_what_makes_it(
         results = json.loads(file.read_text())
         del results[section]
         file.write_text(json.dumps(results))
-    line = "wide: expected a finished run in reports/wide, got none; do make report RUN=wide"
+    line = "wide: expected a finished run in reports/wide, got none; run make report RUN=wide"
     with pytest.raises(ReportError, match=f"^{line}$"):
         read_runs("a wide")
 
@@ -213,7 +213,8 @@ def test_summed_and_mean_losses_are_both_nats_per_character(tmp_path: Path) -> N
     mean = {update: loss / 10 for update, loss in A.items()}
     summed, averaged = pair(tmp_path, mean, loss="mean")
     assert summed.losses.tolist() == averaged.losses.tolist() == [4.0, 3.0, 2.0]
-    assert summed.smooth_loss("lowest") == averaged.smooth_loss("lowest") == 2.0
+    lowest = [run.per_character(run.lowest_smooth_loss) for run in (summed, averaged)]
+    assert lowest == [2.0, 2.0]
 
 
 def test_places_follow_from_updates_by_what_an_update_takes(tmp_path: Path) -> None:
@@ -600,4 +601,4 @@ def test_the_notebook_tells_an_unfinished_run_in_one_line(tmp_path: Path) -> Non
     done = execute(tmp_path, f"{a} {tmp_path}/wide")
     assert done.returncode != 0
     assert "wide: expected a finished run in" in done.stderr
-    assert "do make report RUN=wide" in done.stderr
+    assert "run make report RUN=wide" in done.stderr

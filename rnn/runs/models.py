@@ -1,0 +1,212 @@
+"""Trained models: on disk, and writing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnn import sampling
+from rnn.cells import CELLS
+from rnn.errors import ReportError, require_whole
+from rnn.kernels.randomness import SAMPLE, generator
+from rnn.model import Architecture, named
+from rnn.runs.storage import Headers, read_arrays, write_arrays
+from rnn.text.characters import encode
+
+__all__ = ["Model", "load_model", "probabilities", "save_model", "write"]
+
+#: The cell of files that name none.
+_FIRST_CELL = next(iter(CELLS))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model with all that is needed to use it.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        Those of its network, of the class of its cell.
+    h : (state size,)
+        The state of the network after its last update.
+    x : int
+        The character that follows in the text: what is read next.
+    vocabulary : str
+        The characters; a character's id is its place.
+    update : int
+        The update it was taken after.
+    smooth_loss : float
+        The smooth loss at that update.
+    book : str
+        The sha256 of the text it was trained on.
+    """
+
+    parameters: Any
+    h: np.ndarray
+    x: int
+    vocabulary: str
+    update: int
+    smooth_loss: float
+    book: str
+
+
+def save_model(path: Path, model: Model) -> None:
+    """Write a model; the same model gives the same bytes."""
+    arrays = named(model.parameters) | {
+        "h": model.h,
+        "x": np.int64(model.x),
+        "vocabulary": np.frombuffer(model.vocabulary.encode("utf-32-le"), "<u4"),
+        "update": np.int64(model.update),
+        "smooth_loss": np.float64(model.smooth_loss),
+        "book": np.frombuffer(bytes.fromhex(model.book), np.uint8),
+    }
+    cell = next(name for name, cell in CELLS.items() if cell is type(model.parameters))
+    if cell != _FIRST_CELL:
+        arrays["cell"] = np.frombuffer(cell.encode(), np.uint8)
+    write_arrays(path, arrays)
+
+
+def load_model(path: Path) -> Model:
+    """Read a model.
+
+    Raises
+    ------
+    ReportError
+        If there is none, or the file is not one of ours.
+    """
+    if not path.exists():
+        raise ReportError(
+            f"expected a trained model in {path.parent.name}/{path.name}, got none; "
+            "run 02_training_evolution.ipynb with the same run_dir first"
+        )
+    arrays = read_arrays(path, _wanted)
+    cell = CELLS.get(arrays["cell"].tobytes().decode() if "cell" in arrays else _FIRST_CELL)
+    points = arrays["vocabulary"]
+    good = (
+        cell is not None
+        and arrays["h"].size == _architecture(arrays, cell).state_size
+        and len(arrays["b1" if "b1" in arrays else "b"]) == cell.gates * arrays["V"].shape[1]
+        and all(np.isfinite(part).all() for part in arrays.values())
+        and points.max() < 0x110000
+        and (np.diff(points.astype(np.int64)) > 0).all()
+        and 0 <= arrays["x"] < len(points)
+    )
+    if not good:
+        raise ReportError(
+            f"{path.name}: expected finite parameters of a known cell and a sorted vocabulary, got "
+            "others; train again"
+        )
+    architecture = _architecture(arrays, cell)
+    parameters = architecture.parameters(np.empty(architecture.size, arrays["V"].dtype))
+    for name, part in named(parameters).items():
+        part[...] = arrays[name]
+    return Model(
+        parameters=parameters,
+        h=arrays["h"],
+        x=int(arrays["x"]),
+        vocabulary="".join(map(chr, points)),
+        update=int(arrays["update"]),
+        smooth_loss=float(arrays["smooth_loss"]),
+        book=arrays["book"].tobytes().hex(),
+    )
+
+
+def write(
+    model: Model,
+    length: int,
+    seed: int = 0,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    prime: str = "",
+    end: str = "",
+) -> str:
+    """Let a model write.
+
+    Parameters
+    ----------
+    model : Model
+        It goes on from its state and the character that follows in its text.
+    length : int
+        Characters to write.
+    seed : int
+        The same seed gives the same text.
+    temperature, top_p : float
+        See `rnn.sampling.synthesize`.
+    prime : str
+        Read by the network first, from the model's state; the text, without it, continues it.
+    end : str
+        The end of a document: the text ends with its first occurrence.
+
+    Raises
+    ------
+    ReportError
+        If the model does not know a character of `prime` or `end`, or a number is out of range.
+    """
+    length = require_whole("length", length, 1)
+    rng = generator(require_whole("seed", seed, 0), SAMPLE)
+    h, x = _start(model, prime)
+    stop = _encode(model, end, "end")
+    ids = sampling.synthesize(model.parameters, h, x, length, rng, temperature, top_p, stop)
+    return "".join(model.vocabulary[i] for i in ids)
+
+
+def probabilities(model: Model, text: str, prime: str = "") -> np.ndarray:
+    """Return the probabilities that a model gives the characters of a text, shape (n, K).
+
+    Parameters
+    ----------
+    model : Model
+    text, prime : str
+        Such as `write` returned and was given, whoever wrote them.
+
+    Raises
+    ------
+    ReportError
+        If the model does not know a character.
+    """
+    h, x = _start(model, prime)
+    return sampling.probabilities(model.parameters, h, x, _encode(model, text, "text"))
+
+
+def _start(model: Model, prime: str) -> tuple[np.ndarray, int]:
+    """Return the state that a text begins with and the character that is read first."""
+    if not prime:
+        return model.h, model.x
+    # Not from a zero state: after the first segments of its text the network never saw one again,
+    # and some models write nothing but strange characters from there on.
+    ids = _encode(model, prime, "prime")
+    return sampling.read(model.parameters, model.h, ids[:-1]), int(ids[-1])
+
+
+def _encode(model: Model, text: str, name: str) -> np.ndarray:
+    return encode(text, model.vocabulary, name, "the text that the model was trained on")
+
+
+def _wanted(headers: Headers) -> Headers:
+    """Return what a model's file of its size should hold, for a cell that fits if one does."""
+    (K, m), real = headers["V"]
+    if real not in (np.float32, np.float64) or min(m, K) < 1:
+        raise ValueError(f"parameters of type {real} for m = {m}, K = {K}")
+    number = (), np.dtype(np.int64)
+    rest: Headers = {
+        "x": number,
+        "vocabulary": ((K,), np.dtype("<u4")),
+        "update": number,
+        "smooth_loss": ((), np.dtype(np.float64)),
+        "book": ((32,), np.dtype(np.uint8)),
+    }
+    if "cell" in headers:
+        rest["cell"] = headers["cell"][0][:1], np.dtype(np.uint8)
+    found = []
+    for cell in CELLS.values():
+        architecture = Architecture(cell, m, K, sum(name.startswith("W") for name in headers))
+        shapes = architecture.named_shapes | {"h": (architecture.state_size,)}
+        found.append(rest | {name: (shape, real) for name, shape in shapes.items()})
+    return headers if headers in found else found[0]
+
+
+def _architecture(arrays: dict[str, np.ndarray], cell: Any) -> Architecture:
+    """Return what the network in a file is made of."""
+    K, m = arrays["V"].shape
+    return Architecture(cell, m, K, sum(name.startswith("W") for name in arrays))
