@@ -79,8 +79,8 @@ def _story(error: BaseException) -> str:
         place = "\n".join(f"    {line}" for line in lines[-12:-1] if line.strip())
         return f"cell [{error.exec_count}] failed:\n{place}\n{error.ename}: {error.evalue}"
     if isinstance(error, OSError):
-        reason = error.strerror or error
-        return f"{error.filename}: expected a file that can be read and written, got {reason}"
+        name, reason = error.filename or "files", error.strerror or error
+        return f"{name}: expected to be read and written, got {reason}; look at the folders"
     text = " ".join(str(error).split())
     if isinstance(error, ReportError | RuntimeError):
         return text
@@ -135,7 +135,11 @@ def _papermill_options(words: Sequence[str]) -> list[str]:
         else:
             options.append(word)
     # papermill reads these first, so that every other option overrides them.
-    return ["-b", base64.b64encode(yaml.safe_dump(defaults).encode()).decode(), *options]
+    return [
+        "-b",
+        base64.b64encode(yaml.safe_dump(defaults, sort_keys=False).encode()).decode(),
+        *options,
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
