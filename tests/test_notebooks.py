@@ -100,7 +100,7 @@ def test_parameters_of_the_training_are_the_settings_with_the_same_defaults() ->
     notebook = nbformat.read(NOTEBOOKS / "02_training_evolution.ipynb", as_version=4)
     lines = declared_parameters([code(notebook)[0].source])
     defaults = {name: ast.literal_eval(line.value) for name, line in lines.items()}
-    assert NO_SETTINGS <= defaults.keys()
+    assert defaults.keys() >= NO_SETTINGS
     settings = {name: value for name, value in defaults.items() if name not in NO_SETTINGS}
     assert settings == {field.name: field.default for field in fields(Settings)}
 

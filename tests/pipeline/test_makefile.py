@@ -534,8 +534,8 @@ def test_missing_venv_module_is_told_in_one_line(project: Project) -> None:
     assert not (project.folder / ".venv").exists()
 
 
-STAND_IN_UV = f"""echo "$@" >> uv.log
-test "$1" != venv || {{ mkdir -p .venv/bin && mv python .venv/bin/python; }}
+STAND_IN_UV = """echo "$@" >> uv.log
+test "$1" != venv || { mkdir -p .venv/bin && mv python .venv/bin/python; }
 """
 
 
