@@ -12,33 +12,42 @@ The complex step, which subtracts nothing, so that h can be as small as one like
 
 .. math:: \frac{|g_a - g_n|}{\max(eps, |g_a| + |g_n|)},
 
-entry by entry, or with a parameter's norms in place of the absolute values: `norm_wise`.
+entry by entry, or with a parameter's norms in place of the absolute values: `norm_wise_error`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnn.errors import require_number
-from rnn.gradient_cases import Case
-from rnn.runs import progress as bars
+from rnn.cells import CELLS
+from rnn.errors import require_number, require_whole
+from rnn.kernels.randomness import CHECK, generator
+from rnn.model import Architecture, initialise, loss_and_gradients, named, segment_loss
+from rnn.optimizers import AdaGrad, update_parameters
+from rnn.text.corpus import Corpus, require_segments
 
 __all__ = [
     "ACCEPTED",
+    "BURN_IN",
     "CENTRAL",
     "COMPLEX",
+    "FEW",
     "JUDGED",
+    "MANY",
     "PARAMETERS",
     "THRESHOLDS",
+    "Case",
     "central_differences",
     "check",
-    "check_bar",
+    "check_cases",
     "check_steps",
     "compare",
     "complex_step",
+    "derivatives_bar",
     "norm_wise_error",
     "relative_errors",
     "table_1",
@@ -61,10 +70,166 @@ THRESHOLDS = {"good": 1e-7, "acceptable": 1e-4, "too high": 1e-2}
 #: Errors up to here are taken for the oracle's own.
 ACCEPTED = THRESHOLDS["acceptable"]
 
+#: Updates before the cases after training, with the assignment's learning rate and clipping.
+BURN_IN = 300
+_OPTIMIZER = AdaGrad(0.1, 5.0)
+
+#: With more characters than `MANY`, rows of U, V and c that belong to `FEW` of them have to do
+#: for everything but Table 1: thousands would take minutes.
+MANY, FEW = 200, 40
+
+_LARGEST_M = 200  # every entry of W costs two losses an oracle
+_LARGEST_SIG = 10
 _STEPS = [float(f"{digit}e-{k}") for k in range(1, 11) for digit in (3.16, 1)][1:]
 
 Loss = Callable[[np.ndarray], Any]
 Told = Callable[[], Any]
+
+#: Makes a bar, as `rnn.runs.progress.bar` does, or None for no bar.
+Bar = Callable[..., Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A network at a place in its text.
+
+    Attributes
+    ----------
+    name : str
+        What is particular about it.
+    theta : (n,) float64
+        All parameters.
+    architecture : Architecture
+        What the network is made of.
+    x, y : (tau, B) integers
+        The characters read and those that follow them.
+    h : (B, state size)
+        The state before them.
+    places : (k,) integers, or ... for all
+        The entries of `theta` by which derivatives are taken.
+    """
+
+    name: str
+    theta: np.ndarray
+    architecture: Architecture
+    x: np.ndarray
+    y: np.ndarray
+    h: np.ndarray
+    places: Any = ...
+
+    @property
+    def m(self) -> int:
+        """Hidden units of a layer."""
+        return self.architecture.m
+
+    @property
+    def K(self) -> int:
+        """Characters."""
+        return self.architecture.K
+
+    def loss(self, theta: np.ndarray) -> Any:
+        """Return the loss of the segment in nats, with these parameters, real or complex."""
+        return segment_loss(self.architecture.parameters(theta), self.x, self.y, self.h)
+
+    def gradient(self) -> np.ndarray:
+        """Return what `rnn.model.backward` computes, shape (k,)."""
+        parameters = self.architecture.parameters(self.theta)
+        return self.vector(loss_and_gradients(parameters, self.x, self.y, self.h).gradients)
+
+    def vector(self, gradients: Any) -> np.ndarray:
+        """Put gradients by name into one vector, shape (k,)."""
+        return np.concatenate([part.ravel() for part in gradients])[self.places]
+
+    def index(self) -> dict[str, np.ndarray]:
+        """Return each parameter's name and where its entries are in `theta`."""
+        return named(self.architecture.parameters(np.arange(self.theta.size)))
+
+    def parts(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield each parameter's name and where its entries are in a vector of length k."""
+        looked_at = np.arange(self.theta.size)[self.places]
+        for name, index in self.index().items():
+            yield name, np.flatnonzero(np.isin(looked_at, index))
+
+    def small(self) -> "Case":
+        """Return the case with `FEW` characters' rows, the segment's first, if there are `MANY`."""
+        if self.K <= MANY:
+            return self
+        read = np.unique(np.concatenate([self.x, self.y]))
+        others = np.setdiff1d(np.arange(self.K), read)
+        rows = np.concatenate([read, others[: max(FEW - len(read), 0)]])
+        index = self.architecture.parameters(np.arange(self.theta.size))._asdict()
+        kept = [part[rows] if name in ("U", "V", "c") else part for name, part in index.items()]
+        return replace(self, places=np.sort(np.concatenate([part.ravel() for part in kept])))
+
+
+def check_cases(
+    corpus: Corpus, seed: int, m: int, seq_length: int, sig: float, cell: Any = CELLS["vanilla"]
+) -> list[Case]:
+    """Set up the cases in which the gradients are checked, all on the first segment of a text.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The text.
+    seed : int
+        The first weights and the non-zero state follow from it.
+    m, seq_length : int
+        Hidden units, characters in the segment.
+    sig : float
+        Standard deviation of the first weights.
+    cell : class
+        The network's cell, see `rnn.cells`.
+
+    Returns
+    -------
+    list of Case
+        The assignment's first: first weights, h_0 = 0; then with a random h_0; then both again
+        after `BURN_IN` updates of AdaGrad.  The random h_0 is uniform in (-1, 1), the range of
+        tanh.
+
+    Raises
+    ------
+    ReportError
+        If a value is not possible, or the text is shorter than seq_length + 1 characters.
+    """
+    m = require_whole("m", m, 1, _LARGEST_M)
+    seq_length = require_whole("seq_length", seq_length, 1)
+    seed = require_whole("seed", seed, 0)
+    sig = require_number("sig", sig, above=0, most=_LARGEST_SIG)
+    require_segments(corpus, seq_length)
+    architecture = Architecture(cell, m, corpus.K)
+    rng = generator(seed, CHECK)
+    first = initialise(architecture, sig, rng)
+    zero = np.zeros((1, architecture.state_size))
+    random = rng.uniform(-1, 1, zero.shape)
+    ids = corpus.ids[: BURN_IN * seq_length + 1].astype(np.int64)
+    x, y = ids[:seq_length, None], ids[1 : seq_length + 1, None]
+    trained = _trained(architecture, first, ids, seq_length)
+    cases = [
+        Case(f"{weights}, {state}", theta, architecture, x, y, h)
+        for weights, theta in (("first weights", first), (f"after {BURN_IN} updates", trained))
+        for state, h in (("h₀ = 0", zero), ("h₀ ≠ 0", random))
+    ]
+    return cases[:1] + [case.small() for case in cases[1:]]
+
+
+def _trained(
+    architecture: Architecture, theta: np.ndarray, ids: np.ndarray, seq_length: int
+) -> np.ndarray:
+    """Return the parameters after `BURN_IN` updates on segment after segment of `ids`."""
+    theta = theta.copy()
+    memory = np.zeros((1, theta.size))
+    zero = np.zeros((1, architecture.state_size))
+    h, e = zero, 0
+    for n in range(1, BURN_IN + 1):
+        if e + seq_length >= len(ids):
+            h, e = zero, 0
+        x, y = ids[e : e + seq_length, None], ids[e + 1 : e + seq_length + 1, None]
+        found = loss_and_gradients(architecture.parameters(theta), x, y, h)
+        gradient = np.concatenate([part.ravel() for part in found.gradients])
+        update_parameters(_OPTIMIZER, theta, gradient, memory, n, 0, theta.size)
+        h, e = found.h, e + seq_length
+    return theta
 
 
 def central_differences(
@@ -149,7 +314,7 @@ def norm_wise_error(ga: np.ndarray, gn: np.ndarray, eps: float = 1e-6) -> float:
 
 
 def verdict(error: float) -> str:
-    """Judge a relative error by `THRESHOLDS`; one that is no number is wrong."""
+    """Judge a relative error by `THRESHOLDS`; NaN is wrong."""
     return next((word for word, end in THRESHOLDS.items() if error <= end), "wrong")
 
 
@@ -168,7 +333,7 @@ def compare(case: Case, ga: np.ndarray, gn: np.ndarray, eps: float = 1e-6) -> pd
     Returns
     -------
     pandas.DataFrame
-        A row a parameter, W U V b c first; ``max`` and ``mean`` of the relative errors;
+        A row per parameter, W U V b c first; ``max`` and ``mean`` of the relative errors;
         ``gradient_at_max``, the size of the entry with the largest; ``norm_wise``;
         ``exactly_zero``, the share of such entries of `ga`.
     """
@@ -189,7 +354,9 @@ def compare(case: Case, ga: np.ndarray, gn: np.ndarray, eps: float = 1e-6) -> pd
     return pd.DataFrame(rows)
 
 
-def check(cases: Iterable[Case], h: float = 1e-4, eps: float = 1e-6) -> pd.DataFrame:
+def check(
+    cases: Iterable[Case], h: float = 1e-4, eps: float = 1e-6, bar: Bar = None
+) -> pd.DataFrame:
     """Check the gradients of some cases against both oracles.
 
     Parameters
@@ -200,6 +367,8 @@ def check(cases: Iterable[Case], h: float = 1e-4, eps: float = 1e-6) -> pd.DataF
         The step of the central differences.
     eps : float
         As for `compare`.
+    bar : callable, optional
+        Makes a bar, as `rnn.runs.progress.bar` does.
 
     Returns
     -------
@@ -210,12 +379,12 @@ def check(cases: Iterable[Case], h: float = 1e-4, eps: float = 1e-6) -> pd.DataF
     Raises
     ------
     ReportError
-        If `h` or `eps` cannot be.
+        If `h` or `eps` is not possible.
     """
     h, eps = _checked(h, eps)
     cases = list(cases)
     tables = []
-    with check_bar([case for whole in cases for case in (whole, whole.small())]) as each:
+    with derivatives_bar(bar, [c for case in cases for c in (case, case.small())]) as each:
         for case in cases:
             ga = case.gradient()
             central = central_differences(case.loss, case.theta, h, case.places, each)
@@ -226,14 +395,14 @@ def check(cases: Iterable[Case], h: float = 1e-4, eps: float = 1e-6) -> pd.DataF
     return pd.concat(tables, ignore_index=True)
 
 
-def check_steps(case: Case, h: float = 1e-4, eps: float = 1e-6) -> pd.DataFrame:
+def check_steps(case: Case, h: float = 1e-4, eps: float = 1e-6, bar: Bar = None) -> pd.DataFrame:
     """Check a case's gradients against central differences with steps from 1e-1 to 1e-10.
 
     Parameters
     ----------
     case : Case
         The case; its `Case.small` is looked at.
-    h, eps
+    h, eps, bar
         As for `check`; `h` is one of the steps.
 
     Returns
@@ -246,7 +415,7 @@ def check_steps(case: Case, h: float = 1e-4, eps: float = 1e-6) -> pd.DataFrame:
     ga = case.gradient()
     tables = []
     steps = sorted({h, *_STEPS}, reverse=True)
-    with check_bar([case] * len(steps)) as each:
+    with derivatives_bar(bar, [case] * len(steps)) as each:
         for step in steps:
             gn = central_differences(case.loss, case.theta, step, case.places, each)
             tables.append(_labelled(compare(case, ga, gn, eps), case, CENTRAL, step))
@@ -254,11 +423,13 @@ def check_steps(case: Case, h: float = 1e-4, eps: float = 1e-6) -> pd.DataFrame:
 
 
 @contextmanager
-def check_bar(cases: Sequence[Case]) -> Iterator[Told]:
+def derivatives_bar(bar: Bar, cases: Sequence[Case]) -> Iterator[Told]:
     """Show a bar over the derivatives of some cases, if they take more than two seconds.
 
     Parameters
     ----------
+    bar : callable or None
+        Makes the bar, as `rnn.runs.progress.bar` does.
     cases : sequence of Case
         One for each time that its gradient is estimated.
 
@@ -267,9 +438,12 @@ def check_bar(cases: Sequence[Case]) -> Iterator[Told]:
     callable
         To be called after every derivative.
     """
+    if bar is None:
+        yield lambda: None
+        return
     total = sum(case.theta[case.places].size for case in cases)
-    with bars.bar(total=total, desc="derivatives", unit="", delay=2) as bar:
-        yield bar.update
+    with bar(total=total, desc="derivatives", unit="", delay=2) as shown:
+        yield shown.update
 
 
 def table_1(errors: pd.DataFrame) -> pd.DataFrame:

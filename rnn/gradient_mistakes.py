@@ -1,20 +1,27 @@
-"""Does the check notice?  Known mistakes, planted in the backward pass, that it must reject."""
+"""Does the check notice?  Known mistakes, planted in the backward pass, that it must reject.
+
+They are planted in the functions that train: in what `rnn.model.backward` is given, in the
+derivative of the cell's step, or in the gradients that come out.
+"""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from rnn.cells import Vanilla
 from rnn.errors import ReportError
-from rnn.gradient_cases import Case
 from rnn.gradient_check import (
     ACCEPTED,
+    Bar,
+    Case,
     central_differences,
-    check_bar,
     compare,
     complex_step,
+    derivatives_bar,
 )
-from rnn.vanilla import Vanilla
+from rnn.kernels.compilation import compiled
+from rnn.model import backward, empty_segment, forward, set_state
 
 __all__ = [
     "CLIPPED",
@@ -22,10 +29,10 @@ __all__ = [
     "FORGOTTEN",
     "LEFT_OUT",
     "TRANSPOSED",
-    "bound_that_bites",
     "check_mistakes",
+    "effective_clip",
+    "gradients_with_mistake",
     "mistakes_of",
-    "plain_gradients",
 ]
 
 LEFT_OUT = "h₀ left out of dW"
@@ -37,57 +44,50 @@ CLIPPED = "gradients clipped"
 _CLIP = 5.0  # the assignment's bound
 
 
-def plain_gradients(case: Case, mistake: str = "", clip: float = _CLIP) -> Vanilla:
-    """Compute the gradients with plain NumPy, and with one mistake if wanted.
+class _WithoutTanhDerivative(Vanilla):
+    """The assignment's cell whose derivative forgets the factor 1 - h^2."""
 
-    This is no second engine but what the check is tried on: written after the derivation, one
-    stream, one character at a time, in the symbols of `rnn.model`.
+    __slots__ = ()
+
+    @staticmethod
+    @compiled
+    def step_back(t, Z, C_before, H, C, dh, dc):
+        Z[t] = dh
+
+
+def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.ndarray:
+    """Compute the gradients of a case as training does, but with a mistake planted.
 
     Parameters
     ----------
     case : Case
-        A case of the vanilla cell with one stream.
+        A case of the vanilla cell.
     mistake : str
-        One of this module's, or none.
+        One of this module's.
     clip : float
         The bound of `CLIPPED`.
 
     Returns
     -------
-    Vanilla
-        The gradients.
+    (k,)
+        The gradients, as `Case.gradient` returns them.
     """
-    parameters: Any = case.parameters(case.theta)
-    W, b, V, c, U = parameters
-    tau = len(case.x)
-    H = np.zeros((tau + 1, case.m))
-    H[0] = case.h0
-    for t, x in enumerate(case.x):
-        H[t + 1] = np.tanh(W @ H[t] + U[x] + b)
-    dO = H[1:] @ V.T + c
-    dO = np.exp(dO - dO.max(axis=1, keepdims=True))
-    dO /= dO.sum(axis=1, keepdims=True)
-    dO[np.arange(tau), case.y] -= 1
-    gradients: Any = Vanilla(*map(np.zeros_like, parameters))
-    dW, db, dV, dc, dU = gradients
-    dV += dO.T @ H[1:]
-    dc += dO.sum(axis=0)
-    back = W.T if mistake == TRANSPOSED else W
-    later = np.zeros(case.m)
-    for t in reversed(range(tau)):
-        da = V.T @ dO[t] + later
-        if mistake != FORGOTTEN:
-            da *= 1 - H[t + 1] ** 2
-        db += da
-        dU[case.x[t]] += da
-        if t > 0 or mistake != LEFT_OUT:
-            dW += np.outer(da, H[t])
-        later = da @ back
+    parameters = case.architecture.parameters(case.theta)
+    segment = empty_segment(parameters, case.x, case.y)
+    set_state(segment, case.h)
+    forward(parameters, segment)
+    gradients = type(parameters)(*(np.zeros_like(part) for part in parameters))
+    if mistake == LEFT_OUT:
+        segment.H_before[:, 0] = 0
+    if mistake == FORGOTTEN:
+        parameters = _WithoutTanhDerivative(*parameters)
+    if mistake == TRANSPOSED:
+        parameters = parameters._replace(W=np.ascontiguousarray(parameters.W.swapaxes(1, 2)))
+    backward(parameters, segment, gradients, 1 / case.x.shape[1])
+    g = case.vector(gradients)
     if mistake == FACTOR:
-        gradients = Vanilla(*(1.001 * gradient for gradient in gradients))
-    if mistake == CLIPPED:
-        gradients = Vanilla(*(np.clip(gradient, -clip, clip) for gradient in gradients))
-    return gradients
+        g *= 1.001
+    return np.clip(g, -clip, clip) if mistake == CLIPPED else g
 
 
 def mistakes_of(case: Case) -> list[str]:
@@ -98,25 +98,27 @@ def mistakes_of(case: Case) -> list[str]:
     return mistakes
 
 
-def bound_that_bites(case: Case) -> float:
+def effective_clip(case: Case) -> float:
     """Return the assignment's bound of `CLIPPED`, or one that is small enough to clip a case."""
     return min(_CLIP, float(np.abs(case.gradient()).max()) / 2)
 
 
-def check_mistakes(easy: Case, hard: Case, h: float = 1e-4, eps: float = 1e-6) -> pd.DataFrame:
+def check_mistakes(
+    easy: Case, hard: Case, h: float = 1e-4, eps: float = 1e-6, bar: Bar = None
+) -> pd.DataFrame:
     """Plant each mistake and check it as the right gradients are checked.
 
     Parameters
     ----------
     easy, hard : Case
         Two cases: mistakes may hide in the first; in the second none must.
-    h, eps
+    h, eps, bar
         As for `rnn.gradient_check.check`.
 
     Returns
     -------
     pandas.DataFrame
-        A row for the gradients without a mistake, then one a mistake: ``mistake``; ``easy`` and
+        A row for the gradients without a mistake, then one per mistake: ``mistake``; ``easy`` and
         ``hard``, the largest norm-wise error of a parameter against central differences;
         ``complex``, the largest relative error of an entry against the complex step in the hard
         case, and its ``parameter``; ``caught``, whether that is too large.
@@ -127,8 +129,8 @@ def check_mistakes(easy: Case, hard: Case, h: float = 1e-4, eps: float = 1e-6) -
         If the check accepts a mistake in the hard case.
     """
     easy, hard = easy.small(), hard.small()
-    clip = bound_that_bites(hard)
-    with check_bar([hard, easy, hard]) as each:
+    clip = effective_clip(hard)
+    with derivatives_bar(bar, [hard, easy, hard]) as each:
         stepped = complex_step(hard.loss, hard.theta, places=hard.places, each=each)
         central = {
             case.name: central_differences(case.loss, case.theta, h, case.places, each)
@@ -136,12 +138,12 @@ def check_mistakes(easy: Case, hard: Case, h: float = 1e-4, eps: float = 1e-6) -
         }
     rows = []
     for mistake in ["", *mistakes_of(hard)]:
-        ga = {case.name: case.vector(plain_gradients(case, mistake, clip)) for case in (easy, hard)}
+        ga = {case.name: gradients_with_mistake(case, mistake, clip) for case in (easy, hard)}
         row: dict[str, Any] = {"mistake": mistake or "none"}
         for key, case in (("easy", easy), ("hard", hard)):
             table = compare(case, ga[case.name], central[case.name], eps)
             row[key] = table["norm_wise"].max(skipna=False)
-        # An error that is no number is sorted as the worst.
+        # NaN is sorted as the worst.
         worst = compare(hard, ga[hard.name], stepped, eps).sort_values("max").iloc[-1]
         row["complex"], row["parameter"] = worst["max"], worst["parameter"]
         row["caught"] = not row["complex"] <= ACCEPTED

@@ -6,68 +6,98 @@ r"""A character-level recurrent network: its equations, its loss and its gradien
     h_t &= \tanh(a_t)              & p_t &= softmax(o_t)
 
 and the loss of a segment is the sum over t of :math:`-\log p_t[y_t]` (KTH DD2424, Assignment 4).
+The step from h_{t-1} to h_t is that of a cell (`rnn.cells`; above, the assignment's), and there may
+be several layers, each of which reads the hidden states of the one below.
 
 Symbols, the same in every file of the math:
 
-========  ============  ==================================================================
-K         int           characters in the vocabulary
-m         int           hidden units
-tau       int           characters in a segment (`seq_length`)
-B         int           streams that are read side by side (`batch_size`; 1 in the course)
-W         (m, m)        hidden to hidden
-U         (K, m)        input to hidden: one row a character, the transpose of the course's U
-V         (K, m)        hidden to output
-b, c      (m,), (K,)    biases
-x, y      (tau, B)      characters read, and those that follow them
-H         (tau+1,B,m)   hidden states; ``H[0]`` is the state before the segment, ``H[t]`` is h_t
-P         (tau, B, K)   outputs o_t, then probabilities p_t, then derivatives by o_t
-dW, ...                 the loss's derivative by W, ...
-theta                   all parameters in one vector, of which W, U, V, b, c are views
-========  ============  ==================================================================
+=========  ==================  =============================================================
+K          int                 characters in the vocabulary
+m          int                 hidden units of a layer
+tau        int                 characters in a segment (`seq_length`)
+B          int                 streams that are read side by side (`batch_size`; 1 in the course)
+g          int                 gates of the cell: rows per hidden unit (1 for the assignment's)
+L          int                 layers
+W          (L, g m, m)         hidden to hidden
+U          (K, g m)            input to hidden: one row per character, the transpose of the course's
+U_above    (L - 1, g m, m)     from the hidden states below to a layer above the first
+V          (K, m)              hidden to output
+b, c       (L, g m), (K,)      biases
+x, y       (tau, B)            characters read, and those that follow them
+H          (L, tau, B, m)      hidden states h_t
+C          (L, tau, B, ...)    what else the cell carries from step to step (nothing, or c_t)
+H_before   (L, tau, B, m)      h_{t-1}: zero where a document begins; C_before likewise
+Z          (L, tau, B, g m)    what comes from below, then derivatives by it
+P          (tau, B, K)         outputs o_t, then probabilities p_t, then derivatives by o_t
+h          (B, L states m)     the state between two segments: h and c of every layer
+dW, ...                        the loss's derivative by W, ...
+theta      (n,)                all parameters in one vector, of which W, U, V, b, c are views
+=========  ==================  =============================================================
 
-The recurrence stands in a file of its own (`rnn.cell`, `rnn.vanilla`); training, checking and
-sampling share it.  The functions work on float32, float64 and, forward, on complex numbers.
+Row t of an array belongs to step t + 1 of the equations.  Training, checking and sampling share
+these functions.  They work on float32, float64 and, forward, on complex numbers.
 """
 
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn.cell import recur, recur_back, size, views
-from rnn.kernels.compilation import compiled, exp_in_place
+from rnn.cells import Parameters, step_back_of, step_of
+from rnn.kernels.compilation import compiled, inlined
+from rnn.kernels.elementary import exp_in_place
 from rnn.kernels.products import multiply, transposed
-from rnn.vanilla import Vanilla
 
 __all__ = [
-    "NO_FRESH",
+    "Architecture",
     "Evaluation",
+    "Segment",
     "backward",
+    "copy",
+    "empty_segment",
     "forward",
+    "get_state",
+    "hidden_states",
     "initialise",
     "loss_and_gradients",
+    "named",
     "segment_loss",
+    "set_state",
 ]
 
-#: No document begins inside the segment.
-NO_FRESH = np.zeros((0, 1), np.bool_)
+
+class Segment(NamedTuple):
+    """A segment of a text and what is computed of it; the symbols are those of this module.
+
+    ``fresh`` (tau, B) tells where a document begins: the state before that character counts as
+    zero; it is (0, B) where none does.
+    """
+
+    x: Any
+    y: Any
+    fresh: Any
+    Z: Any
+    H_before: Any
+    C_before: Any
+    H: Any
+    C: Any
+    P: Any
+    dH: Any
 
 
 @compiled
-def forward(parameters, x, y, fresh, H, P):  # type: ignore[no-untyped-def]
+def forward(parameters, segment):
     """Compute states, probabilities and the loss of a segment.
 
     Parameters
     ----------
-    parameters : named tuple
-        A cell's parameters.
-    x, y : (tau, B) integers
-        The characters read and those that follow them.
-    fresh : (tau, B) booleans, or (0, B)
-        Where a document begins (see `rnn.cell.recur`).
-    H : (tau + 1, B, m)
-        ``H[0]`` is given; the rest is filled.
-    P : (tau, B, K)
-        Filled with the probabilities.
+    parameters : Parameters
+        Those of a network.
+    segment : Segment
+        ``x``, ``y``, ``fresh`` and the state before it (see `set_state`) are given, the rest is
+        filled.
 
     Returns
     -------
@@ -75,12 +105,13 @@ def forward(parameters, x, y, fresh, H, P):  # type: ignore[no-untyped-def]
         The loss in nats: the sum over the tau characters, the mean over the B streams.
     """
     V, c = parameters.V, parameters.c
-    tau, B = x.shape
-    K, m = V.shape
-    recur(parameters, x, fresh, H)
+    y, P = segment.y, segment.P
+    tau, B, K = P.shape
+    hidden_states(parameters, segment)
+    H = segment.H[-1]
     # o_t = V h_t + c
     outputs = P.reshape(tau * B, K)
-    multiply(H[1:].reshape(tau * B, m), transposed(V), outputs)
+    multiply(H.reshape(tau * B, H.shape[2]), transposed(V), outputs)
     loss = 0.0
     for t in range(tau):
         for s in range(B):
@@ -105,25 +136,61 @@ def forward(parameters, x, y, fresh, H, P):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def backward(parameters, x, y, fresh, H, P, dH, gradients, weight):  # type: ignore[no-untyped-def]
+def hidden_states(parameters, segment):
+    """Compute the hidden states of a segment, layer by layer, step by step."""
+    W, b, U = parameters.W, parameters.b, parameters.U
+    x, fresh = segment.x, segment.fresh
+    tau, B = x.shape
+    m = W.shape[2]
+    r = np.empty((B, W.shape[1]), W.dtype)
+    step = step_of(parameters)
+    for l in range(W.shape[0]):  # noqa: E741
+        Z, H_before, C_before = segment.Z[l], segment.H_before[l], segment.C_before[l]
+        H, C, bias = segment.H[l], segment.C[l], b[l]
+        # z_t = U x_t, or from the layer below U h_t
+        if l == 0:
+            for t in range(tau):
+                for s in range(B):
+                    k = x[t, s]
+                    for i in range(r.shape[1]):
+                        Z[t, s, i] = U[k, i]
+        else:
+            below = segment.H[l - 1].reshape(tau * B, m)
+            U_below = transposed(parameters.U_above[l - 1])
+            multiply(below, U_below, Z.reshape(tau * B, Z.shape[2]))
+        WT = transposed(W[l])  # W h, with h as a row as it lies in H, is h W^T
+        for t in range(tau):
+            if t > 0:
+                _carry(t, H, H_before)
+                if C.size:
+                    _carry(t, C, C_before)
+            if fresh.size:
+                _clear(fresh[t], H_before[t], C_before[t])
+            # r_t = W h_{t-1}; h_t, c_t = step(z_t, r_t, b, c_{t-1})
+            multiply(H_before[t], WT, r, reverse=t % 2 == 1)
+            step(t, Z, r, bias, C_before, H, C)
+
+
+@compiled
+def backward(parameters, segment, gradients, weight):
     """Compute the gradients of the loss, after `forward`, in the opposite order.
 
     Parameters
     ----------
-    parameters, x, y, fresh, H, P
-        As for `forward`, after it ran; `P` is overwritten.
-    dH : (tau, B, m)
-        Working memory.
-    gradients : named tuple
-        Like `parameters`; filled (rows of ``U`` are added to, see `rnn.cell.recur_back`).
+    parameters, segment
+        As for `forward`, after it ran; ``P`` becomes the derivatives by o_t, ``Z`` those by z_t.
+    gradients : Parameters
+        Like `parameters`; filled, but rows of ``U`` are added to: they are zero before, so that
+        those of characters not read need not be touched.
     weight : float
         What one character of one stream counts: 1/B for a loss summed over tau, 1/(B tau) for
         a mean.
     """
     V = parameters.V
     dV, dc = gradients.V, gradients.c
-    tau, B = x.shape
-    K, m = V.shape
+    y, P, dH = segment.y, segment.P, segment.dH
+    tau, B, K = P.shape
+    m = V.shape[1]
     # do_t = p_t - y_t as a one-hot vector
     dc[:] = 0
     for t in range(tau):
@@ -136,14 +203,108 @@ def backward(parameters, x, y, fresh, H, P, dH, gradients, weight):  # type: ign
                 dc[k] += do[k]
     # dV = sum_t do_t h_t^T
     dO = P.reshape(tau * B, K)
-    multiply(dO.T, H[1:].reshape(tau * B, m), dV)
+    multiply(dO.T, segment.H[-1].reshape(tau * B, m), dV)
     # dh_t = V^T do_t, as far as it comes from the output
     multiply(dO, V, dH.reshape(tau * B, m))
-    recur_back(parameters, x, fresh, H, dH, gradients)
+    hidden_states_back(parameters, segment, gradients)
 
 
 @compiled
-def _largest(o):  # type: ignore[no-untyped-def]
+def hidden_states_back(parameters, segment, gradients):
+    """Carry ``dH`` back through the layers and steps, into the gradients of W, U and b."""
+    x, fresh, dH = segment.x, segment.fresh, segment.dH
+    dU = gradients.U
+    tau, B, m = dH.shape
+    step_back = step_back_of(parameters)
+    for l in range(parameters.W.shape[0] - 1, -1, -1):  # noqa: E741
+        W, dW, db = parameters.W[l], gradients.W[l], gradients.b[l]
+        dZ, H_before, C_before = segment.Z[l], segment.H_before[l], segment.C_before[l]
+        H, C = segment.H[l], segment.C[l]
+        dh = np.zeros((B, m), H.dtype)  # what reaches h_t and c_t from the steps after t
+        dc = np.zeros(C.shape[1:], C.dtype)
+        for t in range(tau - 1, -1, -1):
+            # dz_t, dc_{t-1} = derivative of the step, for dh_t = V^T do_t + dh
+            step_back(t, dZ, C_before, H, C, dH, dh, dc)
+            # dh_{t-1} = W^T dz_t
+            multiply(dZ[t], W, dh, reverse=t % 2 == 1)
+            if fresh.size:
+                _clear(fresh[t], dh, dc)
+        # db = sum_t dz_t; dU = sum_t dz_t x_t^T, or from the layer below sum_t dz_t h_t^T
+        rows = dZ.reshape(tau * B, db.size)
+        db[:] = 0
+        if l == 0:
+            for t in range(tau - 1, -1, -1):
+                for s in range(B):
+                    k = x[t, s]
+                    for i in range(db.size):
+                        dU[k, i] += dZ[t, s, i]
+                        db[i] += dZ[t, s, i]
+        else:
+            for row in range(tau * B):
+                for i in range(db.size):
+                    db[i] += rows[row, i]
+            multiply(rows.T, segment.H[l - 1].reshape(tau * B, m), gradients.U_above[l - 1])
+            multiply(rows, parameters.U_above[l - 1], dH.reshape(tau * B, m))
+        # dW = sum_t dz_t h_{t-1}^T
+        multiply(rows.T, H_before.reshape(tau * B, m), dW)
+
+
+@inlined
+def set_state(segment, h):
+    """Let a segment begin with the state `h`, shape (B, L states m)."""
+    layers, _, B, m = segment.H.shape
+    width = m + segment.C.shape[3]
+    for l in range(layers):  # noqa: E741
+        for s in range(B):
+            state = h[s, l * width : (l + 1) * width]
+            for i in range(m):
+                segment.H_before[l, 0, s, i] = state[i]
+            for i in range(m, width):
+                segment.C_before[l, 0, s, i - m] = state[i]
+
+
+@inlined
+def get_state(segment, h):
+    """Put the state after a segment into `h`, shape (B, L states m)."""
+    layers, tau, B, m = segment.H.shape
+    width = m + segment.C.shape[3]
+    for l in range(layers):  # noqa: E741
+        for s in range(B):
+            state = h[s, l * width : (l + 1) * width]
+            for i in range(m):
+                state[i] = segment.H[l, tau - 1, s, i]
+            for i in range(m, width):
+                state[i] = segment.C[l, tau - 1, s, i - m]
+
+
+# Assigning one array to another compiles the text of an error message too, for seconds.
+@inlined
+def copy(source, target):
+    """Copy a matrix into another of its shape."""
+    source, target = source.reshape(-1), target.reshape(-1)
+    for i in range(target.size):
+        target[i] = source[i]
+
+
+@inlined
+def _carry(t, state, before):
+    """Let step t begin with the state that step t - 1 has left."""
+    for s in range(state.shape[1]):
+        for i in range(state.shape[2]):
+            before[t, s, i] = state[t - 1, s, i]
+
+
+@inlined
+def _clear(fresh, h, c):
+    """Set the state of the streams in which a document begins to zero."""
+    for s in range(fresh.size):
+        if fresh[s]:
+            h[s] = 0
+            c[s] = 0
+
+
+@inlined
+def _largest(o):
     largest = o[0].real
     for k in range(1, o.size):
         if o[k].real > largest:
@@ -151,36 +312,140 @@ def _largest(o):  # type: ignore[no-untyped-def]
     return largest
 
 
-@compiled
-def _sum(p):  # type: ignore[no-untyped-def]
+@inlined
+def _sum(p):
     total = p[0]
     for k in range(1, p.size):
         total += p[k]
     return total
 
 
+@dataclass(frozen=True)
+class Architecture:
+    """What a network is made of.
+
+    Attributes
+    ----------
+    cell : class
+        Its cell, see `rnn.cells`.
+    m, K, layers : int
+        Hidden units of a layer, characters, layers.
+    """
+
+    cell: Any
+    m: int
+    K: int
+    layers: int = 1
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each array of `Parameters`, in the order of its fields."""
+        L, m, K, rows = self.layers, self.m, self.K, self.cell.gates * self.m
+        shapes = {"W": (L, rows, m), "b": (L, rows), "U_above": (L - 1, rows, m)}
+        return shapes | {"V": (K, m), "c": (K,), "U": (K, rows)}
+
+    @property
+    def named_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each array by the names of `named`."""
+        shapes = self.shapes
+        return {
+            name: shapes[field] if place is ... else shapes[field][1:]
+            for name, field, place in _names(self.layers)
+        }
+
+    @property
+    def size(self) -> int:
+        """The number of parameters."""
+        return sum(map(math.prod, self.shapes.values()))
+
+    @property
+    def state_size(self) -> int:
+        """The numbers that one stream carries from segment to segment."""
+        return self.layers * self.cell.states * self.m
+
+    def parameters(self, theta: np.ndarray) -> Any:
+        """Return the parts of a vector of all parameters, which share its memory."""
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes.values()])
+        parts = np.split(theta, ends[:-1])
+        shapes = self.shapes.values()
+        return self.cell(*(p.reshape(shape) for p, shape in zip(parts, shapes, strict=True)))
+
+    @classmethod
+    def of(cls, parameters: Any) -> "Architecture":
+        """Return what a network with these parameters is made of."""
+        K, m = parameters.V.shape
+        return cls(type(parameters), m, K, len(parameters.W))
+
+
+def _names(layers: int) -> Iterator[tuple[str, str, Any]]:
+    """Yield the names that people read, each with the field of `Parameters` and the place in it."""
+    for l in range(layers):  # noqa: E741
+        number = str(l + 1) if layers > 1 else ""
+        yield f"W{number}", "W", l
+        yield f"b{number}", "b", l
+        if l:
+            yield f"U{number}", "U_above", l - 1
+    yield "V", "V", ...
+    yield "c", "c", ...
+    yield "U1" if layers > 1 else "U", "U", ...
+
+
+def named(parameters: Any) -> dict[str, np.ndarray]:
+    """Return the arrays of a network by the names that people read: W, b, V, c and U.
+
+    With several layers there is a number behind those of a layer: W1, b1, W2, b2, U2, V, c, U1.
+    The arrays share the memory of `parameters`.
+    """
+    names = _names(len(parameters.W))
+    return {name: getattr(parameters, field)[place] for name, field, place in names}
+
+
+def empty_segment(
+    parameters: Any, x: np.ndarray, y: np.ndarray, documents: bool = False
+) -> Segment:
+    """Make room for a segment; the state before it is zero.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Those of the network.
+    x, y : (tau, B) integers
+        The characters read and those that follow them.
+    documents : bool
+        Whether documents may begin inside the segment.
+    """
+    architecture = Architecture.of(parameters)
+    L, m, (tau, B) = architecture.layers, architecture.m, x.shape
+    rest = (architecture.cell.states - 1) * m
+    widths = {"Z": architecture.cell.gates * m, "H_before": m, "C_before": rest, "H": m, "C": rest}
+    dtype = parameters.V.dtype
+    arrays: dict[str, Any] = {
+        name: np.zeros((L, tau, B, width), dtype) for name, width in widths.items()
+    }
+    arrays["P"], arrays["dH"] = np.zeros((tau, B, architecture.K), dtype), arrays["H"][0].copy()
+    return Segment(x, y, np.zeros((tau if documents else 0, B), np.bool_), **arrays)
+
+
 class Evaluation(NamedTuple):
     """What a segment gives: its loss, the gradients and the state after it."""
 
     loss: float
-    gradients: Any
+    gradients: Parameters
     h: np.ndarray
 
 
 def initialise(
-    m: int,
-    K: int,
+    architecture: Architecture,
     sig: float | None,
     rng: np.random.Generator,
     dtype: str = "float64",
-    cell: Any = Vanilla,
-) -> tuple[np.ndarray, Any]:
+) -> np.ndarray:
     """Draw the first parameters: matrices from a normal distribution, biases zero.
 
     Parameters
     ----------
-    m, K : int
-        Hidden units, characters.
+    architecture : Architecture
+        What the network is made of.
     sig : float or None
         The standard deviation.  None: that of the 2026 handout, 1/sqrt(2m) for W, 1/sqrt(2K) for
         U and 1/sqrt(m) for V.
@@ -188,50 +453,46 @@ def initialise(
         Drawn from in float64 whatever `dtype`, so that both types start at the same place.
     dtype : {"float32", "float64"}
         The type of the parameters.
-    cell : named tuple class
-        The recurrence.
 
     Returns
     -------
     theta : (n,)
         All parameters.
-    parameters : named tuple
-        Its parts by name; they share its memory.
     """
-    scaled = {"W": (2 * m) ** -0.5, "U": (2 * K) ** -0.5, "V": m**-0.5}
-    theta = np.zeros(size(cell, m, K))
-    for name, part in views(cell, theta, m, K)._asdict().items():
-        if part.ndim == 2:
-            deviation = scaled[name] if sig is None else sig
-            part[:] = deviation * rng.standard_normal(part.shape)
-    theta = theta.astype(dtype)
-    return theta, views(cell, theta, m, K)
+    m, K = architecture.m, architecture.K
+    scaled = {"W": (2 * m) ** -0.5, "U_above": (2 * m) ** -0.5, "V": m**-0.5, "U": (2 * K) ** -0.5}
+    theta = np.zeros(architecture.size)
+    for name, part in architecture.parameters(theta)._asdict().items():
+        if name in scaled:
+            part[:] = (scaled[name] if sig is None else sig) * rng.standard_normal(part.shape)
+    return theta.astype(dtype)
 
 
-def segment_loss(parameters: Any, x: np.ndarray, y: np.ndarray, h0: np.ndarray) -> Any:
+def segment_loss(parameters: Any, x: np.ndarray, y: np.ndarray, h: np.ndarray) -> Any:
     """Return the loss of a segment in nats, summed over its characters.
 
     Parameters
     ----------
-    parameters : named tuple
-        A cell's parameters, real or complex.
-    x, y : (tau, B) or (tau,) integers
+    parameters : Parameters
+        Those of a network, real or complex.
+    x, y : (tau, B) integers
         The characters read and those that follow them.
-    h0 : (B, m) or (m,)
+    h : (B, state size)
         The state before the segment.
     """
-    x, y, H, P = _room(parameters, x, y, h0)
-    return forward(parameters, x, y, NO_FRESH, H, P)
+    segment = empty_segment(parameters, x, y)
+    set_state(segment, h.astype(parameters.V.dtype))
+    return forward(parameters, segment)
 
 
 def loss_and_gradients(
-    parameters: Any, x: np.ndarray, y: np.ndarray, h0: np.ndarray, mean: bool = False
+    parameters: Any, x: np.ndarray, y: np.ndarray, h: np.ndarray, mean: bool = False
 ) -> Evaluation:
     """Return the loss of a segment, its gradients (not clipped) and the state after it.
 
     Parameters
     ----------
-    parameters, x, y, h0
+    parameters, x, y, h
         As for `segment_loss`.
     mean : bool
         Whether the loss is the mean over the segment's characters instead of their sum.
@@ -239,23 +500,15 @@ def loss_and_gradients(
     Returns
     -------
     Evaluation
-        ``loss`` in nats, ``gradients`` shaped like `parameters`, ``h`` shaped like `h0`.
+        ``loss`` in nats, ``gradients`` shaped like `parameters`, ``h`` shaped like `h`.
     """
-    x, y, H, P = _room(parameters, x, y, h0)
+    segment = empty_segment(parameters, x, y)
+    set_state(segment, h)
     tau, B = x.shape
     gradients = type(parameters)(*(np.zeros_like(part) for part in parameters))
-    loss = forward(parameters, x, y, NO_FRESH, H, P)
-    share = tau if mean else 1
-    weight = P.dtype.type(1 / (B * share))
-    backward(parameters, x, y, NO_FRESH, H, P, np.empty_like(H[1:]), gradients, weight)
-    return Evaluation(loss / share, gradients, H[-1].reshape(h0.shape))
-
-
-def _room(parameters: Any, x: np.ndarray, y: np.ndarray, h0: np.ndarray) -> tuple:
-    """Bring `x` and `y` to (tau, B) and make room for states and probabilities."""
-    tau = len(x)
-    x, y = x.reshape(tau, -1), y.reshape(tau, -1)
-    K, m = parameters.V.shape
-    H = np.zeros((tau + 1, x.shape[1], m), parameters.V.dtype)
-    H[0] = h0
-    return x, y, H, np.empty((tau, x.shape[1], K), H.dtype)
+    loss = forward(parameters, segment)
+    characters = tau if mean else 1
+    backward(parameters, segment, gradients, parameters.V.dtype.type(1 / (B * characters)))
+    after = np.empty_like(h)
+    get_state(segment, after)
+    return Evaluation(loss / characters, gradients, after)

@@ -1,106 +1,155 @@
-"""How parameters follow from gradients: one function an optimiser.
+"""How parameters follow from gradients: a class per optimiser.
 
-Each changes the parameters and its own memory in place.  `clipped` bounds a gradient's entries
-first; the gradients themselves are left as they are.
+An optimiser is a named tuple of its settings, the learning rate `eta` and the bound `clip` on the
+entries of a gradient (infinity for none), both of the type of the parameters, with
+
+``usual_eta``
+    its usual learning rate;
+``memory_rows``
+    how many numbers it remembers per parameter;
+``skips_zeros``
+    whether nothing changes where the gradient is zero, so that such entries can be left out;
+``update(optimizer, theta, gradient, memory, n, begin, end)``
+    takes step number n (from 1) for the entries from `begin` to `end`, in place.
+
+`theta` and `gradient` are vectors of n_parameters, `memory` is (memory_rows, n_parameters) and zero
+at first.  Gradients are clipped here and stay as they are.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
+from numba.extending import overload
 
 from rnn.kernels.compilation import compiled
 
-__all__ = ["MEMORY_ROWS", "OPTIMIZERS", "USUAL_ETA", "adagrad", "adam", "rmsprop"]
-
-#: The optimisers' names; the place in the tuple is the number compiled code knows them by.
-OPTIMIZERS = ("adagrad", "rmsprop", "adam")
-
-#: The usual learning rate of each.
-USUAL_ETA = {"adagrad": 0.1, "rmsprop": 0.001, "adam": 0.001}
-
-#: How many numbers each remembers for a parameter.
-MEMORY_ROWS = {"adagrad": 1, "rmsprop": 1, "adam": 2}
+__all__ = ["OPTIMIZERS", "AdaGrad", "Adam", "RMSProp", "skips_zeros", "update_parameters"]
 
 _EPS = 1e-8
 
 
 @compiled
-def clipped(g, clip):  # type: ignore[no-untyped-def]
-    """Bring a number into [-clip, clip]; one that is none stays what it is."""
+def clipped(g, clip):
+    """Bring a number into [-clip, clip]; NaN stays NaN."""
     return clip if g > clip else (-clip if g < -clip else g)
 
 
-@compiled
-def adagrad(theta, gradient, memory, eta, clip):  # type: ignore[no-untyped-def]
-    """Take one step of AdaGrad: ``memory += g^2``, ``theta -= eta g / sqrt(memory + eps)``.
+class Optimizer(NamedTuple):
+    """The settings of an optimiser."""
 
-    Parameters
-    ----------
-    theta, gradient : (n,)
-        Parameters, changed in place, and the loss's derivatives by them.
-    memory : (1, n)
-        The sum of the squared gradients; changed in place.
-    eta, clip : float
-        Learning rate; largest size of an entry of the gradient (infinity for no clipping).
+    eta: Any
+    clip: Any
+
+
+class AdaGrad(Optimizer):
+    """AdaGrad: ``memory += g^2``, ``theta -= eta g / sqrt(memory + eps)``.
 
     Notes
     -----
-    Duchi, Hazan and Singer (2011), JMLR 12, with eps = 1e-8.  Where the gradient is zero nothing
-    changes.
+    Duchi, Hazan and Singer (2011), JMLR 12, with eps = 1e-8.
     """
-    eps = theta.dtype.type(_EPS)
-    squares = memory[0]
-    for i in range(theta.size):
-        g = clipped(gradient[i], clip)
-        squares[i] += g * g
-        theta[i] -= eta * g / np.sqrt(squares[i] + eps)
+
+    __slots__ = ()
+    usual_eta = 0.1
+    memory_rows = 1
+    skips_zeros = True
+
+    @staticmethod
+    @compiled
+    def update(optimizer, theta, gradient, memory, n, begin, end):
+        """Take one step."""
+        eps = theta.dtype.type(_EPS)
+        theta, gradient, squares = theta[begin:end], gradient[begin:end], memory[0][begin:end]
+        for i in range(theta.size):
+            g = clipped(gradient[i], optimizer.clip)
+            squares[i] += g * g
+            theta[i] -= optimizer.eta * g / np.sqrt(squares[i] + eps)
 
 
-@compiled
-def rmsprop(theta, gradient, memory, eta, clip):  # type: ignore[no-untyped-def]
-    """Take one step of RMSProp: AdaGrad with a mean that forgets, gamma = 0.9.
-
-    Parameters
-    ----------
-    theta, gradient, memory, eta, clip
-        As for `adagrad`; `memory` is the decaying mean of the squared gradients.
+class RMSProp(Optimizer):
+    """RMSProp: AdaGrad with a decaying mean of the squares, gamma = 0.9.
 
     Notes
     -----
     Tieleman and Hinton (2012), lecture 6.5 of 'Neural networks for machine learning'.
     """
-    eps, gamma = theta.dtype.type(_EPS), theta.dtype.type(0.9)
-    rest = theta.dtype.type(1 - 0.9)
-    squares = memory[0]
-    for i in range(theta.size):
-        g = clipped(gradient[i], clip)
-        squares[i] = gamma * squares[i] + rest * g * g
-        theta[i] -= eta * g / np.sqrt(squares[i] + eps)
+
+    __slots__ = ()
+    usual_eta = 0.001
+    memory_rows = 1
+    skips_zeros = False
+
+    @staticmethod
+    @compiled
+    def update(optimizer, theta, gradient, memory, n, begin, end):
+        """Take one step."""
+        eps, gamma = theta.dtype.type(_EPS), theta.dtype.type(0.9)
+        rest = theta.dtype.type(1 - 0.9)
+        theta, gradient, squares = theta[begin:end], gradient[begin:end], memory[0][begin:end]
+        for i in range(theta.size):
+            g = clipped(gradient[i], optimizer.clip)
+            squares[i] = gamma * squares[i] + rest * g * g
+            theta[i] -= optimizer.eta * g / np.sqrt(squares[i] + eps)
 
 
-@compiled
-def adam(theta, gradient, memory, eta, clip, step):  # type: ignore[no-untyped-def]
-    """Take one step of Adam with bias correction, beta1 = 0.9 and beta2 = 0.999.
-
-    Parameters
-    ----------
-    theta, gradient, eta, clip
-        As for `adagrad`.
-    memory : (2, n)
-        The decaying means of the gradients and of their squares; changed in place.
-    step : int
-        The number of this step, from 1.
+class Adam(Optimizer):
+    """Adam with bias correction, beta1 = 0.9 and beta2 = 0.999.
 
     Notes
     -----
     Kingma and Ba (2015), 'Adam: a method for stochastic optimization', algorithm 1.
     """
-    real = theta.dtype.type
-    eps, beta1, beta2 = real(_EPS), real(0.9), real(0.999)
-    rest1, rest2 = real(1 - 0.9), real(1 - 0.999)
-    mean_scale = real(1 / (1 - 0.9**step))
-    square_scale = real(1 / (1 - 0.999**step))
-    means, squares = memory[0], memory[1]
-    for i in range(theta.size):
-        g = clipped(gradient[i], clip)
-        means[i] = beta1 * means[i] + rest1 * g
-        squares[i] = beta2 * squares[i] + rest2 * g * g
-        theta[i] -= eta * (means[i] * mean_scale) / (np.sqrt(squares[i] * square_scale) + eps)
+
+    __slots__ = ()
+    usual_eta = 0.001
+    memory_rows = 2
+    skips_zeros = False
+
+    @staticmethod
+    @compiled
+    def update(optimizer, theta, gradient, memory, n, begin, end):
+        """Take one step."""
+        real = theta.dtype.type
+        eps, beta1, beta2 = real(_EPS), real(0.9), real(0.999)
+        rest1, rest2 = real(1 - 0.9), real(1 - 0.999)
+        mean_scale = real(1 / (1 - 0.9**n))
+        square_scale = real(1 / (1 - 0.999**n))
+        theta, gradient = theta[begin:end], gradient[begin:end]
+        means, squares = memory[0][begin:end], memory[1][begin:end]
+        for i in range(theta.size):
+            g = clipped(gradient[i], optimizer.clip)
+            means[i] = beta1 * means[i] + rest1 * g
+            squares[i] = beta2 * squares[i] + rest2 * g * g
+            denominator = np.sqrt(squares[i] * square_scale) + eps
+            theta[i] -= optimizer.eta * (means[i] * mean_scale) / denominator
+
+
+#: The optimisers by the names that settings have for them.
+OPTIMIZERS: dict[str, Any] = {"adagrad": AdaGrad, "rmsprop": RMSProp, "adam": Adam}
+
+
+def update_parameters(
+    optimizer: Any, theta: np.ndarray, gradient: np.ndarray, memory: np.ndarray, n: int,
+    begin: int, end: int,
+) -> None:  # fmt: skip
+    """Take a step of an optimiser, whichever it is."""
+    type(optimizer).update(optimizer, theta, gradient, memory, n, begin, end)
+
+
+def skips_zeros(optimizer: Any) -> bool:
+    """Tell whether an optimiser changes nothing where the gradient is zero."""
+    return bool(type(optimizer).skips_zeros)
+
+
+@overload(update_parameters)
+def _update(optimizer, theta, gradient, memory, n, begin, end):
+    rule = optimizer.instance_class.update
+    return lambda optimizer, theta, gradient, memory, n, begin, end: rule(
+        optimizer, theta, gradient, memory, n, begin, end
+    )
+
+
+@overload(skips_zeros)
+def _skips_zeros(optimizer):
+    answer = optimizer.instance_class.skips_zeros
+    return lambda optimizer: answer

@@ -1,36 +1,38 @@
 """Text from a model: each character is drawn, and read by the network before the next."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rnn.cell import recur
 from rnn.errors import ReportError, require_number, require_whole
 from rnn.kernels.compilation import compiled
-from rnn.model import NO_FRESH, forward
+from rnn.model import copy, empty_segment, forward, get_state, hidden_states, set_state
 
-__all__ = ["LONGEST", "probabilities", "read", "synthesize"]
+__all__ = ["LONGEST", "probabilities", "read", "read_pieces", "synthesize"]
 
 #: Characters synthesized at once, at most: some minutes of work.
 LONGEST = 10_000_000
 
+_PIECE = 1000  # characters read at a time; the result does not depend on it
 
-def read(parameters: Any, h0: np.ndarray, ids: np.ndarray) -> np.ndarray:
+
+def read(parameters: Any, h: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """Let the network read a text, to prime it.
 
     Parameters
     ----------
-    parameters : named tuple
-        A cell's parameters.
-    h0 : (m,)
+    parameters : Parameters
+        Those of a network.
+    h : (state size,)
         The state before the text.
     ids : (n,) integers
         The text.
 
     Returns
     -------
-    (m,)
+    (state size,)
         The state after it.
 
     Raises
@@ -38,16 +40,39 @@ def read(parameters: Any, h0: np.ndarray, ids: np.ndarray) -> np.ndarray:
     ReportError
         If the text has characters that the network does not know.
     """
-    x = _characters(ids, len(parameters.c))
-    H = np.zeros((len(x) + 1, 1, h0.size), parameters.V.dtype)
-    H[0, 0] = h0
-    recur(parameters, x, NO_FRESH, H)
-    return H[-1, 0]
+    for _ in read_pieces(parameters, state := h.reshape(1, -1).copy(), ids):
+        pass
+    return state[0]
+
+
+def read_pieces(parameters: Any, state: np.ndarray, ids: np.ndarray) -> Iterator[np.ndarray]:
+    """Read a text piece by piece, without outputs.
+
+    Parameters
+    ----------
+    parameters, ids
+        As for `read`.
+    state : (1, state size)
+        The state before the text; updated.
+
+    Yields
+    ------
+    (L, characters, m)
+        The hidden states of a piece.
+    """
+    text = _characters(ids, len(parameters.c))
+    for begin in range(0, len(text), _PIECE):
+        x = text[begin : begin + _PIECE]
+        segment = empty_segment(parameters, x, x)
+        set_state(segment, state)
+        hidden_states(parameters, segment)
+        get_state(segment, state)
+        yield segment.H[:, :, 0]
 
 
 def synthesize(
     parameters: Any,
-    h0: np.ndarray,
+    h: np.ndarray,
     x0: int,
     n: int,
     rng: np.random.Generator,
@@ -59,9 +84,9 @@ def synthesize(
 
     Parameters
     ----------
-    parameters : named tuple
-        A cell's parameters.
-    h0 : (m,)
+    parameters : Parameters
+        Those of a network.
+    h : (state size,)
         The state before `x0` is read.
     x0 : int
         The first character read; it is not part of the result.
@@ -92,14 +117,11 @@ def synthesize(
         temperature = 0.0  # its inverse may be no finite number
     top_p = require_number("top_p", top_p, above=0, most=1)
     n = require_whole("length", n, 0, LONGEST)
-    K, m = parameters.V.shape
-    x = _characters([x0], K)
-    H = np.zeros((2, 1, m), parameters.V.dtype)
-    H[0, 0] = h0
-    P = np.empty((1, 1, K), H.dtype)
+    x = _characters([x0], len(parameters.c))
+    segment = empty_segment(parameters, x, x)
+    set_state(segment, h.reshape(1, -1))
     ids = np.empty(n, np.int64)
-    uniforms = rng.random(n)
-    _synthesize(parameters, x, NO_FRESH, H, P, uniforms, temperature, top_p, ids)
+    _synthesize(parameters, segment, rng.random(n), temperature, top_p, ids)
     if end is not None and 0 < len(end) <= n:
         found = (np.lib.stride_tricks.sliding_window_view(ids, len(end)) == end).all(axis=1)
         if found.any():
@@ -107,16 +129,16 @@ def synthesize(
     return ids
 
 
-def probabilities(parameters: Any, h0: np.ndarray, x0: int, ids: np.ndarray) -> np.ndarray:
+def probabilities(parameters: Any, h: np.ndarray, x0: int, ids: np.ndarray) -> np.ndarray:
     """Return the network's own probabilities at each character of a text.
 
     They are p_t of `rnn.model`, whatever temperature and nucleus the text was drawn with.
 
     Parameters
     ----------
-    parameters : named tuple
-        A cell's parameters.
-    h0 : (m,)
+    parameters : Parameters
+        Those of a network.
+    h : (state size,)
         The state before `x0` is read.
     x0 : int
         The character before the text.
@@ -134,15 +156,12 @@ def probabilities(parameters: Any, h0: np.ndarray, x0: int, ids: np.ndarray) -> 
     ReportError
         If `x0` or one of `ids` is no character.
     """
-    K, m = parameters.V.shape
-    read_and_next = _characters(np.append(x0, ids), K)
-    x, y = read_and_next[:-1], read_and_next[1:]
-    H = np.zeros((len(x) + 1, 1, m), parameters.V.dtype)
-    H[0, 0] = h0
-    P = np.empty((len(x), 1, K), H.dtype)
-    if len(x):
-        forward(parameters, x, y, NO_FRESH, H, P)
-    return P[:, 0]
+    read_and_next = _characters(np.append(x0, ids), len(parameters.c))
+    segment = empty_segment(parameters, read_and_next[:-1], read_and_next[1:])
+    set_state(segment, h.reshape(1, -1))
+    if len(segment.x):
+        forward(parameters, segment)
+    return segment.P[:, 0]
 
 
 def _characters(ids: npt.ArrayLike, K: int) -> np.ndarray:
@@ -155,12 +174,14 @@ def _characters(ids: npt.ArrayLike, K: int) -> np.ndarray:
 
 
 @compiled
-def _synthesize(parameters, x, fresh, H, P, uniforms, temperature, top_p, ids):  # type: ignore[no-untyped-def]
+def _synthesize(parameters, segment, uniforms, temperature, top_p, ids):
+    P = segment.P
     p = np.empty(P.shape[2], np.float64)
     for t in range(ids.size):
-        forward(parameters, x, x, fresh, H, P)
-        for i in range(H.shape[2]):
-            H[0, 0, i] = H[1, 0, i]
+        forward(parameters, segment)
+        for l in range(segment.H.shape[0]):  # noqa: E741
+            copy(segment.H[l, 0], segment.H_before[l, 0])
+            copy(segment.C[l, 0], segment.C_before[l, 0])
         likeliest = 0
         for k in range(p.size):
             p[k] = P[0, 0, k]
@@ -171,11 +192,11 @@ def _synthesize(parameters, x, fresh, H, P, uniforms, temperature, top_p, ids): 
             _sharpen(p, p[likeliest], temperature)
             _keep_nucleus(p, top_p)
             ids[t] = _draw(p, uniforms[t])
-        x[0, 0] = ids[t]
+        segment.x[0, 0] = ids[t]
 
 
 @compiled
-def _sharpen(p, largest, temperature):  # type: ignore[no-untyped-def]
+def _sharpen(p, largest, temperature):
     """Divide the outputs that gave `p` by the temperature: ``p_k^(1/T)``, scaled to sum to 1."""
     total = 0.0
     for k in range(p.size):
@@ -187,7 +208,7 @@ def _sharpen(p, largest, temperature):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _keep_nucleus(p, top_p):  # type: ignore[no-untyped-def]
+def _keep_nucleus(p, top_p):
     """Set all but the likeliest characters that together reach `top_p` to zero.
 
     Characters of the same probability are taken in the order of the vocabulary.
@@ -210,7 +231,7 @@ def _keep_nucleus(p, top_p):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _draw(p, uniform):  # type: ignore[no-untyped-def]
+def _draw(p, uniform):
     """Return the character at which the running sum of `p` passes `uniform` of the whole."""
     total = 0.0
     for k in range(p.size):

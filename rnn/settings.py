@@ -1,14 +1,20 @@
-"""What a training run is told, and what cannot be."""
+"""What a training run is told, and what follows from it for a text."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
+
+from rnn.cells import CELLS
 from rnn.errors import ReportError, one_of, require_number, require_whole, shown
-from rnn.optimizers import OPTIMIZERS, USUAL_ETA
+from rnn.kernels.randomness import ORDER, generator
+from rnn.model import Architecture
+from rnn.optimizers import OPTIMIZERS
+from rnn.text.segments import ORDERS, segment_starts, updates_per_reading
 
-__all__ = ["COURSES", "Settings"]
+__all__ = ["COURSES", "Schedule", "Settings"]
 
 #: What the assignment asked for in its classic years (2020 to 2023) and in 2026.
 COURSES = {
@@ -60,7 +66,7 @@ class Settings:
     loss : {"sum", "mean"}
         Over the characters of a segment.
     init : {"normal", "scaled"}
-        First weights from N(0, sig^2), or with the 2026 handout's deviations.
+        First weights from N(0, sig^2), or with the 2026 handout's standard deviations.
     clip : float
         Bound on every entry of the gradient; infinity (or 0) for none.
     order : {"sequential", "chunks", "random"}
@@ -101,6 +107,10 @@ class Settings:
     held_out: float = 0.0
     document_end: str = ""
 
+    #: The network: constants as long as there is no choice.
+    cell: ClassVar[str] = "vanilla"
+    layers: ClassVar[int] = 1
+
     def __post_init__(self) -> None:
         """Check every setting and fill in what the course gives."""
 
@@ -118,10 +128,10 @@ class Settings:
         one_of("optimizer", self.optimizer, OPTIMIZERS)
         one_of("loss", self.loss, ("sum", "mean"))
         one_of("init", self.init, ("normal", "scaled"))
-        one_of("order", self.order, ("sequential", "chunks", "random"))
+        one_of("order", self.order, ORDERS)
         one_of("dtype", self.dtype, ("float32", "float64"))
         if self.eta is None:
-            put("eta", USUAL_ETA[str(self.optimizer)])
+            put("eta", OPTIMIZERS[str(self.optimizer)].usual_eta)
         put("eta", require_number("eta", self.eta, above=0))
         put("sig", require_number("sig", self.sig, above=0))
         if self.clip != math.inf:
@@ -151,7 +161,85 @@ class Settings:
         """Return a loss in nats per character."""
         return loss / self.characters_in_loss
 
+    def architecture(self, K: int) -> Architecture:
+        """Return what the network for `K` characters is made of."""
+        return Architecture(CELLS[self.cell], self.m, K, self.layers)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain data that JSON can hold; no clipping is a clip of 0."""
         settings = asdict(self)
         return settings | {"clip": 0.0 if math.isinf(settings["clip"]) else settings["clip"]}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What follows from the settings and the length of a text; made by `Schedule.of`.
+
+    Attributes
+    ----------
+    settings : Settings
+        What the training was told.
+    trained : int
+        Characters at the beginning of the text that are trained on; the rest is held out.
+    updates_per_epoch : int
+        Updates that read the trained part once.
+    last_update : int
+        The number of the last update.
+    """
+
+    settings: Settings
+    trained: int
+    updates_per_epoch: int
+    last_update: int
+
+    @classmethod
+    def of(cls, settings: Settings, characters: int) -> "Schedule":
+        """Plan the reading of a text with so many characters.
+
+        Raises
+        ------
+        ReportError
+            If the trained or the held-out part has no room for a segment, or the text none for the
+            streams or chunks.
+        """
+        tau, B, L = settings.seq_length, settings.batch_size, settings.chunks
+        held_out, need = round(settings.held_out * characters), tau + 1
+        trained = characters - held_out
+        if settings.held_out and held_out < need:
+            raise ReportError(
+                f"held_out: expected a part of at least seq_length + 1 = {need:,} characters, "
+                f"got {held_out:,} of {characters:,}; hold out more or use a longer text"
+            )
+        if trained < need:
+            raise ReportError(
+                f"corpus: expected at least seq_length + 1 = {need:,} characters to train on, "
+                f"got {trained:,}; use a longer text or a smaller seq_length"
+            )
+        if settings.order == "chunks" and L < B:
+            raise ReportError(
+                f"chunks: expected at least as many as batch_size = {B:,} streams, got {L:,}"
+            )
+        if settings.order == "chunks" and trained // L < need:
+            raise ReportError(
+                f"chunks: expected chunks of at least seq_length + 1 = {need:,} characters, "
+                f"got {L:,} chunks of {trained // L:,}; lower chunks or seq_length"
+            )
+        per_epoch = updates_per_reading(trained, settings.order, tau, B, L)
+        if per_epoch < 1:
+            raise ReportError(
+                f"batch_size: expected a text with room for a segment in every stream, got {B:,} "
+                f"streams of {trained:,} characters in all; lower batch_size or seq_length"
+            )
+        last = settings.epochs * per_epoch
+        limit = settings.max_updates or last
+        return cls(settings, trained, per_epoch, min(last, limit))
+
+    def epoch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the updates of an epoch (from 0) read, as `segment_starts` does."""
+        s = self.settings
+        rng = generator(s.seed, ORDER, number)
+        return segment_starts(self.trained, s.order, s.seq_length, s.batch_size, s.chunks, rng)
+
+    def place(self, update: int) -> tuple[int, int]:
+        """Return the epoch of an update and its number within it, both from 0."""
+        return divmod(update - 1, self.updates_per_epoch)

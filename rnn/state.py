@@ -1,6 +1,5 @@
-"""The one record of a training run in progress: what is passed is what is saved."""
+"""The one record of a training in progress: what is passed is what is saved."""
 
-import math
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +9,8 @@ import numpy as np
 from rnn.errors import ReportError
 from rnn.kernels.randomness import FIRST_PARAMETERS, generator
 from rnn.model import initialise
-from rnn.optimizers import MEMORY_ROWS
+from rnn.optimizers import OPTIMIZERS
 from rnn.settings import Settings
-from rnn.vanilla import Vanilla
 
 __all__ = ["TrainingState", "first_state", "require_memory"]
 
@@ -27,15 +25,13 @@ class TrainingState:
         The parameters, as in `rnn.model`.
     memory : (rows, n)
         The optimiser's memory.
-    h : (B, m)
-        The state after the last update.
-    best_theta, best_h : (n,), (B, m)
+    h : (B, state size)
+        The network's state after the last update.
+    best_theta, best_h : (n,), (B, state size)
         The model with the lowest smooth loss, after its update, and its state.
-    epoch_theta : (n,)
-        The model with the lowest loss over the whole text at the end of an epoch.
-    waiting : (q, n + m)
-        Models at the ends of epochs that are not measured yet (see `rnn.epoch_ends`), each
-        followed by its state.
+    waiting : (q, n + state size)
+        Models at the ends of epochs whose loss over the text is not measured yet, each followed by
+        the state of its first stream.
     losses : (2,) float64
         Smooth loss after the last update, lowest smooth loss; in the unit of the loss.
     counts : (2,) int64
@@ -45,7 +41,7 @@ class TrainingState:
     snapshots : list of dict
         ``update``, ``smooth_loss``, ``text``.
     epoch_losses : list of float
-        The loss over the whole trained text at the ends of the epochs measured, in nats a
+        The loss over the whole trained text at the ends of the epochs measured, in nats per
         character.
     diverged : str
         Why training stopped for good, if a loss was not finite; empty otherwise.
@@ -56,7 +52,6 @@ class TrainingState:
     h: np.ndarray
     best_theta: np.ndarray
     best_h: np.ndarray
-    epoch_theta: np.ndarray
     waiting: np.ndarray
     losses: np.ndarray
     counts: np.ndarray
@@ -65,21 +60,27 @@ class TrainingState:
     epoch_losses: list[float] = field(default_factory=list)
     diverged: str = ""
 
+    @property
+    def update(self) -> int:
+        """The number of the last update; 0 before the first."""
+        return int(self.counts[0])
+
 
 def first_state(settings: Settings, K: int) -> TrainingState:
     """Return the state before the first update, for `K` characters."""
+    architecture = settings.architecture(K)
     rng = generator(settings.seed, FIRST_PARAMETERS)
     sig = settings.sig if settings.init == "normal" else None
-    theta, _ = initialise(settings.m, K, sig, rng, settings.dtype)
-    h = np.zeros((settings.batch_size, settings.m), theta.dtype)
+    theta = initialise(architecture, sig, rng, settings.dtype)
+    h = np.zeros((settings.batch_size, architecture.state_size), theta.dtype)
+    rows = OPTIMIZERS[str(settings.optimizer)].memory_rows
     return TrainingState(
         theta=theta,
-        memory=np.zeros((MEMORY_ROWS[str(settings.optimizer)], theta.size), theta.dtype),
+        memory=np.zeros((rows, theta.size), theta.dtype),
         h=h,
         best_theta=theta.copy(),
         best_h=h.copy(),
-        epoch_theta=theta.copy(),
-        waiting=np.zeros((0, theta.size + settings.m), theta.dtype),
+        waiting=np.zeros((0, theta.size + architecture.state_size), theta.dtype),
         losses=np.array([np.inf, np.inf]),
         counts=np.zeros(2, np.int64),
     )
@@ -88,23 +89,18 @@ def first_state(settings: Settings, K: int) -> TrainingState:
 def require_memory(settings: Settings, K: int) -> None:
     """Refuse settings whose arrays cannot fit into this machine's memory, before any is made.
 
-    Parameters
-    ----------
-    settings : Settings
-        Of these `m`, `seq_length`, `batch_size`, `snapshot_length`, `optimizer` and `dtype`.
-    K : int
-        Characters in the vocabulary.
-
     Raises
     ------
     ReportError
         If they need more than there is.
     """
-    s = settings
-    # Parameters, gradient, both best models with a copy of each, a float64 draft; H, dH and P.
-    copies = 8 + MEMORY_ROWS[str(s.optimizer)]
-    theta = sum(math.prod(shape) for shape in Vanilla.shapes(s.m, K).values())
-    numbers = copies * theta + s.seq_length * s.batch_size * (2 * s.m + K)
+    s, architecture = settings, settings.architecture(K)
+    # Parameters, gradient, both best models with a copy of each, a float64 draft, and the memory.
+    numbers = (8 + OPTIMIZERS[str(s.optimizer)].memory_rows) * architecture.size
+    # Per character read: P, dH, Z, and the states with those before them.
+    gates, layers = architecture.cell.gates, architecture.layers
+    width = K + s.m + layers * gates * s.m + 2 * architecture.state_size
+    numbers += s.seq_length * s.batch_size * width
     need = numbers * np.dtype(s.dtype).itemsize + 16 * s.snapshot_length
     try:
         there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,32 +1,189 @@
-"""From update to update: the compiled engine, and what is recorded between its calls."""
+"""The training loop: read a segment, forward, smooth loss, backward, update.
+
+`train_segments` is compiled and makes many updates a call; `Trainer` calls it from event to event
+and keeps what is told of a training: history, snapshots, models at the ends of epochs.
+"""
 
 import math
 import time
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn.cell import views
-from rnn.engine import train_segments
-from rnn.epoch_ends import keep_epoch_end
 from rnn.errors import ReportError
-from rnn.evaluation import text_loss
+from rnn.evaluation import text_loss, text_losses
+from rnn.kernels.compilation import compiled, inlined
 from rnn.kernels.randomness import SNAPSHOT, generator
-from rnn.optimizers import OPTIMIZERS
+from rnn.model import Segment, backward, copy, empty_segment, forward, get_state, set_state
+from rnn.optimizers import OPTIMIZERS, skips_zeros, update_parameters
 from rnn.sampling import synthesize
-from rnn.settings import Settings
+from rnn.settings import Schedule, Settings
 from rnn.state import TrainingState
 from rnn.text.corpus import Corpus
-from rnn.text.segments import epoch_starts, fresh_marks
-from rnn.vanilla import Vanilla
+from rnn.text.segments import document_marks
 
-__all__ = ["HISTORY_EVERY", "SECONDS_A_CALL", "Trainer"]
+__all__ = ["HISTORY_EVERY", "SECONDS_PER_CALL", "Trainer", "measure_waiting", "train_segments"]
 
 #: Updates from one row of the history to the next.
 HISTORY_EVERY = 100
 
-#: How long the compiled engine runs at a time: how soon the bar moves and Ctrl-C is heard.
-SECONDS_A_CALL = 0.2
+#: How long the compiled loop runs at a time: how soon a bar moves and Ctrl-C is heard.
+SECONDS_PER_CALL = 0.2
+
+#: Models at the ends of epochs that wait to be measured, at most.
+MOST_WAITING = 8
+
+
+class Network(NamedTuple):
+    """Parameters and gradients by name, the vector of the gradients, and room for a segment."""
+
+    parameters: Any
+    gradients: Any
+    gradient: Any
+    segment: Segment
+
+
+class Progress(NamedTuple):
+    """The arrays of a `rnn.state.TrainingState` that every update changes."""
+
+    theta: Any
+    memory: Any
+    h: Any
+    best_theta: Any
+    best_h: Any
+    losses: Any
+    counts: Any
+
+
+class Reading(NamedTuple):
+    """What is read.
+
+    ``ids`` (n,) is the text, ``marks`` (n,) or (0,) tells where documents begin; ``starts``
+    (updates, B) and ``resets`` (updates,) tell where each update reads, and whether the state is
+    zero before it.
+    """
+
+    ids: Any
+    marks: Any
+    starts: Any
+    resets: Any
+
+
+@compiled
+def train_segments(network, optimizer, state, reading, mean, history_every, history):
+    """Train on segments, one update each.
+
+    Parameters
+    ----------
+    network : Network
+        Its parameters are views of the state's `theta`; U's part of the gradient is zero before
+        and after.
+    optimizer : named tuple
+        One of `rnn.optimizers`.
+    state : Progress
+        Updated.
+    reading : Reading
+        What is read.
+    mean : bool
+        Whether the loss is the mean over a segment, not its sum.
+    history_every : int
+        Store the smooth loss at the updates that it divides ...
+    history : (rows,) float64
+        ... in here, one after the other.
+
+    Returns
+    -------
+    bool
+        Whether every loss was finite.  If one is not, the training stops there with parameters,
+        state and losses as they were after the update before it.
+    """
+    parameters, gradients, gradient, segment = network
+    theta, memory, h, best_theta, best_h, losses, counts = state
+    tau, B = segment.x.shape
+    K, width = parameters.U.shape
+    seen = np.zeros(K, np.bool_)
+    read = np.empty(min(K, tau * B), np.int64)
+    weight = theta.dtype.type(1.0 / (B * tau) if mean else 1.0 / B)
+    dense = theta.size - parameters.U.size
+    rows = 0
+    best_is_current = False
+    finite = True
+
+    for n in range(reading.starts.shape[0]):
+        characters = _read_segments(segment, reading, n, seen, read)
+        set_state(segment, h)
+        if reading.resets[n]:
+            # The state itself stays until the best model is looked after.
+            segment.H_before[:, 0] = 0
+            segment.C_before[:, 0] = 0
+        loss = forward(parameters, segment)
+        if mean:
+            loss /= tau
+        if not np.isfinite(loss):
+            finite = False
+            break
+
+        # While the smooth loss falls with every update only the last of the falling models can
+        # stay the best, so that none needs to be copied before it rises again.
+        smooth = loss if counts[0] == 0 else 0.999 * losses[0] + 0.001 * loss
+        if smooth < losses[1]:
+            best_is_current = True
+            losses[1] = smooth
+            counts[1] = counts[0] + 1
+        elif best_is_current:
+            best_is_current = False
+            _keep_best(theta, best_theta, h, best_h)
+        losses[0] = smooth
+        counts[0] += 1
+
+        backward(parameters, segment, gradients, weight)
+        if skips_zeros(optimizer):
+            update_parameters(optimizer, theta, gradient, memory, counts[0], 0, dense)
+            for i in range(characters):
+                begin = dense + read[i] * width
+                update_parameters(
+                    optimizer, theta, gradient, memory, counts[0], begin, begin + width
+                )
+        else:
+            update_parameters(optimizer, theta, gradient, memory, counts[0], 0, theta.size)
+        for i in range(characters):
+            gradients.U[read[i]] = 0
+            seen[read[i]] = False
+        get_state(segment, h)
+        if counts[0] % history_every == 0:
+            history[rows] = smooth
+            rows += 1
+
+    if best_is_current:
+        _keep_best(theta, best_theta, h, best_h)
+    return finite
+
+
+@inlined
+def _read_segments(segment, reading, n, seen, read):
+    """Read what update n is about; list the characters that occur in `read`, return how many."""
+    x, y, fresh = segment.x, segment.y, segment.fresh
+    ids, marks = reading.ids, reading.marks
+    characters = 0
+    for s in range(x.shape[1]):
+        start = reading.starts[n, s]
+        for t in range(x.shape[0]):
+            x[t, s] = ids[start + t]
+            y[t, s] = ids[start + t + 1]
+            if marks.size:
+                fresh[t, s] = marks[start + t]
+            if not seen[x[t, s]]:
+                seen[x[t, s]] = True
+                read[characters] = x[t, s]
+                characters += 1
+    return characters
+
+
+@inlined
+def _keep_best(theta, best_theta, h, best_h):
+    copy(theta.reshape(1, -1), best_theta.reshape(1, -1))
+    copy(h, best_h)
 
 
 class Trainer:
@@ -34,12 +191,12 @@ class Trainer:
 
     Parameters
     ----------
-    corpus, settings
-        What is trained on, and how.
+    corpus : Corpus
+        What is trained on.
+    schedule : Schedule
+        How, and until when.
     state : TrainingState
         Where to begin; advanced in place.
-    trained, per_epoch, last : int
-        Characters to train on, updates that read them once, and the number of the last update.
 
     Attributes
     ----------
@@ -47,90 +204,95 @@ class Trainer:
         Updates that were made before.
     """
 
-    def __init__(
-        self, corpus: Corpus, settings: Settings, state: TrainingState, trained: int,
-        per_epoch: int, last: int,
-    ) -> None:  # fmt: skip
-        self.corpus, self.settings, self.state = corpus, settings, state
-        self.ids = np.asarray(corpus.ids)[:trained]
-        self.held_out = np.asarray(corpus.ids)[trained:]
+    def __init__(self, corpus: Corpus, schedule: Schedule, state: TrainingState) -> None:
+        settings = schedule.settings
+        self.corpus, self.schedule, self.settings, self.state = corpus, schedule, settings, state
+        self.first = state.update
         self.end = _document_end(corpus, settings)
-        self.marks = fresh_marks(self.ids, self.end)
-        self.held_out_marks = fresh_marks(self.held_out, self.end)
-        self.per_epoch, self.last = per_epoch, last
-        self.first = int(state.counts[0])
+        ids = np.asarray(corpus.ids)
+        self.ids, self.held_out = ids[: schedule.trained], ids[schedule.trained :]
+        self.marks = document_marks(self.ids, self.end)
+        self.held_out_marks = document_marks(self.held_out, self.end)
         # Five times an epoch, at an update that the history has a row for.
-        steps = max(1, round(per_epoch / 5 / HISTORY_EVERY))
-        self.validate_every = steps * HISTORY_EVERY if settings.held_out else 0
-        self.parameters = views(Vanilla, state.theta, settings.m, corpus.K)
-        self.gradient = np.zeros_like(state.theta)
-        self.gradients = views(Vanilla, self.gradient, settings.m, corpus.K)
-        self.epoch = -1
-        self.starts = self.resets = np.zeros(0)
-        self.updates_a_call = 100
+        steps = max(1, round(schedule.updates_per_epoch / 5 / HISTORY_EVERY))
+        self._validate_every = steps * HISTORY_EVERY if settings.held_out else 0
+        architecture, real = settings.architecture(corpus.K), state.theta.dtype.type
+        self.parameters = architecture.parameters(state.theta)
+        gradient = np.zeros_like(state.theta)
+        x, y = np.zeros((2, settings.seq_length, settings.batch_size), ids.dtype)
+        segment = empty_segment(self.parameters, x, y, documents=bool(self.marks.size))
+        gradients = architecture.parameters(gradient)
+        self._network = Network(self.parameters, gradients, gradient, segment)
+        optimizer = OPTIMIZERS[str(settings.optimizer)]
+        self._optimizer = optimizer(real(settings.eta), real(settings.clip))
+        self._epoch = -1
+        self._starts = self._resets = np.zeros(0)
+        self._updates_per_call = 100
 
     def __iter__(self) -> Iterator[TrainingState]:
         """Yield the state every now and then, until the last update is made or none can be."""
-        while (done := int(self.state.counts[0])) < self.last and not self.state.diverged:
+        state, per_epoch = self.state, self.schedule.updates_per_epoch
+        while (done := state.update) < self.schedule.last_update and not state.diverged:
             update = done + 1
             if update == 1 or update % self.settings.snapshot_every == 0:
                 text = self._snapshot(update)
                 self._advance(1)
-                if not self.state.diverged:
-                    loss = float(self.state.losses[0])
-                    snapshot = {"update": update, "smooth_loss": loss, "text": text}
-                    self.state.snapshots.append(snapshot)
+                if not state.diverged:
+                    loss = float(state.losses[0])
+                    state.snapshots.append({"update": update, "smooth_loss": loss, "text": text})
             else:
                 begun = time.perf_counter()
-                self._advance(min(self.updates_a_call, self._until_next_event(update)))
-                spent = time.perf_counter() - begun
-                made = int(self.state.counts[0]) - done
-                self.updates_a_call = max(1, int(made * SECONDS_A_CALL / max(spent, 1e-4)))
-            if not self.state.diverged and self.state.counts[0] % self.per_epoch == 0:
-                keep_epoch_end(self.state, self.corpus.K, self.ids, self.marks)
-            yield self.state
+                self._advance(min(self._updates_per_call, self._until_next_event(update)))
+                spent = max(time.perf_counter() - begun, 1e-4)
+                made = state.update - done
+                self._updates_per_call = max(1, int(made * SECONDS_PER_CALL / spent))
+            if not state.diverged and state.update % per_epoch == 0:
+                self._keep_epoch_end()
+            yield state
 
     def _until_next_event(self, update: int) -> int:
         """Count the updates, from `update` on, up to the next one that is to be made alone."""
+        per_epoch = self.schedule.updates_per_epoch
         events = [
             self.settings.snapshot_every - update % self.settings.snapshot_every,
-            self.per_epoch - (update - 1) % self.per_epoch,
-            self.last - update + 1,
+            per_epoch - (update - 1) % per_epoch,
+            self.schedule.last_update - update + 1,
         ]
-        if self.validate_every:
-            events.append(self.validate_every - (update - 1) % self.validate_every)
+        if self._validate_every:
+            events.append(self._validate_every - (update - 1) % self._validate_every)
         return min(events)
 
     def _read_epoch(self, epoch: int) -> None:
-        if epoch != self.epoch:
-            self.epoch = epoch
-            self.starts, self.resets = epoch_starts(self.ids.size, self.settings, epoch)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._starts, self._resets = self.schedule.epoch(epoch)
 
     def _advance(self, updates: int) -> None:
         """Make so many updates, all in one epoch."""
-        state, settings = self.state, self.settings
-        done = int(state.counts[0])
-        epoch, begin = divmod(done, self.per_epoch)
+        state, per_epoch = self.state, self.schedule.updates_per_epoch
+        done = state.update
+        epoch, begin = self.schedule.place(done + 1)
         self._read_epoch(epoch)
         part = slice(begin, begin + updates)
-        real = state.theta.dtype.type
         history = np.empty(updates // HISTORY_EVERY + 1)
         best = [array.copy() for array in self._best()]
         finite = train_segments(
-            self.parameters, self.gradients, state.theta, self.gradient, state.memory, state.h,
-            state.best_theta, state.best_h, state.losses, state.counts, self.ids, self.marks,
-            self.starts[part], self.resets[part], settings.seq_length, settings.loss == "mean",
-            OPTIMIZERS.index(str(settings.optimizer)), real(settings.eta), real(settings.clip),
-            HISTORY_EVERY, history,
-        )  # fmt: skip
-        reached = int(state.counts[0])
+            self._network,
+            self._optimizer,
+            Progress(*(getattr(state, name) for name in Progress._fields)),
+            Reading(self.ids, self.marks, self._starts[part], self._resets[part]),
+            self.settings.loss == "mean",
+            HISTORY_EVERY,
+            history,
+        )
+        reached = state.update
         if done == 0 and reached >= 1:
             # Only the first update is made alone, so that this is its loss.
             self._record(1, float(state.losses[0]))
         first_row = (done // HISTORY_EVERY + 1) * HISTORY_EVERY
         for row, update in enumerate(range(first_row, reached + 1, HISTORY_EVERY)):
             self._record(update, float(history[row]))
-        if finite and reached % self.per_epoch == 0 and reached % HISTORY_EVERY and reached > 1:
+        if finite and reached % per_epoch == 0 and reached % HISTORY_EVERY and reached > 1:
             self._record(reached, float(state.losses[0]))
         if not np.isfinite(state.best_theta).all():
             # The last update of all broke the model that it was to make the best.
@@ -151,7 +313,7 @@ class Trainer:
             raise ReportError(
                 f"sig: expected first weights with a finite loss, got {settings.sig:g}; lower it"
             )
-        largest = float(np.abs(self.gradient).max())
+        largest = float(np.abs(self._network.gradient).max())
         clip = " or clip = 5" if settings.clip == math.inf else ""
         self.state.diverged = (
             f"the loss of update {update:,} is not a finite number (largest gradient of the update "
@@ -160,26 +322,59 @@ class Trainer:
 
     def _record(self, update: int, smooth_loss: float) -> None:
         validation = None
-        if self.validate_every and update % self.validate_every == 0:
+        if self._validate_every and update % self._validate_every == 0:
             validation = self.validation_loss()
         self.state.history.append((update, smooth_loss, validation))
 
     def validation_loss(self) -> float:
-        """Return the loss on the held-out part, in nats a character."""
+        """Return the loss on the held-out part, in nats per character."""
         return text_loss(self.parameters, self.held_out, self.held_out_marks, self.state.h[0])
+
+    def _keep_epoch_end(self) -> None:
+        """Keep the model at the end of an epoch; measure those kept if they are many."""
+        state = self.state
+        if len(state.waiting) == MOST_WAITING:
+            for _ in measure_waiting(state, self.settings, self.corpus.K, self.ids, self.marks):
+                pass
+        state.waiting = np.vstack([state.waiting, np.append(state.theta, state.h[0])])
 
     def _snapshot(self, update: int) -> str:
         """Synthesize with the parameters and the state before an update."""
-        epoch, index = divmod(update - 1, self.per_epoch)
+        epoch, index = self.schedule.place(update)
         self._read_epoch(epoch)
-        start = int(self.starts[index, 0])
-        fresh = self.resets[index] or (self.marks.size and self.marks[start])
+        start = int(self._starts[index, 0])
+        fresh = self._resets[index] or (self.marks.size and self.marks[start])
         h = np.zeros_like(self.state.h[0]) if fresh else self.state.h[0]
-        x0 = int(self.ids[start])
         rng = generator(self.settings.seed, SNAPSHOT, update)
         length = self.settings.snapshot_length
-        ids = synthesize(self.parameters, h, x0, length, rng, end=self.end)
+        ids = synthesize(self.parameters, h, int(self.ids[start]), length, rng, end=self.end)
         return self.corpus.decode(ids)
+
+
+def measure_waiting(
+    state: TrainingState, settings: Settings, K: int, ids: np.ndarray, marks: np.ndarray
+) -> Iterator[float]:
+    """Measure the loss over the text of all models that wait, yielding each.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Its `epoch_losses` and `waiting` are changed in place, once all are measured.
+    settings, K
+        What the networks are made of.
+    ids, marks
+        The text that was trained on, and where documents begin.
+    """
+    architecture = settings.architecture(K)
+    split = [architecture.size]
+    models = [np.split(row, split) for row in state.waiting]
+    losses = []
+    named = [(architecture.parameters(theta), h) for theta, h in models]
+    for loss in text_losses(named, ids, marks):
+        losses.append(loss)
+        yield loss
+    state.epoch_losses += losses
+    state.waiting = state.waiting[:0]
 
 
 def _document_end(corpus: Corpus, settings: Settings) -> np.ndarray:

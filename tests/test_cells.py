@@ -8,13 +8,12 @@ import numba
 import numpy as np
 import pytest
 from numba.core.caching import NullCache
-
 from rnn.cell import size, views
-from rnn.gradient_cases import Case
-from rnn.gradient_check import central_differences, compare
+from rnn.vanilla import Vanilla
+
+from rnn.gradient_check import Case, central_differences, compare
 from rnn.kernels.compilation import tanh_in_place
 from rnn.model import NO_FRESH, backward, forward, initialise, loss_and_gradients
-from rnn.vanilla import Vanilla
 
 
 @numba.njit

@@ -14,13 +14,15 @@ import pytest
 from tqdm import tqdm
 
 from rnn.errors import ReportError
-from rnn.gradient_cases import FEW, Case, check_cases
 from rnn.gradient_check import (
     CENTRAL,
     COMPLEX,
+    FEW,
     PARAMETERS,
+    Case,
     central_differences,
     check,
+    check_cases,
     check_steps,
     compare,
     complex_step,

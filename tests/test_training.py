@@ -104,7 +104,7 @@ def test_results_do_not_depend_on_how_updates_are_divided_into_calls(
 ) -> None:
     s = settings(order=order, batch_size=2)
     at_once = train(book, s, progress=False)
-    monkeypatch.setattr(trainer, "SECONDS_A_CALL", 0.0)
+    monkeypatch.setattr(trainer, "SECONDS_PER_CALL", 0.0)
     calls = []
     compiled = trainer.train_segments
     monkeypatch.setattr(trainer, "train_segments", lambda *args: calls.append(1) or compiled(*args))

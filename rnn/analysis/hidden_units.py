@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from rnn.cell import recur
-from rnn.model import NO_FRESH
+from rnn.sampling import read_pieces
 
 __all__ = ["CLEARLY", "FEATURES", "Feature", "Stretch", "activations", "tell"]
 
@@ -46,10 +45,8 @@ def activations(parameters: Any, h0: np.ndarray, ids: np.ndarray) -> np.ndarray:
     (n, m)
         Row t is the state after character t was read.
     """
-    H = np.zeros((len(ids) + 1, 1, h0.size), parameters.V.dtype)
-    H[0, 0] = h0
-    recur(parameters, np.ascontiguousarray(ids).reshape(-1, 1), NO_FRESH, H)
-    return H[1:, 0]
+    pieces = read_pieces(parameters, h0.reshape(1, -1).copy(), ids)
+    return np.concatenate([H[-1] for H in pieces])
 
 
 @dataclass(frozen=True)

@@ -1,121 +1,62 @@
-"""How the math is compiled: one decorator, and two functions that need help to be fast.
+"""How the math is compiled: one decorator.
 
 Everything decorated with `compiled` is ordinary Python on NumPy arrays.  Numba compiles it on
-the first call and keeps the machine code beside the sources, in a folder named after their
-contents, so that code compiled from other sources is never used.  Set ``NUMBA_DISABLE_JIT=1``
-to run the same source uncompiled, line by line, under a debugger.
+the first call and keeps the machine code beside the sources, in a folder named after what they
+compute, so that code compiled from other sources is never used.  Set ``NUMBA_DISABLE_JIT=1`` to
+run the same source uncompiled, line by line, under a debugger.
 """
 
+import ast
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numba
-import numpy as np
 
 # The BLAS that compiled code calls: loaded here, so that its threads can be limited from the start.
 import scipy.linalg.cython_blas  # noqa: F401
-from numba.extending import intrinsic, overload
 
-__all__ = ["SOURCE_DIGEST", "compiled", "exp_in_place", "tanh_in_place"]
+__all__ = ["SOURCE_DIGEST", "compiled", "digest_of_code", "inlined"]
 
-_package = Path(__file__).parent
-_math = [*_package.glob("*.py"), *_package.parent.glob("*.py")]
+_kernels = Path(__file__).parent
 
-#: Identifies the sources of the math: what was computed by other sources is not mixed in.
-SOURCE_DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_math))).hexdigest()[
-    :16
-]
 
-# Numba looks at the file of the function alone; a change in a function it calls goes unnoticed.
-if "NUMBA_CACHE_DIR" not in os.environ and os.access(_package, os.W_OK):
-    numba.config.CACHE_DIR = str(_package / "__pycache__" / f"numba-{SOURCE_DIGEST}")
+class _Computation(ast.NodeTransformer):
+    """Leaves of a source what it computes: no docstrings, no messages of errors."""
 
-# All of fast math but 'nnan' and 'ninf': a loss that is not a number must be noticed.
-compiled = numba.njit(
-    cache=True,
-    nogil=True,
-    error_model="numpy",
-    fastmath={"reassoc", "contract", "arcp", "nsz", "afn"},
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        return ast.Pass() if isinstance(node.value, ast.Constant) else node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        return ast.Raise()
+
+
+def digest_of_code(sources: Iterable[str]) -> str:
+    """Return a digest of what sources compute; comments, docstrings and messages do not count."""
+    trees = (_Computation().visit(ast.parse(source)) for source in sources)
+    return hashlib.sha256("".join(map(ast.dump, trees)).encode()).hexdigest()[:16]
+
+
+#: Identifies the math and the kernels: what was computed by other sources is not mixed in.
+SOURCE_DIGEST = digest_of_code(
+    path.read_text(encoding="utf-8")
+    for folder in (_kernels, _kernels.parent)
+    for path in sorted(folder.glob("*.py"))
 )
 
+# Numba looks at the file of the function alone; a change in a function it calls goes unnoticed.
+if "NUMBA_CACHE_DIR" not in os.environ and os.access(_kernels, os.W_OK):
+    numba.config.CACHE_DIR = str(_kernels / "__pycache__" / f"numba-{SOURCE_DIGEST}")
 
-def tanh_in_place(x: np.ndarray) -> None:
-    """Replace every entry of the one-dimensional `x` by its hyperbolic tangent."""
-    np.tanh(x, out=x)
+# All of fast math but 'nnan' and 'ninf': a loss that is NaN must be noticed.
+_options = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "arcp", "nsz", "afn"},
+}
+compiled = numba.njit(**_options)
 
-
-def exp_in_place(x: np.ndarray) -> None:
-    """Replace every entry of the one-dimensional `x` by its exponential."""
-    np.exp(x, out=x)
-
-
-# The C library's float32 tanh and exp take one number at a time, some 10 ns each.  Compiled
-# float32 code uses what a vector unit can do eight at a time instead: e^x = 2^n e^r with
-# |r| <= ln(2)/2, where the Taylor series needs seven terms for a float32.
-_INVERSE_LN2 = np.float32(1 / np.log(2))
-_LN2_HIGH = np.float32(355 / 512)  # few enough bits for n * _LN2_HIGH to be exact
-_LN2_LOW = np.float32(np.log(2) - 355 / 512)
-_C2, _C3, _C4, _C5, _C6, _C7 = (np.float32(1 / k) for k in np.cumprod(np.arange(1.0, 8.0))[1:])
-_HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
-
-
-@intrinsic
-def _float32_from_bits(typing_context, bits):  # type: ignore[no-untyped-def]
-    """Read the 32 bits of an integer as a float32."""
-
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        return builder.bitcast(arguments[0], context.get_value_type(numba.float32))
-
-    return numba.float32(numba.int32), generate
-
-
-# Without 'reassoc', under which x - n high - n low becomes x - n (high + low): 4 last places lost.
-@numba.njit(cache=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _power_and_rest(x):  # type: ignore[no-untyped-def]
-    """Split ``e^x`` into ``2^n`` and ``e^r - 1`` for a float32 `x` within [-87, 87]."""
-    n = np.floor(x * _INVERSE_LN2 + _HALF)
-    r = x - n * _LN2_HIGH - n * _LN2_LOW
-    rest = r + r * r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7)))))
-    return _float32_from_bits(np.int32((np.int32(n) + np.int32(127)) << np.int32(23))), rest
-
-
-@overload(exp_in_place)
-def _exp_in_place(x):  # type: ignore[no-untyped-def]
-    if x.dtype is numba.float32:
-
-        def fast(x):  # type: ignore[no-untyped-def]
-            lowest, highest = np.float32(-87), np.float32(87)
-            for i in range(x.size):
-                power, rest = _power_and_rest(min(max(x[i], lowest), highest))
-                # The comparison lets a number that is none through, which min and max may not.
-                x[i] = power + power * rest if x[i] == x[i] else x[i]
-
-        return fast
-
-    def plain(x):  # type: ignore[no-untyped-def]
-        for i in range(x.size):
-            x[i] = np.exp(x[i])
-
-    return plain
-
-
-@overload(tanh_in_place)
-def _tanh_in_place(x):  # type: ignore[no-untyped-def]
-    if x.dtype is numba.float32:
-
-        def fast(x):  # type: ignore[no-untyped-def]
-            # tanh(x) = (e^2x - 1) / (e^2x + 1), which is 1 to the last bit beyond 10.
-            limit = np.float32(20)
-            for i in range(x.size):
-                power, rest = _power_and_rest(min(max(_TWO * x[i], -limit), limit))
-                q = power * rest + (power - _ONE)
-                x[i] = q / (q + _TWO) if x[i] == x[i] else x[i]
-
-        return fast
-
-    def plain(x):  # type: ignore[no-untyped-def]
-        for i in range(x.size):
-            x[i] = np.tanh(x[i])
-
-    return plain
+#: The same for a small function inside a loop: it becomes a part of the function that calls it.
+inlined = numba.njit(inline="always", **_options)

@@ -60,13 +60,13 @@ def transposed(A: np.ndarray) -> np.ndarray:
 
 
 @overload(multiply)
-def _multiply(A, B, C, reverse=False):  # type: ignore[no-untyped-def]
+def _multiply(A, B, C, reverse=False):
     if C.dtype not in _TYPES:
         return lambda A, B, C, reverse=False: np.dot(A, B, C)
     product = _external("product", C.dtype)
     has_row = A.layout == "C"
 
-    def by_tiles(A, B, C, reverse=False):  # type: ignore[no-untyped-def]
+    def by_tiles(A, B, C, reverse=False):
         if has_row:  # noqa: SIM102  (alone it is known before the rest is compiled)
             if A.shape[0] == 1 and B.size * B.itemsize > _LARGEST_FOR_A_ROW:
                 np.dot(A[0], B, C[0])
@@ -83,10 +83,10 @@ def _multiply(A, B, C, reverse=False):  # type: ignore[no-untyped-def]
 
 
 @overload(transposed)
-def _transposed(A):  # type: ignore[no-untyped-def]
+def _transposed(A):
     transpose = _external("transpose", A.dtype) if A.dtype in _TYPES else None
 
-    def by_squares(A):  # type: ignore[no-untyped-def]
+    def by_squares(A):
         M, N = A.shape
         T = np.empty((N, M), A.dtype)
         side = _BYTES // A.itemsize
@@ -102,7 +102,7 @@ def _transposed(A):  # type: ignore[no-untyped-def]
     return by_squares
 
 
-def _product(A, a_row, a_column, B, b_row, C, c_row, M, P, N, itemsize, reverse):  # type: ignore[no-untyped-def]
+def _product(A, a_row, a_column, B, b_row, C, c_row, M, P, N, itemsize, reverse):
     """Choose the tile.  Strides are in bytes."""
     vectors = -(-N * itemsize // _BYTES)
     if M >= 5:
@@ -118,7 +118,7 @@ def _product(A, a_row, a_column, B, b_row, C, c_row, M, P, N, itemsize, reverse)
         _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, 1, 1)
 
 
-def _transpose(A, a_row, T, t_row, M, N, side):  # type: ignore[no-untyped-def]
+def _transpose(A, a_row, T, t_row, M, N, side):
     for j in range(0, N, side):
         for i in range(0, M, side):
             _square(A, a_row, T, t_row, min(i, M - side), min(j, N - side))
@@ -127,7 +127,7 @@ def _transpose(A, a_row, T, t_row, M, N, side):  # type: ignore[no-untyped-def]
 class _Matrix:
     """Writes the instructions that read and write a matrix, by vectors along its rows."""
 
-    def __init__(self, builder, dtype, start, row_stride, column_stride=None, offset=None):  # type: ignore[no-untyped-def]
+    def __init__(self, builder, dtype, start, row_stride, column_stride=None, offset=None):
         self.builder = builder
         self.number = ir.FloatType() if dtype == types.float32 else ir.DoubleType()
         self.bytes = dtype.bitwidth // 8
@@ -139,23 +139,23 @@ class _Matrix:
             self.start = builder.gep(self.start, [offset])
         self.row_stride, self.column_stride = row_stride, column_stride
 
-    def address(self, i, j, stride, kind):  # type: ignore[no-untyped-def]
+    def address(self, i, j, stride, kind):
         builder = self.builder
         row = builder.gep(self.start, [builder.mul(i, self.row_stride)])
         return builder.bitcast(builder.gep(row, [builder.mul(j, stride)]), kind.as_pointer())
 
-    def load(self, i, j):  # type: ignore[no-untyped-def]
+    def load(self, i, j):
         """Load the vector that begins at [i, j]."""
         vector = self.builder.load(self.address(i, j, j.type(self.bytes), self.vector))
         vector.align = self.bytes
         return vector
 
-    def store(self, vector, i, j):  # type: ignore[no-untyped-def]
+    def store(self, vector, i, j):
         """Store the vector that begins at [i, j]."""
         address = self.address(i, j, j.type(self.bytes), self.vector)
         self.builder.store(vector, address).align = self.bytes
 
-    def spread(self, i, j):  # type: ignore[no-untyped-def]
+    def spread(self, i, j):
         """Load the number at [i, j] into all places of a vector."""
         number = self.builder.load(self.address(i, j, self.column_stride, self.number))
         empty = ir.Constant(self.vector, ir.Undefined)
@@ -168,17 +168,17 @@ _FUSED = ("contract",)
 
 
 @intrinsic(prefer_literal=True)
-def _tiles(typing, A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, rows, vectors):  # type: ignore[no-untyped-def]
+def _tiles(typing, A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, rows, vectors):
     """Compute C by tiles of so many rows and vectors."""
     R, V, dtype = rows.literal_value, vectors.literal_value, C.dtype
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):
         A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, _, _ = arguments
         builder.function.attributes.add("optsize")  # no loop is unrolled: sums are short
         n = M.type  # makes constants
         add, sub, mul, select = builder.add, builder.sub, builder.mul, builder.select
 
-        def smaller(x, y):  # type: ignore[no-untyped-def]
+        def smaller(x, y):
             return select(builder.icmp_signed("<", x, y), x, y)
 
         # Going from the last p to the first is going from the end with the strides negated.
@@ -219,11 +219,11 @@ def _tiles(typing, A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, row
 
 
 @intrinsic
-def _square(typing, A, a_row, T, t_row, i, j):  # type: ignore[no-untyped-def]
+def _square(typing, A, a_row, T, t_row, i, j):
     """Transpose the square of A at row i and column j, as wide as a vector."""
     dtype = A.dtype
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):
         A, a_row, T, t_row, i, j = arguments
         a, t = _Matrix(builder, dtype, A, a_row), _Matrix(builder, dtype, T, t_row)
         n = a.lanes
@@ -251,7 +251,7 @@ _TYPES = (types.float32, types.float64)
 _KERNELS = {"product": _product, "transpose": _transpose}
 
 
-def _external(name, dtype):  # type: ignore[no-untyped-def]
+def _external(name, dtype):
     """Return one of the kernels as compiled code calls it."""
     pointer, n = types.CPointer(dtype), types.intp
     if name == "product":

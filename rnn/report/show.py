@@ -14,7 +14,7 @@ from rnn.report.escaping import escape
 from rnn.report.paper import on_paper
 from rnn.report.sentences import Sentences
 from rnn.report.shown import Shown
-from rnn.runs.progress import someone_looks_on, terminal
+from rnn.runs.progress import is_interactive, terminal
 from rnn.text.characters import printable
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def show_folder(folder: Path) -> None:
     told = {"text/markdown": escape(name), "text/plain": printable(name)}
     _display({mime: f"The results are in {name}." for mime, name in told.items()}, Shown("note"))
     screen = terminal()
-    if screen and not someone_looks_on():
+    if screen and not is_interactive():
         print(f"results are in {printable(name)}", file=screen, flush=True)
 
 

@@ -1,151 +1,38 @@
-"""Models and states of training on disk.
+"""The states of a training on disk.
 
-Both are archives of plain arrays, written and read by `rnn.runs.storage`.  A state's file begins
-with the sha256 of the rest, and its name ends with its update.
+A state's file is an archive of plain arrays behind the sha256 of that archive; its name ends with
+its update.
 """
 
 import hashlib
-import io
 import json
 import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
-from rnn.epoch_ends import MOST_KEPT
 from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
-from rnn.runs.storage import Header, read_arrays, write_whole
+from rnn.runs.storage import Header, archive, check_headers, read_arrays, write_whole
 from rnn.settings import Settings
 from rnn.state import TrainingState, first_state
 from rnn.text.corpus import Corpus
-from rnn.vanilla import Vanilla
+from rnn.training import MOST_WAITING
 
-__all__ = ["Checkpoints", "Model", "load_model", "save_model"]
+__all__ = ["Checkpoints"]
 
 _KEPT = 2  # states of a run
 _OTHERS_KEPT = 4  # states of runs with other settings in the same folder, and of longer ones
 _SHARE = 0.01  # of the time may go into saving
 
-
-@dataclass(frozen=True)
-class Model:
-    """A trained model with all that is needed to use it.
-
-    Attributes
-    ----------
-    parameters : Vanilla
-        Its parameters.
-    h : (m,)
-        The state of the network after its last update.
-    x : int
-        The character that follows in the text: what is read next.
-    vocabulary : str
-        The characters; a character's id is its place.
-    update : int
-        The update it was taken after.
-    smooth_loss : float
-        The smooth loss at that update.
-    book : str
-        The sha256 of the text it was trained on.
-    """
-
-    parameters: Vanilla
-    h: np.ndarray
-    x: int
-    vocabulary: str
-    update: int
-    smooth_loss: float
-    book: str
-
-
-def save_model(path: Path, model: Model) -> None:
-    """Write a model; the same model gives the same bytes."""
-    arrays: dict[str, Any] = {**model.parameters._asdict(), "h": model.h}
-    arrays["x"] = np.int64(model.x)
-    arrays["vocabulary"] = np.frombuffer(model.vocabulary.encode("utf-32-le"), "<u4")
-    arrays["update"] = np.int64(model.update)
-    arrays["smooth_loss"] = np.float64(model.smooth_loss)
-    arrays["book"] = np.frombuffer(bytes.fromhex(model.book), np.uint8)
-    write_whole(path, _archive(arrays))
-
-
-def load_model(path: Path) -> Model:
-    """Read a model.
-
-    Raises
-    ------
-    ReportError
-        If there is none, or the file is not one of ours.
-    """
-    try:
-        with open(path, "rb") as file:
-            arrays = read_arrays(file, path.name, _check_model)
-    except FileNotFoundError:
-        raise ReportError(
-            f"expected a trained model in {path.parent.name}/{path.name}, got none; "
-            "run 02_training_evolution.ipynb with the same run_dir first"
-        ) from None
-    except OSError as error:
-        raise ReportError(
-            f"{path.name}: expected a file that can be read, got {error.strerror}"
-        ) from None
-    parameters = Vanilla(*(arrays[name] for name in Vanilla._fields))
-    points = arrays["vocabulary"]
-    finite = all(np.isfinite(part).all() for part in (*parameters, arrays["h"]))
-    sorted_points = points.max() < 0x110000 and (np.diff(points.astype(np.int64)) > 0).all()
-    if not finite or not sorted_points or not 0 <= arrays["x"] < len(points):
-        raise ReportError(
-            f"{path.name}: expected finite parameters and a sorted vocabulary, got others; "
-            "train again"
-        )
-    return Model(
-        parameters=parameters,
-        h=arrays["h"],
-        x=int(arrays["x"]),
-        vocabulary="".join(map(chr, points)),
-        update=int(arrays["update"]),
-        smooth_loss=float(arrays["smooth_loss"]),
-        book=arrays["book"].tobytes().hex(),
-    )
-
-
-def _check_model(headers: dict[str, Header]) -> None:
-    (m,), real = headers["b"]
-    (K,), _ = headers["vocabulary"]
-    wanted: dict[str, Header] = {
-        name: (shape, real) for name, shape in Vanilla.shapes(m, K).items()
-    }
-    wanted |= {"h": ((m,), real), "vocabulary": ((K,), np.dtype("<u4"))}
-    wanted |= {"x": ((), np.dtype(np.int64)), "update": ((), np.dtype(np.int64))}
-    wanted |= {"smooth_loss": ((), np.dtype(np.float64)), "book": ((32,), np.dtype(np.uint8))}
-    if real not in (np.float32, np.float64) or min(m, K) < 1:
-        raise ValueError(f"parameters of type {real} for m = {m}, K = {K}")
-    _compare(headers, wanted)
-
-
-def _compare(headers: dict[str, Header], wanted: dict[str, Header]) -> None:
-    if headers.keys() != wanted.keys():
-        raise ValueError(f"arrays {', '.join(headers)}")
-    for name, header in wanted.items():
-        if headers[name] != header:
-            raise ValueError(
-                "{0} of shape {2[0]} and type {2[1]}, not {1[0]} and {1[1]}".format(
-                    name, header, headers[name]
-                )
-            )
-
-
-def _archive(arrays: dict[str, Any]) -> bytes:
-    content = io.BytesIO()
-    np.savez(content, **arrays)
-    return content.getvalue()
+#: What of a state is an array, and what is written as JSON.
+_ARRAYS = ("theta", "memory", "h", "best_theta", "best_h", "waiting", "losses", "counts")
+_STORY = ("snapshots", "epoch_losses", "diverged")
 
 
 class Checkpoints:
@@ -181,6 +68,7 @@ class Checkpoints:
         same = settings.as_dict() | {
             "epochs": None, "max_updates": None, "book": corpus.sha256,
             "vocabulary": corpus.vocabulary, "sources": SOURCE_DIGEST, "numpy": np.__version__,
+            "cell": settings.cell, "layers": settings.layers,
         }  # fmt: skip
         self.identity = hashlib.sha256(json.dumps(same, sort_keys=True).encode())
         self.due = time.monotonic() + seconds
@@ -212,13 +100,13 @@ class Checkpoints:
     def latest(self, last: int) -> TrainingState | None:
         """Return the newest good state of this run that is not beyond update `last`.
 
-        What is left aside, and what is taken, is said on standard error.
+        Standard error says which files are skipped, and where the training goes on.
         """
         for path in reversed(self._mine(last)):
             try:
                 state = self._read(path)
             except ReportError as error:
-                print(f"checkpoint left aside: {error}", file=sys.stderr)
+                print(f"checkpoint skipped: {error}", file=sys.stderr)
                 continue
             print(f"going on from update {state.counts[0]:,}", file=sys.stderr)
             return state
@@ -238,13 +126,13 @@ class Checkpoints:
         """
         begun = time.monotonic()
         arrays = {name: getattr(state, name) for name in _ARRAYS}
-        rows = np.array(state.history, np.float64)  # None becomes nan
+        rows = np.array(state.history, np.float64)  # None becomes NaN
         arrays["history"] = rows.reshape(-1, 3)
         story = json.dumps({name: getattr(state, name) for name in _STORY})
         arrays["story"] = np.frombuffer(story.encode(), np.uint8)
         arrays["identity"] = np.frombuffer(self.identity.digest(), np.uint8)
-        payload = _archive(arrays)
-        update = int(state.counts[0])
+        payload = archive(arrays)
+        update = state.update
         path = self.folder / f"{self.identity.hexdigest()[:16]}-{update:015d}.state"
         write_whole(path, hashlib.sha256(payload).digest() + payload)
         mine = self._mine(update)
@@ -289,13 +177,13 @@ class Checkpoints:
             name: (getattr(like, name).shape, getattr(like, name).dtype) for name in _ARRAYS
         }
         (waiting, _), _ = headers["waiting"]
-        wanted["waiting"] = (min(waiting, MOST_KEPT), like.waiting.shape[1]), like.theta.dtype
+        wanted["waiting"] = (min(waiting, MOST_WAITING), like.waiting.shape[1]), like.theta.dtype
         (rows, _), _ = headers["history"]
         (length,), _ = headers["story"]
         wanted["history"] = (rows, 3), np.dtype(np.float64)
         wanted["story"] = (length,), np.dtype(np.uint8)
         wanted["identity"] = (32,), np.dtype(np.uint8)
-        _compare(headers, wanted)
+        check_headers(headers, wanted)
 
 
 def _opened(path: Path) -> TextIO:
@@ -318,9 +206,3 @@ def _locked(file: TextIO) -> bool:
     except (ImportError, OSError):
         pass  # a system or a file system without locks: nobody is kept out
     return True
-
-
-_ARRAYS = (
-    "theta", "memory", "h", "best_theta", "best_h", "epoch_theta", "waiting", "losses", "counts",
-)  # fmt: skip
-_STORY = ("snapshots", "epoch_losses", "diverged")

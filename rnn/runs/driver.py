@@ -1,4 +1,4 @@
-"""Training: the loop around the compiled engine, with snapshots, history and the best model."""
+"""Drives a training: bar, checkpoints, Ctrl-C, several seeds side by side."""
 
 import os
 import signal
@@ -18,13 +18,12 @@ from rnn.errors import require_whole
 from rnn.runs import progress as bars
 from rnn.runs.checkpoints import Checkpoints
 from rnn.runs.run import Run
-from rnn.settings import Settings
+from rnn.settings import Schedule, Settings
 from rnn.state import first_state, require_memory
 from rnn.text.corpus import Corpus
-from rnn.text.segments import split_held_out, updates_per_epoch
-from rnn.training import SECONDS_A_CALL, Trainer
+from rnn.training import SECONDS_PER_CALL, Trainer
 
-__all__ = ["last_update", "train", "train_seeds"]
+__all__ = ["train", "train_seeds"]
 
 Watch = Callable[[Collection[Trainer]], None]
 
@@ -67,13 +66,14 @@ def train(
     A loss that is not finite stops the training, with a line on standard error; what was reached
     is kept.
     """
+    schedule = Schedule.of(settings, len(corpus))
     require_memory(settings, corpus.K)
     with (
         threadpool_limits(1, "blas"),
         _deferred_interrupts() as interrupts,
-        _bar(progress, last_update(corpus, settings)) as bar,
+        _bar(progress, schedule.last_update) as bar,
     ):
-        return _train(corpus, settings, checkpoints, interrupts, _Meter(bar).show)
+        return _train(corpus, schedule, checkpoints, interrupts, _Meter(bar).show)
 
 
 def train_seeds(
@@ -97,8 +97,8 @@ def train_seeds(
     progress : bool
         Whether to show a bar for all of them.
     watch : callable, optional
-        Looks on: called now and then, in this thread, with the trainers at work.  Then an
-        interrupt is no error: the runs are returned as far as they came.
+        Called now and then, in this thread, with the trainers at work.  Then an interrupt is no
+        error: the runs are returned as far as they came.
 
     Returns
     -------
@@ -111,6 +111,7 @@ def train_seeds(
         As for `train`.
     """
     seeds = require_whole("seeds", seeds, 1)
+    schedule = Schedule.of(settings, len(corpus))
     require_memory(settings, corpus.K)
     others = [replace(settings, seed=settings.seed + i) for i in range(seeds)]
     folders = [folder, *(folder / f"seed-{other.seed}" for other in others[1:])]
@@ -118,7 +119,7 @@ def train_seeds(
     with (
         threadpool_limits(1, "blas"),
         _deferred_interrupts() as interrupts,
-        _bar(progress, seeds * last_update(corpus, settings)) as bar,
+        _bar(progress, seeds * schedule.last_update) as bar,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
 
@@ -127,13 +128,14 @@ def train_seeds(
                 at_work[other.seed] = trainer
 
             checkpoints = Checkpoints(its_folder, corpus, other)
-            return _train(corpus, other, checkpoints, interrupts, show, watch is not None)
+            its_schedule = replace(schedule, settings=other)
+            return _train(corpus, its_schedule, checkpoints, interrupts, show, watch is not None)
 
         jobs = [pool.submit(one, *job) for job in zip(others, folders, strict=True)]
         meter = _Meter(bar)
         working = True
         while working:
-            working = bool(wait(jobs, SECONDS_A_CALL).not_done)
+            working = bool(wait(jobs, SECONDS_PER_CALL).not_done)
             trainers = [at_work[seed] for seed in sorted(at_work)]
             for trainer in trainers:
                 meter.show(trainer)
@@ -142,52 +144,48 @@ def train_seeds(
         return [job.result() for job in jobs]
 
 
-def last_update(corpus: Corpus, settings: Settings) -> int:
-    """Return the number of the last update of a run."""
-    trained = split_held_out(len(corpus.ids), settings)
-    last = settings.epochs * updates_per_epoch(trained, settings)
-    return min(last, settings.max_updates) if settings.max_updates else last
-
-
 def _train(
     corpus: Corpus,
-    settings: Settings,
+    schedule: Schedule,
     checkpoints: Checkpoints | None,
     interrupts: list[int],
     show: Callable[[Trainer], None],
     partly: bool = False,
 ) -> Run:
     """Train until the last update, showing the trainer now and then, or (`partly`) an interrupt."""
-    trained = split_held_out(len(corpus.ids), settings)
-    per_epoch, last = updates_per_epoch(trained, settings), last_update(corpus, settings)
     with checkpoints.held() if checkpoints else nullcontext():
-        state = checkpoints.latest(last) if checkpoints else None
+        state = checkpoints.latest(schedule.last_update) if checkpoints else None
         if state is None:
-            state = first_state(settings, corpus.K)
-        trainer = Trainer(corpus, settings, state, trained, per_epoch, last)
+            state = first_state(schedule.settings, corpus.K)
+        trainer = Trainer(corpus, schedule, state)
         show(trainer)
         # The clock starts after the first call, which may have had to compile.
         begun, timed = time.perf_counter(), trainer.first
         for _ in trainer:
             if timed == trainer.first:
-                begun, timed = time.perf_counter(), int(state.counts[0])
+                begun, timed = time.perf_counter(), state.update
             show(trainer)
             if interrupts:
                 break
             if checkpoints and checkpoints.is_due():
                 checkpoints.save(state)
-        seconds, reached = time.perf_counter() - begun, int(state.counts[0])
+        seconds, reached = time.perf_counter() - begun, state.update
         if checkpoints and (reached > trainer.first or state.diverged):
             checkpoints.save(state)
         if interrupts and not partly:
             raise KeyboardInterrupt
-        validation = trainer.validation_loss() if settings.held_out else None
+        validation = trainer.validation_loss() if schedule.settings.held_out else None
     if state.diverged:
         print(state.diverged, file=sys.stderr)
     return Run(
-        corpus, settings, state, per_epoch, validation,
-        updates=reached - trainer.first, seconds=seconds, timed_updates=reached - timed,
-    )  # fmt: skip
+        corpus,
+        schedule,
+        state,
+        validation,
+        new_updates=reached - trainer.first,
+        seconds=seconds,
+        timed_updates=reached - timed,
+    )
 
 
 class _Meter:
@@ -199,13 +197,13 @@ class _Meter:
 
     def show(self, trainer: Trainer) -> None:
         """Move the bar to where a trainer is, beside what others have done."""
-        bar, update = self._bar, int(trainer.state.counts[0])
+        bar, update = self._bar, trainer.state.update
         before = self._shown.get(trainer, 0)
         if bar.disable or (trainer in self._shown and update == before):
             return
         self._shown[trainer] = update
         if update:
-            epoch = (update - 1) // trainer.per_epoch + 1
+            epoch = trainer.schedule.place(update)[0] + 1
             bar.set_description(f"epoch {epoch}/{trainer.settings.epochs}", False)
             bar.set_postfix_str(f"smooth loss {trainer.state.losses[0]:.4f}", refresh=False)
         if before > trainer.first:
@@ -220,14 +218,14 @@ class _Meter:
 
 
 def _bar(shown: bool, last: int) -> Any:
-    # Whoever looks on sees the loss in a larger view.
-    loss = "" if bars.someone_looks_on() else "{postfix}"
+    # In front of a person the loss stands in a larger view.
+    loss = "" if bars.is_interactive() else "{postfix}"
     return bars.bar(
         shown=shown,
         total=last,
         desc="getting ready",
         unit=" updates",
-        mininterval=SECONDS_A_CALL / 2,
+        mininterval=SECONDS_PER_CALL / 2,
         bar_format="{desc} {percentage:3.0f}%|{bar}| {n:,}/{total:,} [{remaining} left, "
         f"{{rate_fmt}}{loss}]",
     )

@@ -7,12 +7,12 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-__all__ = ["bar", "someone_looks_on", "terminal"]
+__all__ = ["bar", "is_interactive", "terminal"]
 
 _WIDEST = 100  # characters
 
 
-def someone_looks_on() -> bool:
+def is_interactive() -> bool:
     """Tell whether this is a notebook in front of a person, who could be asked something.
 
     Papermill, nbconvert and scripts run a notebook without one.
@@ -59,7 +59,7 @@ def bar(iterable: Iterable[Any] | None = None, *, shown: bool = True, **options:
         A widget where a person looks at the notebook, text on the terminal or standard error
         elsewhere.
     """
-    if shown and someone_looks_on():
+    if shown and is_interactive():
         from tqdm.notebook import tqdm as notebook_bar
 
         return notebook_bar(iterable, dynamic_ncols=True, **options)

@@ -14,7 +14,7 @@ import numpy as np
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.runs.checkpoints import save_model
+from rnn.runs.models import save_model
 from rnn.runs.run import Run
 from rnn.runs.storage import write_whole
 from rnn.settings import Settings

@@ -1,39 +1,38 @@
-"""A training run that has ended, and what can be told of it."""
+"""A training that has ended, and what can be told of it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from rnn.cell import views
-from rnn.epoch_ends import measure_epoch_ends
 from rnn.evaluation import text_loss
-from rnn.runs.checkpoints import Model
-from rnn.settings import Settings
+from rnn.runs import progress as bars
+from rnn.runs.models import Model
+from rnn.settings import Schedule, Settings
 from rnn.state import TrainingState
 from rnn.text.corpus import Corpus
-from rnn.text.segments import epoch_starts, fresh_marks, split_held_out
-from rnn.vanilla import Vanilla
+from rnn.text.segments import document_marks
+from rnn.training import measure_waiting
 
 __all__ = ["Run"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training run that has ended.
+    """A training that has ended.
 
     Attributes
     ----------
-    corpus, settings
-        What was trained on, and how.
+    corpus : Corpus
+        What was trained on.
+    schedule : Schedule
+        How.
     state : TrainingState
         Where it ended.
-    updates_per_epoch : int
-        Updates that read the trained part of the text once.
     validation_loss : float or None
-        Of the last model on the held-out part, in nats a character.
-    updates : int
-        Updates made in this process; fewer than the run's when it went on from a checkpoint.
+        Of the last model on the held-out part, in nats per character.
+    new_updates : int
+        Updates made in this process; fewer than all when it went on from a checkpoint.
     seconds : float
         The time that the last ...
     timed_updates : int
@@ -41,22 +40,30 @@ class Run:
     """
 
     corpus: Corpus
-    settings: Settings
+    schedule: Schedule
     state: TrainingState
-    updates_per_epoch: int
     validation_loss: float | None
-    updates: int
+    new_updates: int
     seconds: float
     timed_updates: int
+
+    @property
+    def settings(self) -> Settings:
+        """What the training was told."""
+        return self.schedule.settings
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Updates that read the trained part of the text once."""
+        return self.schedule.updates_per_epoch
 
     @property
     def history(self) -> pd.DataFrame:
         """Smooth loss over the updates: ``update``, ``epoch`` (from 1), ``smooth_loss``, ...
 
         The first and the last update have a row, every hundredth, and the last of every epoch.
-        With a held-out
-        part there is a column ``validation_loss`` too, in nats a character, with a number where
-        it was measured.
+        With a held-out part there is a column ``validation_loss`` too, in nats per character, NaN
+        where it was not measured.
         """
         rows = [row for row in self.state.history if row[0] != self.last_update]
         # Not part of the state: a longer run that goes on from it has no such row.
@@ -75,7 +82,7 @@ class Run:
     @property
     def last_update(self) -> int:
         """The number of updates made in all."""
-        return int(self.state.counts[0])
+        return self.state.update
 
     @property
     def best_update(self) -> int:
@@ -93,47 +100,39 @@ class Run:
         return float(self.state.losses[1])
 
     @property
-    def epoch_losses(self) -> list[float]:
-        """The loss over the trained text at the end of every epoch, in nats a character.
-
-        Measured when it is first asked for.
-        """
-        if len(self.state.waiting):
-            about = self.corpus.K, self.trained_ids, self._marks()
-            measure_epoch_ends(self.state, *about, progress=True)
-        return self.state.epoch_losses
+    def trained_ids(self) -> np.ndarray:
+        """The part of the text that was trained on."""
+        return self.corpus.ids[: self.schedule.trained]
 
     def text_losses(self) -> dict[str, float]:
-        """Return the loss over the whole trained text of the models that are worth comparing.
+        """Measure the loss over the whole trained text of the models that are worth comparing.
 
-        Each reads it from the state that it was left in by its last update.
+        Each reads it from the state that it was left in by its last update.  Models at the ends of
+        epochs are measured once, side by side on the cores, under a bar.
 
         Returns
         -------
         dict
-            Nats a character, by what the model is.
+            Nats per character, by what the model is.
         """
-        epochs, s = self.epoch_losses, self.state
+        state, parameters = self.state, self.settings.architecture(self.corpus.K).parameters
+        ids = self.trained_ids
+        marks = document_marks(ids, self.corpus.encode(self.settings.document_end))
+        if waiting := len(state.waiting):
+            measured = measure_waiting(state, self.settings, self.corpus.K, ids, marks)
+            for _ in bars.bar(measured, desc="ends of epochs", total=waiting):
+                pass
+
+        def measure(theta: np.ndarray, h: np.ndarray) -> float:
+            return text_loss(parameters(theta), ids, marks, h[0])
+
+        epochs = state.epoch_losses
         ended = bool(epochs) and self.last_update == len(epochs) * self.updates_per_epoch
         losses = {
-            "model with the lowest smooth loss": self._text_loss(s.best_theta, s.best_h),
-            "last model": epochs[-1] if ended else self._text_loss(s.theta, s.h),
+            "model with the lowest smooth loss": measure(state.best_theta, state.best_h),
+            "last model": epochs[-1] if ended else measure(state.theta, state.h),
         }
         return losses | ({"best model at the end of an epoch": min(epochs)} if epochs else {})
-
-    @property
-    def trained_ids(self) -> np.ndarray:
-        """The part of the text that was trained on."""
-        return self.corpus.ids[: split_held_out(len(self.corpus.ids), self.settings)]
-
-    def _text_loss(self, theta: np.ndarray, h: np.ndarray) -> float:
-        return text_loss(self._named(theta), self.trained_ids, self._marks(), h[0])
-
-    def _marks(self) -> np.ndarray:
-        return fresh_marks(self.trained_ids, self.corpus.encode(self.settings.document_end))
-
-    def _named(self, theta: np.ndarray) -> Vanilla:
-        return views(Vanilla, theta, self.settings.m, self.corpus.K)
 
     @property
     def best_model(self) -> Model:
@@ -148,11 +147,15 @@ class Run:
         return self._model(s.theta, s.h[0], self.last_update, self.smooth_loss)
 
     def _model(self, theta: np.ndarray, h: np.ndarray, update: int, smooth_loss: float) -> Model:
-        trained = split_held_out(len(self.corpus.ids), self.settings)
-        epoch, index = divmod(update - 1, self.updates_per_epoch)
-        starts, _ = epoch_starts(trained, self.settings, epoch)
+        epoch, index = self.schedule.place(update)
+        starts, _ = self.schedule.epoch(epoch)
         following = self.corpus.ids[starts[index, 0] + self.settings.seq_length]
         return Model(
-            self._named(theta), h, int(following), self.corpus.vocabulary, update, smooth_loss,
+            self.settings.architecture(self.corpus.K).parameters(theta),
+            h,
+            int(following),
+            self.corpus.vocabulary,
+            update,
+            smooth_loss,
             self.corpus.sha256,
-        )  # fmt: skip
+        )

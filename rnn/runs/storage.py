@@ -5,6 +5,7 @@ compared with what it can hold and with what is wanted.
 """
 
 import contextlib
+import io
 import os
 import zipfile
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import numpy as np
 from rnn import ROOT
 from rnn.errors import ReportError
 
-__all__ = ["Header", "read_arrays", "run_folder", "write_whole"]
+__all__ = ["Header", "archive", "check_headers", "read_arrays", "run_folder", "write_whole"]
 
 #: Shape and type of an array, as a file claims them.
 Header = tuple[tuple[int, ...], np.dtype[Any]]
@@ -82,6 +83,25 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def archive(arrays: dict[str, Any]) -> bytes:
+    """Return arrays as an archive for `read_arrays`; the same arrays give the same bytes."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    return content.getvalue()
+
+
+def check_headers(headers: dict[str, Header], wanted: dict[str, Header]) -> None:
+    """Raise a ValueError if an archive claims to hold something other than what is wanted."""
+    if headers.keys() != wanted.keys():
+        raise ValueError(f"arrays {', '.join(headers)}")
+    for name, (shape, dtype) in headers.items():
+        if (shape, dtype) != wanted[name]:
+            right_shape, right_type = wanted[name]
+            raise ValueError(
+                f"{name} of shape {shape} and type {dtype}, not {right_shape} and {right_type}"
+            )
 
 
 def read_arrays(

@@ -5,7 +5,7 @@ import numpy as np
 from rnn import sampling
 from rnn.errors import ReportError, require_whole
 from rnn.kernels.randomness import SAMPLE, generator
-from rnn.runs.checkpoints import Model
+from rnn.runs.models import Model
 from rnn.sampling import read, synthesize
 
 __all__ = ["probabilities", "write"]

@@ -1,111 +1,78 @@
-"""The order in which training reads a text."""
+"""Where segments of a text begin, and in which order they are read."""
 
 import numpy as np
 
-from rnn.errors import ReportError
-from rnn.kernels.randomness import ORDER, generator
-from rnn.settings import Settings
+__all__ = ["ORDERS", "document_marks", "segment_starts", "updates_per_reading"]
 
-__all__ = ["epoch_starts", "fresh_marks", "split_held_out", "updates_per_epoch"]
+#: From end to end, in shuffled chunks, or at random positions.
+ORDERS = ("sequential", "chunks", "random")
 
 _PIECE = 1 << 20  # characters looked at together: a text may be larger than memory
 
 
-def split_held_out(characters: int, settings: Settings) -> int:
-    """Return how many characters of a text are trained on; the rest is held out.
-
-    Raises
-    ------
-    ReportError
-        If either part has no room for a segment, or the text none for the streams or chunks.
-    """
-    tau, B, L = settings.seq_length, settings.batch_size, settings.chunks
-    trained = characters - round(settings.held_out * characters)
-    rest, need = characters - trained, tau + 1
-    if settings.held_out and rest < need:
-        raise ReportError(
-            f"held_out: expected a part of at least seq_length + 1 = {need:,} characters, "
-            f"got {rest:,} of {characters:,}; hold out more or use a longer text"
-        )
-    if trained < need:
-        raise ReportError(
-            f"corpus: expected at least seq_length + 1 = {need:,} characters to train on, "
-            f"got {trained:,}; use a longer text or a smaller seq_length"
-        )
-    if settings.order == "chunks" and L < B:
-        raise ReportError(
-            f"chunks: expected at least as many as batch_size = {B:,} streams, got {L:,}"
-        )
-    if settings.order == "chunks" and trained // L < need:
-        raise ReportError(
-            f"chunks: expected chunks of at least seq_length + 1 = {need:,} characters, "
-            f"got {L:,} chunks of {trained // L:,}; lower chunks or seq_length"
-        )
-    if updates_per_epoch(trained, settings) < 1:
-        raise ReportError(
-            f"batch_size: expected a text with room for a segment in every stream, got {B:,} "
-            f"streams of {trained:,} characters in all; lower batch_size or seq_length"
-        )
-    return trained
-
-
-def updates_per_epoch(characters: int, settings: Settings) -> int:
-    """Count the updates that read `characters` characters once, as far as segments go."""
-    tau, B, L = settings.seq_length, settings.batch_size, settings.chunks
-    if settings.order == "chunks":
-        return (characters // L - 1) // tau * (L // B)
-    if settings.order == "random":
-        return (characters - 1) // (tau * B)
-    return (characters // B - 1) // tau
-
-
-def epoch_starts(characters: int, settings: Settings, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Say where every update of an epoch reads, and before which the state is reset.
+def updates_per_reading(characters: int, order: str, tau: int, B: int, chunks: int) -> int:
+    """Count the updates that read `characters` characters once, as far as segments go.
 
     Parameters
     ----------
     characters : int
-        Characters to train on.
-    settings : Settings
-        Of these `order`, `batch_size`, `seq_length`, `chunks` and `seed`.
-    epoch : int
-        From 0; shuffles differ from epoch to epoch.
+        Characters to read.
+    order : str
+        One of `ORDERS`.
+    tau, B : int
+        Characters in a segment, and streams that are read side by side.
+    chunks : int
+        Chunks the text is cut into, for the order of that name.
+    """
+    if order == "chunks":
+        return (characters // chunks - 1) // tau * (chunks // B)
+    if order == "random":
+        return (characters - 1) // (tau * B)
+    return (characters // B - 1) // tau
+
+
+def segment_starts(
+    characters: int, order: str, tau: int, B: int, chunks: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where every update of an epoch reads, and before which updates the state is reset.
+
+    Parameters
+    ----------
+    characters, order, tau, B, chunks
+        As for `updates_per_reading`.
+    rng : numpy.random.Generator
+        Shuffles chunks and draws positions.
 
     Returns
     -------
-    starts : (updates, batch_size) int64
+    starts : (updates, B) int64
         Where the segments begin.
     resets : (updates,) bool
         Whether the state is zero before the update.
 
     Notes
     -----
-    Sequential with several streams: the text is cut into as many equal parts, each stream reads
-    one.  Chunks: each stream reads a chunk from end to end, then all are reset and go on to
+    Sequential with several streams: the text is cut into as many equal parts, and each stream
+    reads one.  Chunks: each stream reads a chunk from end to end, then all are reset and go on to
     other chunks; chunks that do not fill all streams at the end of an epoch are left out, others
     in each epoch.
     """
-    tau, B = settings.seq_length, settings.batch_size
-    updates = updates_per_epoch(characters, settings)
-    rng = generator(settings.seed, ORDER, epoch)
+    updates = updates_per_reading(characters, order, tau, B, chunks)
     resets = np.zeros(updates, np.bool_)
-    if settings.order == "random":
+    if order == "random":
         resets[:] = True
         return rng.integers(0, characters - tau, (updates, B)), resets
-    if settings.order == "chunks":
-        length = characters // settings.chunks
-        rounds = settings.chunks // B
+    if order == "chunks":
+        length, rounds = characters // chunks, chunks // B
         segments = updates // rounds
-        order = rng.permutation(settings.chunks)[: rounds * B].reshape(rounds, 1, B)
-        starts = order * length + np.arange(segments)[:, None] * tau
+        begins = rng.permutation(chunks)[: rounds * B].reshape(rounds, 1, B) * length
         resets[::segments] = True
-        return starts.reshape(updates, B), resets
+        return (begins + np.arange(segments)[:, None] * tau).reshape(updates, B), resets
     resets[0] = True
-    part = characters // B
-    return np.arange(updates)[:, None] * tau + np.arange(B) * part, resets
+    return np.arange(updates)[:, None] * tau + np.arange(B) * (characters // B), resets
 
 
-def fresh_marks(ids: np.ndarray, end: np.ndarray) -> np.ndarray:
+def document_marks(ids: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Mark the characters that begin a document: those right after the text `end`.
 
     Parameters

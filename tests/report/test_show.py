@@ -177,7 +177,7 @@ def test_folder_of_the_results_is_told_in_the_notebook_and_on_the_terminal_but_o
 ) -> None:
     screen = StringIO()
     monkeypatch.setattr(show, "terminal", lambda: screen)
-    monkeypatch.setattr(show, "someone_looks_on", lambda: looks_on)
+    monkeypatch.setattr(show, "is_interactive", lambda: looks_on)
     monkeypatch.chdir(tmp_path)
     show_folder(tmp_path / "a_run")
     (told_here,) = [out.data for out in outputs]

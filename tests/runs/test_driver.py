@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import reference
-
-from rnn import training as trainer
 from rnn.cell import views
 from rnn.epoch_ends import MOST_KEPT
+from rnn.vanilla import Vanilla
+
+from rnn import training as trainer
 from rnn.errors import ReportError
 from rnn.evaluation import text_loss
 from rnn.kernels.randomness import SNAPSHOT, generator
@@ -24,7 +25,6 @@ from rnn.sampling import synthesize
 from rnn.settings import Settings
 from rnn.state import first_state
 from rnn.text.corpus import Corpus, load_corpus
-from rnn.vanilla import Vanilla
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +287,7 @@ def test_a_best_model_that_its_own_update_broke_is_not_taken(
         return True
 
     monkeypatch.setattr(trainer, "train_segments", breaks_at_once)
-    monkeypatch.setattr(trainer, "SECONDS_A_CALL", 0.0)
+    monkeypatch.setattr(trainer, "SECONDS_PER_CALL", 0.0)
     r = run(book, eta=0.01)
     assert r.diverged and r.last_update == 101
     assert np.isfinite(r.state.best_theta).all()

@@ -7,7 +7,7 @@ import pytest
 
 from rnn.errors import ReportError
 from rnn.model import initialise, segment_loss
-from rnn.runs.checkpoints import Model, load_model, save_model
+from rnn.runs.models import Model, load_model, save_model
 from rnn.runs.writing import write
 
 VOCABULARY = " .abcdé"

@@ -12,7 +12,7 @@ import pytest
 from tqdm.notebook import tqdm as notebook_bar
 
 from rnn.runs import progress
-from rnn.runs.progress import bar, someone_looks_on, terminal
+from rnn.runs.progress import bar, is_interactive, terminal
 
 
 @pytest.fixture
@@ -59,17 +59,17 @@ def written(number: int) -> bytes:
 
 
 def test_somebody_looks_on_only_where_a_notebook_could_ask_them(kernel: SimpleNamespace) -> None:
-    assert not someone_looks_on()
+    assert not is_interactive()
     kernel._allow_stdin = True
-    assert someone_looks_on()
+    assert is_interactive()
 
 
 def test_nobody_looks_on_outside_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
-    assert not someone_looks_on()
+    assert not is_interactive()
     shell = SimpleNamespace(get_ipython=lambda: None)
     monkeypatch.setitem(sys.modules, "IPython", shell)
-    assert not someone_looks_on()
+    assert not is_interactive()
 
 
 def test_person_at_a_notebook_gets_a_widget(kernel: SimpleNamespace) -> None:

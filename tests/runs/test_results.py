@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rnn.runs.checkpoints import load_model
 from rnn.runs.driver import train
+from rnn.runs.models import load_model
 from rnn.runs.results import read_results, record, save_runs
 from rnn.runs.run import Run
 from rnn.settings import Settings

@@ -17,8 +17,8 @@ import reference
 
 from rnn.errors import ReportError
 from rnn.runs import storage as archive
-from rnn.runs.checkpoints import Model, load_model, save_model
 from rnn.runs.driver import train
+from rnn.runs.models import Model, load_model, save_model
 from rnn.runs.storage import write_whole
 from rnn.settings import Settings
 from rnn.text.corpus import Corpus

@@ -17,7 +17,7 @@ from rnn.report.figures import svg
 from rnn.report.lab.figures_live import live_figure
 from rnn.report.paper import on_paper
 from rnn.runs.driver import last_update, train_seeds
-from rnn.runs.progress import someone_looks_on
+from rnn.runs.progress import is_interactive
 from rnn.runs.run import Run
 from rnn.settings import Settings
 from rnn.text.corpus import Corpus
@@ -49,7 +49,7 @@ def train(corpus: Corpus, settings: Settings, folder: Path, seeds: int) -> list[
     ReportError, KeyboardInterrupt
         As for `rnn.runs.driver.train_seeds`.
     """
-    if not someone_looks_on():
+    if not is_interactive():
         return train_seeds(corpus, settings, folder, seeds)
     view = LiveView(settings)
     runs = train_seeds(corpus, settings, folder, seeds, watch=view.look)

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from rnn.gradient_cases import Case
 from rnn.gradient_check import (
     ACCEPTED,
     CENTRAL,
@@ -17,13 +16,14 @@ from rnn.gradient_check import (
     JUDGED,
     PARAMETERS,
     THRESHOLDS,
+    Case,
     central_differences,
     compare,
     complex_step,
     relative_errors,
     verdict,
 )
-from rnn.gradient_mistakes import CLIPPED, bound_that_bites, mistakes_of, plain_gradients
+from rnn.gradient_mistakes import CLIPPED, effective_clip, mistakes_of, plain_gradients
 from rnn.report.escaping import html_text
 from rnn.report.lab.figures_playground import ErrorMap, error_figure, png
 from rnn.report.lab.playground import STYLE, caption, page, row, show_playground, waiting
@@ -103,7 +103,7 @@ class GradientCheck:
         self.shown: ErrorMap | None = None
         self._numerical: dict[tuple[str, str], np.ndarray] = {}
         hard = self.cases[cases[-1].name]
-        self._clip = bound_that_bites(hard)
+        self._clip = effective_clip(hard)
         mistakes = [_NONE, *mistakes_of(hard)]
         wide = widgets.Layout(width="min(430px, 98%)")
         self.setting = widgets.Dropdown(options=list(self.cases), layout=wide, **caption("setting"))

@@ -18,7 +18,7 @@ from rnn.report.lab.playground import (
 from rnn.report.lab.shaded_text import LEGEND, room_for_alternatives, text_html
 from rnn.report.lab.shaded_text import STYLE as TEXT_STYLE
 from rnn.runs import results
-from rnn.runs.checkpoints import Model, load_model
+from rnn.runs.models import Model, load_model
 from rnn.runs.writing import probabilities, write
 
 __all__ = ["Sampler", "show"]

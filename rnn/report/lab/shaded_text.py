@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rnn.report.escaping import INVISIBLE, html_text
-from rnn.runs.checkpoints import Model
+from rnn.runs.models import Model
 from rnn.runs.writing import probabilities
 from rnn.text.characters import visible
 

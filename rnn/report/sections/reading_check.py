@@ -9,8 +9,17 @@ from typing import Any
 
 import pandas as pd
 
-from rnn.gradient_cases import BURN_IN, FEW, MANY, Case
-from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, PARAMETERS, THRESHOLDS
+from rnn.gradient_check import (
+    ACCEPTED,
+    BURN_IN,
+    CENTRAL,
+    COMPLEX,
+    FEW,
+    MANY,
+    PARAMETERS,
+    THRESHOLDS,
+    Case,
+)
 from rnn.report.show_old import escape
 from rnn.runs import results
 from rnn.runs.storage import write_whole

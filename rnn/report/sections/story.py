@@ -22,7 +22,7 @@ from rnn.report.sections.figures_meaning import (
 )
 from rnn.report.sections.words import enumerate_all
 from rnn.report.show_old import escape, show_figure, show_prose, show_table, show_text
-from rnn.runs.checkpoints import Model
+from rnn.runs.models import Model
 from rnn.runs.run import Run
 from rnn.runs.writing import write
 from rnn.text.corpus import Corpus

@@ -61,7 +61,7 @@ class Screen:
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     """Have somebody look on, and draw at every look."""
     shown = Screen()
-    monkeypatch.setattr(live, "someone_looks_on", lambda: True)
+    monkeypatch.setattr(live, "is_interactive", lambda: True)
     monkeypatch.setattr(live, "display", shown.display)
     monkeypatch.setattr(live, "_EVERY", 0.0)
     monkeypatch.setattr(live, "_SHARE", np.inf)
@@ -91,7 +91,7 @@ def test_watched_training_has_the_numbers_of_one_that_is_not(
     book: Corpus, tmp_path: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (watched,) = live.train(book, settings(), tmp_path / "watched", 1)
-    monkeypatch.setattr(live, "someone_looks_on", lambda: False)
+    monkeypatch.setattr(live, "is_interactive", lambda: False)
     drawn = screen.drawn
     (alone,) = live.train(book, settings(), tmp_path / "alone", 1)
     assert screen.drawn == drawn > 0, "nothing is drawn where nobody looks on"

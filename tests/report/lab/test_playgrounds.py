@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 
 from rnn.errors import ReportError
-from rnn.gradient_cases import FEW, Case, check_cases
 from rnn.gradient_check import (
     CENTRAL,
     COMPLEX,
+    FEW,
     PARAMETERS,
     THRESHOLDS,
+    Case,
     central_differences,
     check,
+    check_cases,
     complex_step,
     relative_errors,
 )
@@ -33,7 +35,7 @@ from rnn.report.lab.playground_check import GradientCheck, error_map
 from rnn.report.lab.playground_sampling import LONGEST_PRIME, Sampler, show
 from rnn.report.lab.shaded_text import text_html
 from rnn.runs import results
-from rnn.runs.checkpoints import Model, save_model
+from rnn.runs.models import Model, save_model
 from rnn.runs.writing import probabilities, write
 from rnn.sampling import probabilities as probabilities_of_ids
 from rnn.settings import Settings

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from rnn.report.sections.loss import published_points
 
+from rnn.report.sections.loss import published_points
 from rnn.report.sections.place import (
     lowest_places,
     place_alt,
