@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeGuard
 
 import nbformat
 import yaml
@@ -24,7 +23,7 @@ from papermill.cli import papermill
 from papermill.exceptions import PapermillExecutionError
 
 from rnn.errors import ReportError
-from rnn.pipeline.kernel import STOPPED, register_engine, stop
+from rnn.pipeline.kernel import ENGINE, STOPPED, stop
 
 __all__ = ["execute", "main"]
 
@@ -52,7 +51,7 @@ def execute(source: Path, target: Path, options: Sequence[str]) -> None:
     running = target.with_name(f".running_{target.name}")
     failed = target.with_name(f"failed_{target.name}")
     words = [str(path).replace("{", "{{").replace("}", "}}") for path in (source, running)]
-    words += ["--engine", register_engine(), "--no-progress-bar", "--log-level", "CRITICAL"]
+    words += ["--engine", ENGINE, "--no-progress-bar", "--log-level", "CRITICAL"]
     try:
         papermill.main([*words, *options], "python -m rnn.pipeline.execute", standalone_mode=False)
         _tidy(running)
@@ -61,7 +60,8 @@ def execute(source: Path, target: Path, options: Sequence[str]) -> None:
     except BaseException as error:
         story = _story(error)
         if stop.requested:
-            raise ReportError(story if _is_a_line(error) else "stopped") from None
+            told = isinstance(error, PapermillExecutionError) and "\n" not in story
+            raise ReportError(story if told else "stopped") from None
         if running.exists() and isinstance(error, PapermillExecutionError | RuntimeError):
             running.replace(failed)
             story += f" (see {failed})"
@@ -72,9 +72,9 @@ def execute(source: Path, target: Path, options: Sequence[str]) -> None:
 
 def _story(error: BaseException) -> str:
     """Tell a failure: in a line where the notebook's code did, else with the traceback's end."""
-    if _is_a_line(error):
-        return str(error.evalue)
     if isinstance(error, PapermillExecutionError):
+        if len(error.traceback) == 1 and error.evalue:  # it renders itself, to be read
+            return str(error.evalue)
         lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
         place = "\n".join(f"    {line}" for line in lines[-12:-1] if line.strip())
         return f"cell [{error.exec_count}] failed:\n{place}\n{error.ename}: {error.evalue}"
@@ -87,13 +87,6 @@ def _story(error: BaseException) -> str:
     return f"expected a notebook and options of papermill, got {type(error).__name__}: {text}"
 
 
-def _is_a_line(error: BaseException) -> TypeGuard[PapermillExecutionError]:
-    """Tell whether the exception renders itself as one line, as those do that one should read."""
-    if not isinstance(error, PapermillExecutionError):
-        return False
-    return len(error.traceback) == 1 and bool(error.evalue)
-
-
 def _tidy(path: Path) -> None:
     """Leave out what differs between two equal runs: times, this machine's paths, bars."""
     notebook = nbformat.read(path, as_version=4)
@@ -102,7 +95,6 @@ def _tidy(path: Path) -> None:
     notebook.metadata["papermill"] = kept
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell["id"] = "injected-parameters"
         for output in cell.get("outputs", []):

@@ -19,10 +19,13 @@ from traitlets.config import Config
 from rnn.pipeline.locks import turn
 from rnn.pipeline.parameters import declared_parameters, refuse_unknown
 
-__all__ = ["STOPPED", "Stop", "Terminal", "register_engine", "stop"]
+__all__ = ["ENGINE", "STOPPED", "Stop", "Terminal", "stop"]
 
 #: The exit status of a run that was told to stop, as a shell gives it for Ctrl-C.
 STOPPED = 130
+
+#: The name of papermill's engine that is defined here.
+ENGINE = "report"
 
 _PATIENCE = 30.0  # seconds a kernel has to save its state
 
@@ -37,9 +40,8 @@ class Stop:
     def listen(self) -> None:
         """Take Ctrl-C and the polite signals of the system for requests from now on."""
         self.requested = False
-        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM"):
-            if hasattr(signal, name):  # Windows has two of them
-                signal.signal(getattr(signal, name), self._hear)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+            signal.signal(number, self._hear)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         process = self.kernel()
@@ -133,9 +135,4 @@ class _Engine(NBClientEngine):
             raise RuntimeError(str(error)) from None
 
 
-def register_engine() -> str:
-    """Make the engine known to papermill; return its name."""
-    # What it logs as an error is told by the exception too.
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    papermill_engines.register("report", _Engine)
-    return "report"
+papermill_engines.register(ENGINE, _Engine)

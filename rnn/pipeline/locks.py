@@ -1,16 +1,12 @@
 """Locks that end with the process that holds them, so that a crash leaves none behind."""
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from rnn.pipeline import refuse
-
-try:
-    import fcntl
-except ImportError:  # Windows: no such locks, and no make to speak of
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["hold", "turn"]
 
@@ -24,8 +20,7 @@ def hold(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        if fcntl:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(handle, 0)
         os.write(handle, str(os.getpid()).encode())
         os.set_inheritable(handle, True)
@@ -42,6 +37,5 @@ def turn(path: Path) -> Iterator[None]:
     """Wait until no other process is in its turn at the same file, and take it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        if fcntl:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
