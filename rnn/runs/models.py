@@ -180,7 +180,7 @@ def _start(model: Model, prime: str) -> tuple[np.ndarray, int]:
 
 
 def _encode(model: Model, text: str, name: str) -> np.ndarray:
-    return encode(text, model.vocabulary, name, "the text that the model was trained on")
+    return encode(text, model.vocabulary, name, "the text the model was trained on")
 
 
 def _wanted(headers: Headers) -> Headers:

@@ -40,7 +40,6 @@ _NOT_FOR_FILES = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicod
 
 # UTF-8 read as cp1252 or latin-1: a sequence's first byte says how many of 0x80 to 0xBF follow.
 _FOLLOWING = "[\x80-\xbf" + bytes(range(0x80, 0xC0)).decode("cp1252", "ignore") + "]"
-_FIRST = re.compile("[\xc2-\xf4]")
 _MISREAD = re.compile(
     f"[\xc2-\xdf]{_FOLLOWING}|[\xe0-\xef]{_FOLLOWING}{{2}}|[\xf0-\xf4]{_FOLLOWING}{{3}}"
 )
@@ -155,13 +154,15 @@ def read_file(path: Path, encoding: str) -> FileFacts:
     cr_lf = first = misread = 0
     previous = ""
     for text in text_pieces(path, encoding, digest):
-        here = np.bincount(code_points(text))
+        points = code_points(text)
+        here = np.bincount(points)
         counts[: len(here)] += here
         cr_lf += text.count("\r\n") + (previous == "\r" and text[0] == "\n")
         previous = text[-1]
         if not text.isascii():
-            first += len(_FIRST.findall(text))
-            misread += len(_MISREAD.findall(text))
+            starts = np.flatnonzero((points >= 0xC2) & (points <= 0xF4)).tolist()
+            first += len(starts)
+            misread += sum(_MISREAD.match(text, start) is not None for start in starts)
     codec, mark = _signature(path, encoding)
     points = np.flatnonzero(counts).astype(np.uint32)
     ends = {"LF": counts[0x0A] - cr_lf, "CR LF": cr_lf, "CR": counts[0x0D] - cr_lf}

@@ -99,7 +99,7 @@ def _pieces(path: Path, facts: FileFacts, dtype: np.dtype[Any]) -> Iterator[Ids]
     table[facts.points] = np.arange(facts.K, dtype=dtype)
     digest = hashlib.sha256()
     for text in text_pieces(path, facts.encoding, digest):
-        yield table.take(code_points(text), mode="clip")
+        yield table.take(code_points(text), mode="clip")  # another text may have others
     if digest.hexdigest() != facts.sha256:
         raise ReportError(
             f"corpus: expected {printable(path.name)!r} to stay as it is while it is read, "
