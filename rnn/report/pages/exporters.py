@@ -105,9 +105,10 @@ class ReportExporter(TemplateExporter):
         """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
         nb, resources = super()._preprocess(nb, resources)
         file = resources.get("metadata", {})
+        folder = file.get("path")
         pictures = Pictures(embed=self._target == "html")
         for cell in nb.cells:
-            pictures.collect(cell, Path(file["path"]) if "path" in file else None)
+            pictures.collect(cell, None if folder is None else Path(folder))
             if cell.cell_type == "markdown":
                 cell.metadata["report"].prose["body"] = cell.source, "markdown"
         resources["pictures"] = pictures.files

@@ -165,8 +165,9 @@ def _mark(line: Line2D, axes: Axes, i: int, runs: int) -> None:
     x = np.asarray(line.get_xdata(), dtype=float)
     between = np.geomspace if axes.get_xscale() == "log" else np.linspace
     places = between(*axes.get_xlim(), 2 * runs * _MARKS + 1)[2 * i + 1 :: 2 * runs]
-    marked = {int(at) for at in np.searchsorted(x, places)} & {*range(len(x))} | {len(x) - 1}
-    line.set_markevery(sorted(marked) if len(x) else [])
+    last = len(x) - 1
+    marked = np.unique([*np.searchsorted(x, places).clip(max=last), last])
+    line.set_markevery([int(at) for at in marked if at >= 0])
     # A long curve was cut to what is in sight before it had marks, which count all of it.
     line.recache_always()
 

@@ -47,8 +47,7 @@ def table(runs: Runs) -> pd.DataFrame:
 
     Losses are in nats per character; rows without any number are left out.
     """
-    rows = {run.name: dict(_numbers(run)) for run in runs}
-    table = pd.DataFrame(rows, columns=[run.name for run in runs])
+    table = pd.DataFrame({run.name: dict(_numbers(run)) for run in runs})
     return table[(table != NONE).any(axis=1)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from rnn.report.sections.runs_settings import COLUMNS, NONE, said
+from rnn.report.sections.runs_settings import COLUMNS, NONE, written
 from rnn.report.show import Section
 from rnn.runs.finished import FinishedRun
 
@@ -17,12 +17,12 @@ def show(section: Section, runs: Sequence[FinishedRun]) -> None:
 
 
 def table(runs: Sequence[FinishedRun]) -> pd.DataFrame:
-    """Put where the runs come from into a table: a row per fact, a column per run, all as text."""
+    """Put what made the runs into a table: a row per fact, a column per run, all as text."""
     columns = {}
     for run in runs:
         source = run.results.get("provenance", {})
         versions = {"commit": (source.get("commit") or NONE)[:10]} | source.get("versions", {})
         digest = f"{run.book['sha256'][:10]}…"
         facts = versions | {"machine": source.get("machine"), "sha256 of the text": digest}
-        columns[run.name] = {name: said(name, value) for name, value in facts.items()}
-    return pd.DataFrame(columns, columns=[run.name for run in runs]).fillna(NONE)
+        columns[run.name] = {name: written(name, value) for name, value in facts.items()}
+    return pd.DataFrame(columns).fillna(NONE)

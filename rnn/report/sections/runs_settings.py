@@ -1,4 +1,4 @@
-"""What compared runs were told that differs, and what keeps their numbers from being compared."""
+"""The settings in which runs differ, and what keeps their numbers from being compared."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from rnn.runs.finished import FinishedRun
 from rnn.settings import Settings
 from rnn.text.characters import printable
 
-__all__ = ["COLUMNS", "NONE", "alike", "differing", "facts", "ranked", "said", "show", "table"]
+__all__ = ["COLUMNS", "NONE", "alike", "differing", "facts", "ranked", "show", "table", "written"]
 
 Runs = Sequence[FinishedRun]
 
@@ -30,7 +30,7 @@ _COMMON = ("m", "seq_length", "eta", "optimizer", "order", "batch_size", "epochs
 
 
 def show(section: Section, runs: Runs) -> None:
-    """Show what the runs were told that differs, and what has to be kept in mind."""
+    """Show the settings that differ, and what has to be kept in mind."""
     values = facts(runs)
     section.prose("setting", values)
     if values["differing"]:
@@ -40,19 +40,19 @@ def show(section: Section, runs: Runs) -> None:
 
 def facts(runs: Runs) -> dict[str, Any]:
     """Return what the sentences about the settings of runs mention."""
-    told, book = differing(runs), runs[0].book
-    known = [name for name in _COMMON if runs[0].settings.get(name) is not None]
+    first, different = runs[0], differing(runs)
+    common = [name for name in _COMMON if name not in different]
     sources = [run.results.get("provenance", {}) for run in runs]
     return {
         "names": [run.name for run in runs],
         "same_text": alike(run.book["sha256"] for run in runs),
-        "title": book["title"],
-        "characters": book["characters"],
-        "K": book["K"],
+        **{name: first.book[name] for name in ("title", "characters", "K")},
         "common": [
-            f"{name} = {said(name, runs[0].settings[name])}" for name in known if name not in told
+            f"{name} = {written(name, first.settings[name])}"
+            for name in common
+            if first.settings.get(name) is not None
         ],
-        "differing": list(told),
+        "differing": list(different),
         "same_held_out": alike(run.settings["held_out"] for run in runs),
         "stopped": [run.name for run in runs if run.training.get("diverged")],
         "same_pace": alike(run.characters_per_update for run in runs),
@@ -65,38 +65,36 @@ def facts(runs: Runs) -> dict[str, Any]:
 
 
 def differing(runs: Runs) -> dict[str, list[Any]]:
-    """Return what the runs were told that is not the same for all.
+    """Return the settings that are not the same for all runs, by name, with a value per run.
 
-    Returns
-    -------
-    dict
-        From the name of a setting to its value for every run; None where an older version did not
-        know it.  The text's own facts come first.
+    A value is None where an older version did not have the setting.  The text's own facts come
+    first.
     """
-    books = [run.book for run in runs]
-    told: dict[str, list[Any]] = {
-        "text": [book["title"] for book in books],
-        "characters of the text": [book["characters"] for book in books],
-        "K": [book["K"] for book in books],
+    found: dict[str, list[Any]] = {
+        "text": [run.book["title"] for run in runs],
+        "characters of the text": [run.book["characters"] for run in runs],
+        "K": [run.book["K"] for run in runs],
     }
-    digests = [book["sha256"] for book in books]
-    if not alike(digests) and all(map(alike, told.values())):
-        told["sha256 of the text"] = [f"{digest[:8]}…" for digest in digests]
-    order = [field.name for field in fields(Settings)]
-    names = dict.fromkeys([*order, *(name for run in runs for name in run.settings)])
-    told |= {name: [run.settings.get(name) for run in runs] for name in names}
-    told["seeds"] = [len(run.seed_losses) or 1 for run in runs]
-    return {name: values for name, values in told.items() if not alike(values)}
+    if all(map(alike, found.values())):
+        found["sha256 of the text"] = [f"{run.book['sha256'][:8]}…" for run in runs]
+    names = [
+        *(field.name for field in fields(Settings)),
+        *(n for run in runs for n in run.settings),
+    ]
+    found |= {name: [run.settings.get(name) for run in runs] for name in names}
+    found["seeds"] = [len(run.seed_losses) or 1 for run in runs]
+    return {name: values for name, values in found.items() if not alike(values)}
 
 
 def table(runs: Runs) -> pd.DataFrame:
     """Put what differs into a table: a row per setting, a column per run, all as text."""
-    told = differing(runs)
-    rows = {name: [said(name, value) for value in values] for name, values in told.items()}
+    rows = {
+        name: [written(name, value) for value in values] for name, values in differing(runs).items()
+    }
     return pd.DataFrame.from_dict(rows, orient="index", columns=[run.name for run in runs])
 
 
-def said(name: str, value: Any) -> str:
+def written(name: str, value: Any) -> str:
     """Write the value of a setting."""
     if value is None:
         return NONE
