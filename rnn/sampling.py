@@ -158,8 +158,8 @@ def probabilities(parameters: Any, h: np.ndarray, x0: int, ids: np.ndarray) -> n
     """
     read_and_next = _characters(np.append(x0, ids), len(parameters.c))
     segment = empty_segment(parameters, read_and_next[:-1], read_and_next[1:])
-    set_state(segment, h.reshape(1, -1))
-    if len(segment.x):
+    if len(ids):  # a segment of no characters has no room for a state
+        set_state(segment, h.reshape(1, -1))
         forward(parameters, segment)
     return segment.P[:, 0]
 

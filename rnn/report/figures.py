@@ -15,7 +15,7 @@ import matplotlib
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from rnn.report.pages.fonts import embedded_fonts
+from rnn.report.fonts import embedded_fonts
 
 __all__ = ["COLOURS", "PAGE_WIDTH", "style", "svg"]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from rnn.gradient_check import CENTRAL, COMPLEX
-from rnn.runs.results import record
+from rnn.runs.results import replace_section
 from rnn.runs.storage import write_whole
 
 __all__ = ["first_setting", "save_check"]
@@ -46,7 +46,7 @@ def save_check(
         "verdicts": central["verdict"].to_dict(),
         "planted_mistakes": mistakes.set_index("mistake")["complex"].to_dict(),
     }
-    record(folder, "gradient_check", facts)
+    replace_section(folder, "gradient_check", facts)
 
 
 def first_setting(errors: pd.DataFrame, oracle: str) -> pd.DataFrame:

@@ -99,9 +99,9 @@ def error_map(
     places = np.arange(case.theta.size)[case.places]
     characters, left_out = [], 0
     if name in ("U", "V", "c"):
-        looked_at = np.isin(index, places).reshape(case.K, -1).all(axis=1)
+        looked_at = np.isin(index, places).reshape(case.architecture.K, -1).all(axis=1)
         characters = [visible(vocabulary[k]) for k in np.flatnonzero(looked_at)]
-        left_out = case.K - len(characters)
+        left_out = case.architecture.K - len(characters)
         index = index[looked_at].T
     at = np.searchsorted(places, np.atleast_2d(index))
     return ErrorMap(

@@ -9,8 +9,7 @@ from rnn.report.lab.markup import html, style
 from rnn.report.lab.playground import Playground, control, error_line, show_playground
 from rnn.report.lab.shaded_text import room_for_alternatives, text_html
 from rnn.runs import results
-from rnn.runs.models import Model, load_model
-from rnn.runs.writing import probabilities, write
+from rnn.runs.models import Model, load_model, probabilities, write
 
 __all__ = ["SamplingPlayground", "show"]
 

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rnn.report.escaping import INVISIBLE, html_text
-from rnn.runs.models import Model
-from rnn.runs.writing import probabilities
+from rnn.runs.models import Model, probabilities
 from rnn.text.characters import visible
 
 __all__ = ["room_for_alternatives", "text_html"]

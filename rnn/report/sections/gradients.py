@@ -49,7 +49,7 @@ def facts(
         "h": central["h"].iloc[0],
         "eps": eps,
         "sig": sig,
-        "m": case.m,
+        "m": case.architecture.m,
         "seq_length": len(case.x),
         "title": corpus.title,
         "K": corpus.K,

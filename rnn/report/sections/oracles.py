@@ -42,9 +42,9 @@ def facts(errors: pd.DataFrame, case: Case) -> dict[str, Any]:
     accepted = [word for word, end in THRESHOLDS.items() if end <= ACCEPTED]
     return {
         "thresholds": list(THRESHOLDS.items()),
-        "K": case.K,
+        "K": case.architecture.K,
         "looked_at": len(dict(case.small().parts())["c"]),
-        "not_read": case.K - len(np.unique(case.x)),
+        "not_read": case.architecture.K - len(np.unique(case.x)),
         "zeros": first_setting(errors, CENTRAL).loc["U", "exactly_zero"],
         "burn_in": BURN_IN,
         "settings": errors["setting"].nunique(),

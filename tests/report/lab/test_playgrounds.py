@@ -35,8 +35,7 @@ from rnn.report.lab.gradient_playground import GradientPlayground
 from rnn.report.lab.sampling_playground import LONGEST_PRIME, SamplingPlayground, show
 from rnn.report.lab.shaded_text import text_html
 from rnn.runs import results
-from rnn.runs.models import Model, save_model
-from rnn.runs.writing import probabilities, write
+from rnn.runs.models import Model, probabilities, save_model, write
 from rnn.sampling import probabilities as probabilities_of_ids
 from rnn.settings import Settings
 from rnn.text.corpus import load_corpus
@@ -68,7 +67,7 @@ def a_run(folder: Path, model: Model, **settings: Any) -> Path:
     """Leave what a training leaves, as far as the playground needs it."""
     save_model(folder / "best_model.npz", model)
     save_model(folder / "last_model.npz", replace(model, h=-model.h, update=9))
-    results.record(folder, "training", {"parameters": Settings(**settings).as_dict()})
+    results.replace_section(folder, "training", {"parameters": Settings(**settings).as_dict()})
     return folder
 
 

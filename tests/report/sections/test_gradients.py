@@ -197,16 +197,19 @@ def test_zeros_of_U_are_told_with_what_they_do_to_the_mean(
 ) -> None:
     values = oracles.facts(errors, cases[0])
     text = said("oracles", "reading", values)
-    unread = cases[0].K - len(np.unique(cases[0].x))
-    assert values["not_read"] == unread and values["zeros"] == unread / cases[0].K
-    assert f"{unread} of the {cases[0].K}" in text and f"{unread / cases[0].K:.1%}" in text
-    assert f"{cases[0].K / (cases[0].K - unread):.1f}" in text
+    unread = cases[0].architecture.K - len(np.unique(cases[0].x))
+    assert values["not_read"] == unread and values["zeros"] == unread / cases[0].architecture.K
+    assert (
+        f"{unread} of the {cases[0].architecture.K}" in text
+        and f"{unread / cases[0].architecture.K:.1%}" in text
+    )
+    assert f"{cases[0].architecture.K / (cases[0].architecture.K - unread):.1f}" in text
 
 
 def test_rows_that_were_left_out_are_told_of(
     errors: pd.DataFrame, cases: list[Case], tmp_path: Path
 ) -> None:
-    assert oracles.facts(errors, cases[0])["looked_at"] == cases[0].K
+    assert oracles.facts(errors, cases[0])["looked_at"] == cases[0].architecture.K
     path = tmp_path / "many.txt"
     path.write_text("".join(chr(0x4E00 + i) for i in range(300)), encoding="utf-8")
     many = check_cases(load_corpus(path), 0, 2, 5, 0.01)
