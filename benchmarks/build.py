@@ -4,7 +4,7 @@ import numpy as np
 
 from benchmarks.problem import Problem
 from rnn.kernels.randomness import FIRST_PARAMETERS, generator
-from rnn.model import initialise
+from rnn.model import initialise, named
 from rnn.settings import Schedule, Settings
 from rnn.text.corpus import load_corpus
 
@@ -23,7 +23,7 @@ def build(
     m, tau, batch : int
         Hidden units, characters in a segment, segments read side by side.
     K : int
-        Distinct characters of a text that is drawn; 0 for the project's own novel.
+        Distinct characters of a text that is drawn; 0 for the project's own book.
     seed : int
         Of the first parameters.
     dtype : str
@@ -32,12 +32,12 @@ def build(
     settings = Settings(m=m, seq_length=tau, batch_size=batch, seed=seed, dtype=dtype)
     ids = drawn_text(K) if K else np.asarray(load_corpus().ids)
     K = K or int(ids.max()) + 1
-    architecture, rng = settings.architecture(K), generator(seed, FIRST_PARAMETERS)
-    first = architecture.parameters(initialise(architecture, settings.sig, rng, "float64"))
+    architecture = settings.architecture(K)
+    theta = initialise(architecture, settings.sig, generator(seed, FIRST_PARAMETERS))
     starts, _ = Schedule.of(settings, len(ids)).epoch(0)
     return Problem(
         m=m, tau=tau, K=K, batch=batch, dtype=dtype, eps=1e-8, clip=settings.clip or np.inf,
-        W=first.W[0], U=first.U, V=first.V, b=first.b[0], c=first.c, ids=ids, starts=starts,
+        **named(architecture.parameters(theta)), ids=ids, starts=starts,
     )  # fmt: skip
 
 

@@ -18,12 +18,12 @@ class of named parameters with
 ``step(t, Z, r, b, C_before, H, C)``
     pointwise forward: fills ``H[t]`` and ``C[t]``, and may keep in ``Z[t]``, which holds z_t, what
     the derivative needs;
-``step_back(t, Z, C_before, H, C, dh, dc)``
-    pointwise backward: given the derivatives of the loss by h_t and c_t in `dh` and `dc`, puts that
-    by z_t (which is also that by r_t, and one term of that by b) into ``Z[t]``, and that by c_{t-1}
-    into `dc`.
+``step_back(t, Z, C_before, H, C, dH, dh, dc)``
+    pointwise backward: given the derivatives of the loss by h_t, of which ``dH[t]`` comes from
+    above and `dh` from step t + 1, and by c_t in `dc`, puts that by z_t (which is also that by r_t,
+    and one term of that by b) into ``Z[t]``, and that by c_{t-1} into `dc`.
 
-The arrays are those of one layer: `Z` (tau, B, g m), `H` (tau, B, m), `C` and `C_before`
+The arrays are those of one layer: `Z` (tau, B, g m), `H` and `dH` (tau, B, m), `C` and `C_before`
 (tau, B, (states - 1) m), `r` (B, g m), `b` (g m,), `dh` (B, m), `dc` (B, (states - 1) m).  Another
 cell is one more class in `CELLS`.
 """

@@ -51,8 +51,10 @@ class _WithoutTanhDerivative(Vanilla):
 
     @staticmethod
     @compiled
-    def step_back(t, Z, C_before, H, C, dh, dc):
-        Z[t] = dh
+    def step_back(t, Z, C_before, H, C, dH, dh, dc):
+        for s in range(dh.shape[0]):
+            for i in range(dh.shape[1]):
+                Z[t, s, i] = dH[t, s, i] + dh[s, i]
 
 
 def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.ndarray:
@@ -93,7 +95,7 @@ def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.
 def mistakes_of(case: Case) -> list[str]:
     """Return the mistakes that are mistakes in a case."""
     mistakes = [LEFT_OUT, FORGOTTEN, FACTOR, CLIPPED]
-    if case.m > 1 and len(case.x) > 1:
+    if case.architecture.m > 1 and len(case.x) > 1:
         mistakes.insert(2, TRANSPOSED)  # which is none where there is nothing to transpose
     return mistakes
 

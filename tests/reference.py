@@ -31,57 +31,89 @@ def book(
     return load_corpus(path)
 
 
-def named(theta: np.ndarray, m: int, K: int) -> Arrays:
-    """Take a vector of the engine's parameters apart; U as in the course, (m, K)."""
-    ends = np.cumsum([m * m, m, K * m, K])
-    W, b, V, c, U = np.split(theta.astype(np.float64), ends)
-    return {
-        "W": W.reshape(m, m), "b": b, "V": V.reshape(K, m), "c": c, "U": U.reshape(K, m).T,
-    }  # fmt: skip
+class TwoLayers(Settings):
+    """Settings of a network with two layers, which no parameter asks for yet."""
+
+    layers = 2
+
+
+def named(theta: np.ndarray, m: int, K: int, layers: int = 1) -> Arrays:
+    """Take a vector of the engine's parameters apart: W1, b1, U1, W2, ..., V, c.
+
+    The first U is as in the course, (m, K).
+    """
+    square = m * m
+    sizes = [layers * square, layers * m, (layers - 1) * square, K * m, K]
+    W, b, above, V, c, U = np.split(theta.astype(np.float64), np.cumsum(sizes))
+    below = [U.reshape(K, m).T, *above.reshape(-1, m, m)]
+    p = {"V": V.reshape(K, m), "c": c}
+    for n in range(layers):
+        p[f"W{n + 1}"], p[f"b{n + 1}"] = W.reshape(-1, m, m)[n], b.reshape(-1, m)[n]
+        p[f"U{n + 1}"] = below[n]
+    return p
 
 
 def segment(
     p: Arrays, x: np.ndarray, y: np.ndarray, h0: np.ndarray, fresh: list[bool] | None = None
 ) -> tuple[float, Arrays, np.ndarray]:
     """Return loss (a sum), gradients and last state for one stream."""
-    tau, K = len(x), len(p["c"])
+    tau, K, layers = len(x), len(p["c"]), h0.size // p["b1"].size
     X, Y = np.eye(K)[x], np.eye(K)[y]
     fresh = fresh or [False] * tau
-    h, P, before = [h0], [], []
+    h, zero = np.split(h0, layers), np.zeros_like(p["b1"])
+    P, steps = [], []
     for t in range(tau):
-        before.append(np.zeros_like(h0) if fresh[t] else h[-1])
-        h.append(np.tanh(p["W"] @ before[t] + p["U"] @ X[t] + p["b"]))
-        o = p["V"] @ h[-1] + p["c"]
+        read, step = X[t], []
+        for n in range(layers):
+            before = zero if fresh[t] else h[n]
+            a = p[f"W{n + 1}"] @ before + p[f"U{n + 1}"] @ read + p[f"b{n + 1}"]
+            h[n] = np.tanh(a)
+            step.append((before, read, h[n]))
+            read = h[n]
+        steps.append(step)
+        o = p["V"] @ read + p["c"]
         P.append(np.exp(o - o.max()) / np.exp(o - o.max()).sum())
     loss = -sum(math.log(Y[t] @ P[t]) for t in range(tau))
     g = {name: np.zeros_like(value) for name, value in p.items()}
-    later = np.zeros_like(h0)
+    later = [zero] * layers
     for t in reversed(range(tau)):
         do = P[t] - Y[t]
-        g["V"] += np.outer(do, h[t + 1])
+        g["V"] += np.outer(do, steps[t][-1][2])
         g["c"] += do
-        da = (p["V"].T @ do + later) * (1 - h[t + 1] ** 2)
-        g["W"] += np.outer(da, before[t])
-        g["U"] += np.outer(da, X[t])
-        g["b"] += da
-        later = np.zeros_like(h0) if fresh[t] else p["W"].T @ da
-    return loss, g, h[-1]
+        dh = p["V"].T @ do
+        for n in reversed(range(layers)):
+            before, read, after = steps[t][n]
+            da = (dh + later[n]) * (1 - after**2)
+            g[f"W{n + 1}"] += np.outer(da, before)
+            g[f"U{n + 1}"] += np.outer(da, read)
+            g[f"b{n + 1}"] += da
+            later[n] = zero if fresh[t] else p[f"W{n + 1}"].T @ da
+            dh = p[f"U{n + 1}"].T @ da
+    return loss, g, np.concatenate(h)
 
 
-def step(s: Settings, n: int, p: np.ndarray, g: np.ndarray, memory: list[np.ndarray]) -> None:
-    """Change one array of parameters by the published formula of the optimiser."""
-    g = np.clip(g, -s.clip, s.clip)
-    if s.optimizer == "adagrad":
-        memory[0] += g**2
-        p -= s.eta * g / np.sqrt(memory[0] + 1e-8)
-    elif s.optimizer == "rmsprop":
-        memory[0] = 0.9 * memory[0] + 0.1 * g**2
-        p -= s.eta * g / np.sqrt(memory[0] + 1e-8)
-    else:
-        memory[0] = 0.9 * memory[0] + 0.1 * g
-        memory[1] = 0.999 * memory[1] + 0.001 * g**2
-        mean, square = memory[0] / (1 - 0.9**n), memory[1] / (1 - 0.999**n)
-        p -= s.eta * mean / (np.sqrt(square) + 1e-8)
+def adagrad(g: np.ndarray, memory: list[np.ndarray], n: int) -> np.ndarray:
+    """Return the step for gradients, for a learning rate of 1."""
+    memory[0] += g**2
+    return g / np.sqrt(memory[0] + 1e-8)
+
+
+def rmsprop(g: np.ndarray, memory: list[np.ndarray], n: int) -> np.ndarray:
+    """Return the step for gradients, for a learning rate of 1."""
+    memory[0] = 0.9 * memory[0] + 0.1 * g**2
+    return g / np.sqrt(memory[0] + 1e-8)
+
+
+def adam(g: np.ndarray, memory: list[np.ndarray], n: int) -> np.ndarray:
+    """Return the step for gradients, for a learning rate of 1."""
+    memory[0] = 0.9 * memory[0] + 0.1 * g
+    memory[1] = 0.999 * memory[1] + 0.001 * g**2
+    mean, square = memory[0] / (1 - 0.9**n), memory[1] / (1 - 0.999**n)
+    return mean / (np.sqrt(square) + 1e-8)
+
+
+#: The published formulas by the optimisers' names.
+STEPS = {"adagrad": adagrad, "rmsprop": rmsprop, "adam": adam}
 
 
 def sequential(characters: int, s: Settings) -> Iterator[tuple[list[int], bool]]:
@@ -104,11 +136,11 @@ def run(
     `positions` yields, for every update, where the streams read and whether they are reset.
     """
     K = int(ids.max()) + 1
-    p = named(first.theta, s.m, K)
+    p, update = named(first.theta, s.m, K, s.layers), STEPS[str(s.optimizer)]
     memory = {name: [np.zeros_like(value)] * 2 for name, value in p.items()}
     memory = {name: [one.copy() for one in rows] for name, rows in memory.items()}
-    h = np.zeros((s.batch_size, s.m))
-    out = SimpleNamespace(smooth=[], best_loss=math.inf)
+    h = np.zeros((s.batch_size, s.layers * s.m))
+    out = SimpleNamespace(smooth=[], lowest_smooth_loss=math.inf)
     for n in range(1, updates + 1):
         starts, reset = next(positions)
         if reset:
@@ -125,9 +157,9 @@ def run(
         smooth = loss if n == 1 else 0.999 * out.smooth[-1] + 0.001 * loss
         out.smooth.append(smooth)
         for name in p:
-            step(s, n, p[name], g[name], memory[name])
-        if smooth < out.best_loss:
-            out.best_loss, out.best_update = smooth, n
+            p[name] -= s.eta * update(np.clip(g[name], -s.clip, s.clip), memory[name], n)
+        if smooth < out.lowest_smooth_loss:
+            out.lowest_smooth_loss, out.best_update = smooth, n
             out.best_h, out.best = h.copy(), {name: value.copy() for name, value in p.items()}
     out.p, out.h = p, h
     return out

@@ -1,4 +1,4 @@
-"""The compiled engine against a plain NumPy loop, for every setting of the course."""
+"""The compiled loop against a plain NumPy loop, for every setting of the course."""
 
 import itertools
 from pathlib import Path
@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import reference
 
-from rnn import training as trainer
-from rnn.runs import driver as training
+from rnn import training
+from rnn.optimizers import OPTIMIZERS
+from rnn.runs import driver
 from rnn.runs.driver import train
 from rnn.runs.run import Run
-from rnn.settings import Settings
-from rnn.state import first_state
+from rnn.settings import Schedule, Settings
+from rnn.state import first_state, require_memory
 from rnn.text.corpus import Corpus, load_corpus
-from rnn.text.segments import epoch_starts, fresh_marks
+from rnn.text.segments import document_marks
 
 UPDATES = 120
 
@@ -27,18 +28,18 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 @pytest.fixture(autouse=True)
 def rows_of_history_at_every_second_update(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "HISTORY_EVERY", 2)
+    monkeypatch.setattr(training, "HISTORY_EVERY", 2)
 
 
-def settings(**given: Any) -> Settings:
+def settings(kind: type[Settings] = Settings, **given: Any) -> Settings:
     small = {"m": 6, "seq_length": 5, "max_updates": UPDATES, "epochs": 50, "chunks": 5}
-    return Settings(**small | {"dtype": "float64", "sig": 0.3, "snapshot_length": 5} | given)
+    return kind(**small | {"dtype": "float64", "sig": 0.3, "snapshot_length": 5} | given)
 
 
 def positions(book: Corpus, s: Settings) -> Any:
     if s.order == "sequential":
         return reference.sequential(len(book), s)
-    epochs = (epoch_starts(len(book), s, epoch) for epoch in itertools.count())
+    epochs = map(Schedule.of(s, len(book)).epoch, itertools.count())
     return ((e.tolist(), bool(reset)) for epoch in epochs for e, reset in zip(*epoch, strict=True))
 
 
@@ -54,31 +55,73 @@ def assert_same(run: Run, want: Any) -> None:
     ends = range(run.updates_per_epoch, UPDATES + 1, run.updates_per_epoch)
     assert updates.tolist() == sorted({1, *range(2, UPDATES + 1, 2), *ends})
     np.testing.assert_allclose(history["smooth_loss"], np.array(want.smooth)[updates - 1], 1e-11)
-    for name, value in reference.named(run.state.theta, s.m, K).items():
+    for name, value in reference.named(run.state.theta, s.m, K, s.layers).items():
         np.testing.assert_allclose(value, want.p[name], 1e-7, 1e-9, err_msg=name)
     np.testing.assert_allclose(run.state.h, want.h, 1e-7, 1e-9)
     assert (run.best_update, run.lowest_smooth_loss) == (
         want.best_update,
         pytest.approx(want.lowest_smooth_loss),
     )
-    for name, value in reference.named(run.state.best_theta, s.m, K).items():
+    for name, value in reference.named(run.state.best_theta, s.m, K, s.layers).items():
         np.testing.assert_allclose(value, want.best[name], 1e-7, 1e-9, err_msg=f"best {name}")
     np.testing.assert_allclose(run.state.best_h, want.best_h, 1e-7, 1e-9)
 
 
-@pytest.mark.parametrize("order", ["sequential", "chunks", "random"])
-@pytest.mark.parametrize("batch_size", [1, 4])
-@pytest.mark.parametrize("loss", ["sum", "mean"])
-@pytest.mark.parametrize("optimizer", ["adagrad", "rmsprop", "adam"])
-def test_engine_and_plain_numpy_end_at_the_same_losses_and_parameters(
+#: Every optimiser with every order, and every two of the choices together somewhere.
+CHOICES = [
+    ("adagrad", "sum", 1, "sequential"),
+    ("adagrad", "mean", 4, "chunks"),
+    ("adagrad", "sum", 4, "random"),
+    ("rmsprop", "mean", 4, "sequential"),
+    ("rmsprop", "sum", 1, "chunks"),
+    ("rmsprop", "mean", 1, "random"),
+    ("adam", "mean", 1, "sequential"),
+    ("adam", "sum", 4, "chunks"),
+    ("adam", "mean", 4, "random"),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "loss", "batch_size", "order"), CHOICES)
+def test_training_and_plain_numpy_end_at_the_same_losses_and_parameters(
     book: Corpus, optimizer: str, loss: str, batch_size: int, order: str
 ) -> None:
     s = settings(optimizer=optimizer, loss=loss, batch_size=batch_size, order=order)
     assert_same(train(book, s, progress=False), expected(book, s))
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"course": "2026", "batch_size": 4, "order": "chunks"},
+        {"optimizer": "rmsprop", "order": "random"},
+    ],
+    ids=str,
+)
+def test_two_layers_and_plain_numpy_end_at_the_same_losses_and_parameters(
+    book: Corpus, given: dict[str, Any]
+) -> None:
+    s = settings(reference.TwoLayers, **given)
+    assert_same(train(book, s, progress=False), expected(book, s))
+
+
+def test_every_optimizer_has_a_reference_and_an_unknown_one_is_an_error(book: Corpus) -> None:
+    assert set(reference.STEPS) == set(OPTIMIZERS)
+    s = settings()
+    schedule, state = Schedule.of(s, len(book)), first_state(s, book.K)
+    object.__setattr__(s, "optimizer", "sgd")  # past the checks of the settings
+    for use in (
+        lambda: first_state(s, book.K),
+        lambda: require_memory(s, book.K),
+        lambda: training.Trainer(book, schedule, state),
+        lambda: reference.run(book.ids, state, s, 1, positions(book, s)),
+    ):
+        with pytest.raises(KeyError, match="sgd"):
+            use()
+
+
 @pytest.mark.parametrize("given", [{"course": "2026"}, {"clip": 0.05}, {"clip": 0}])
-def test_engine_and_plain_numpy_agree_whatever_the_clipping(
+def test_training_and_plain_numpy_agree_whatever_the_clipping(
     book: Corpus, given: dict[str, Any]
 ) -> None:
     s = settings(**given)
@@ -91,7 +134,7 @@ def test_state_is_reset_where_a_document_begins(book: Corpus, batch_size: int) -
     text = book.decode(book.ids)
     begins = np.array([i > 0 and text[i - 1] == " " for i in range(len(text))])
     assert begins.any()
-    np.testing.assert_array_equal(fresh_marks(book.ids, book.encode(" ")), begins)
+    np.testing.assert_array_equal(document_marks(book.ids, book.encode(" ")), begins)
     run = train(book, s, progress=False)
     assert_same(run, expected(book, s, begins))
     one_document = train(book, settings(batch_size=batch_size), progress=False)
@@ -104,10 +147,12 @@ def test_results_do_not_depend_on_how_updates_are_divided_into_calls(
 ) -> None:
     s = settings(order=order, batch_size=2)
     at_once = train(book, s, progress=False)
-    monkeypatch.setattr(trainer, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
     calls = []
-    compiled = trainer.train_segments
-    monkeypatch.setattr(trainer, "train_segments", lambda *args: calls.append(1) or compiled(*args))
+    compiled = training.train_segments
+    monkeypatch.setattr(
+        training, "train_segments", lambda *args: calls.append(1) or compiled(*args)
+    )
     one_by_one = train(book, s, progress=False)
     assert len(calls) > UPDATES / 3
     assert one_by_one.history.equals(at_once.history)
@@ -155,10 +200,10 @@ def test_best_model_keeps_its_state_even_if_the_next_update_is_reset(
         run, want = train(book, s, progress=False), expected(book, s)
         assert run.best_update == want.best_update
         np.testing.assert_allclose(run.state.best_h, want.best_h, 1e-7, 1e-9)
-        epoch, index = divmod(want.best_update, run.updates_per_epoch)
-        _, resets = epoch_starts(len(book), s, epoch)
+        epoch, index = run.schedule.place(want.best_update + 1)
+        _, resets = run.schedule.epoch(epoch)
         sharp += 1 < want.best_update < UPDATES and index > 0 and resets[index]
-    assert sharp, "or no reset would follow a best model within a call of the engine"
+    assert sharp, "or no reset would follow a best model within a call of the compiled loop"
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +242,7 @@ def test_classic_training_is_chaotic_at_first_whatever_the_type(
 
     exact = smooth_losses(saltmarrow, dtype="float64")
     single = smooth_losses(saltmarrow, dtype="float32")
-    monkeypatch.setattr(training, "first_state", start_nearby)
+    monkeypatch.setattr(driver, "first_state", start_nearby)
     nearby = smooth_losses(saltmarrow, dtype="float64")
     np.testing.assert_allclose(single[:3], exact[:3], rtol=1e-6)
     np.testing.assert_allclose(nearby[:3], exact[:3], rtol=1e-12)

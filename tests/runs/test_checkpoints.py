@@ -17,8 +17,10 @@ import pytest
 import reference
 
 from rnn.errors import ReportError
-from rnn.runs.checkpoints import Checkpoints, save_model
+from rnn.model import named
+from rnn.runs.checkpoints import Checkpoints
 from rnn.runs.driver import train
+from rnn.runs.models import load_model, save_model
 from rnn.runs.run import Run
 from rnn.runs.storage import write_whole
 from rnn.settings import Settings
@@ -30,16 +32,17 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return reference.book(tmp_path_factory.mktemp("books"), 2000)
 
 
-def settings(**given: Any) -> Settings:
+def settings(kind: type[Settings] = Settings, **given: Any) -> Settings:
     small = {"m": 6, "seq_length": 5, "max_updates": 500, "epochs": 50, "dtype": "float64"}
-    return Settings(**small | {"sig": 0.3, "snapshot_every": 60, "snapshot_length": 30} | given)
+    return kind(**small | {"sig": 0.3, "snapshot_every": 60, "snapshot_length": 30} | given)
 
 
 def results(run: Run, folder: Path) -> list[bytes]:
     """Write what a run leaves, and read it back as bytes."""
     save_model(folder / "best_model.npz", run.best_model)
     history = run.history.to_csv(index=False).encode()
-    told = json.dumps([run.state.snapshots, run.epoch_losses]).encode()
+    losses = run.text_losses()
+    told = json.dumps([run.state.snapshots, run.state.epoch_losses, losses]).encode()
     return [(folder / "best_model.npz").read_bytes(), history, told]
 
 
@@ -64,6 +67,7 @@ def go(book: Corpus, folder: Path, s: Settings) -> Run:
         {"order": "random", "batch_size": 4, "eta": 1e-4},
         {"document_end": " ", "held_out": 0.1},
         {"eta": 3.0},
+        {"kind": reference.TwoLayers, "batch_size": 2},
     ],
     ids=str,
 )
@@ -74,11 +78,34 @@ def test_a_run_in_pieces_leaves_the_same_bytes_as_one_without_interruption(
         part = go(book, tmp_path / "states", settings(**given, max_updates=last))
         assert part.last_update == last
     pieces = go(book, tmp_path / "states", settings(**given))
-    assert pieces.updates == 500 - 431
+    assert pieces.new_updates == 500 - 431
     whole = train(book, settings(**given), progress=False)
-    assert results(pieces, tmp_path) == results(whole, tmp_path)
     for name, value in vars(whole.state).items():
         np.testing.assert_array_equal(getattr(pieces.state, name), value, name)
+    assert results(pieces, tmp_path) == results(whole, tmp_path)
+
+
+def test_a_model_of_two_layers_is_saved_and_loaded_as_it_is(book: Corpus, tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    s = settings(reference.TwoLayers, max_updates=50)
+    model = train(book, s, progress=False).best_model
+    save_model(path, model)
+    with np.load(path) as arrays:
+        assert {"W1", "b1", "U1", "W2", "b2", "U2", "V", "c"} < set(arrays)
+        assert arrays["h"].shape == (12,)
+    loaded = load_model(path)
+    assert type(loaded.parameters) is type(model.parameters)
+    for name, part in named(model.parameters).items():
+        np.testing.assert_array_equal(named(loaded.parameters)[name], part, name)
+    np.testing.assert_array_equal(loaded.h, model.h)
+    save_model(tmp_path / "again.npz", loaded)
+    assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
+
+
+def test_states_of_another_architecture_are_not_used(book: Corpus, tmp_path: Path) -> None:
+    go(book, tmp_path, settings(max_updates=50))
+    assert go(book, tmp_path, settings(reference.TwoLayers, max_updates=60)).new_updates == 60
+    assert go(book, tmp_path, settings(max_updates=70)).new_updates == 20
 
 
 def test_more_epochs_begin_where_fewer_ended(
@@ -88,7 +115,7 @@ def test_more_epochs_begin_where_fewer_ended(
     fourteen = settings(epochs=14, max_updates=0)
     assert go(book, tmp_path / "states", seven).last_update == 7 * 399
     longer = go(book, tmp_path / "states", fourteen)
-    assert longer.updates == 7 * 399
+    assert longer.new_updates == 7 * 399
     assert "going on from update 2,793" in capsys.readouterr().err
     whole = train(book, fourteen, progress=False)
     assert results(longer, tmp_path) == results(whole, tmp_path)
@@ -97,7 +124,7 @@ def test_more_epochs_begin_where_fewer_ended(
 def test_a_finished_run_is_not_run_again(book: Corpus, tmp_path: Path) -> None:
     first = go(book, tmp_path / "states", settings())
     again = go(book, tmp_path / "states", settings())
-    assert (first.updates, again.updates) == (500, 0)
+    assert (first.new_updates, again.new_updates) == (500, 0)
     assert results(first, tmp_path) == results(again, tmp_path)
 
 
@@ -109,10 +136,10 @@ def test_a_state_beyond_the_wanted_update_is_neither_used_nor_lost(
     go(book, folder, settings(max_updates=500))
     s = settings(max_updates=300)
     shorter = train(book, s, Checkpoints(folder, book, s, seconds=0), progress=False)
-    assert (shorter.updates, shorter.last_update) == (300, 300)
+    assert (shorter.new_updates, shorter.last_update) == (300, 300)
     assert results(shorter, tmp_path) == results(train(book, s, progress=False), tmp_path)
     assert states(folder)[-2:] == [400, 500] and 300 in states(folder)
-    assert go(book, folder, settings()).updates == 0
+    assert go(book, folder, settings()).new_updates == 0
 
 
 def test_the_last_two_states_are_kept(book: Corpus, tmp_path: Path) -> None:
@@ -130,22 +157,22 @@ def test_states_of_other_settings_are_neither_used_nor_lost(
 ) -> None:
     go(book, tmp_path, settings(max_updates=50))
     other = go(book, tmp_path, settings(max_updates=60, **given))
-    assert other.updates == 60
-    assert go(book, tmp_path, settings(max_updates=70)).updates == 20
+    assert other.new_updates == 60
+    assert go(book, tmp_path, settings(max_updates=70)).new_updates == 20
 
 
 def test_of_other_settings_not_more_than_four_states_are_kept(book: Corpus, tmp_path: Path) -> None:
     for seed in range(8):
         go(book, tmp_path, settings(max_updates=10, seed=seed))
     assert len(states(tmp_path)) == 5
-    assert go(book, tmp_path, settings(max_updates=11, seed=6)).updates == 1
+    assert go(book, tmp_path, settings(max_updates=11, seed=6)).new_updates == 1
 
 
 def test_states_of_another_book_are_not_used(book: Corpus, tmp_path: Path) -> None:
     other = reference.book(tmp_path, 2000, seed=2)
     assert other.vocabulary == book.vocabulary
     go(other, tmp_path / "states", settings(max_updates=50))
-    assert go(book, tmp_path / "states", settings(max_updates=60)).updates == 60
+    assert go(book, tmp_path / "states", settings(max_updates=60)).new_updates == 60
 
 
 def test_a_state_under_the_name_of_another_run_is_left_aside(
@@ -157,7 +184,7 @@ def test_a_state_under_the_name_of_another_run_is_left_aside(
     (mine,), (theirs,) = ((tmp_path / f).glob("*.state") for f in ("one", "two"))
     theirs.replace(mine)
     run = go(book, tmp_path / "one", s)
-    assert run.updates == 50
+    assert run.new_updates == 50
     assert "expected a state of this run, got another" in capsys.readouterr().err
 
 
@@ -190,9 +217,9 @@ def test_a_broken_state_is_said_and_the_one_before_it_is_used(
     newest.write_bytes(damage(newest.read_bytes()))
     run = go(book, folder, settings())
     said = capsys.readouterr().err.splitlines()[-2:]
-    assert said[0].startswith(f"checkpoint left aside: {newest.name}: expected a whole file")
+    assert said[0].startswith(f"checkpoint skipped: {newest.name}: expected a whole file")
     assert said[1] == "going on from update 200"
-    assert run.updates == 300
+    assert run.new_updates == 300
     assert results(run, tmp_path) == results(train(book, settings(), progress=False), tmp_path)
 
 
@@ -200,7 +227,7 @@ def test_with_all_states_broken_training_begins_anew(book: Corpus, tmp_path: Pat
     go(book, tmp_path, settings(max_updates=200))
     for path in tmp_path.glob("*.state"):
         path.write_bytes(cut(path.read_bytes()))
-    assert go(book, tmp_path, settings()).updates == 500
+    assert go(book, tmp_path, settings()).new_updates == 500
 
 
 def test_a_full_disk_ends_training_with_a_line_and_the_last_state_kept(
@@ -218,7 +245,7 @@ def test_a_full_disk_ends_training_with_a_line_and_the_last_state_kept(
             go(book, tmp_path, settings())
     assert states(tmp_path) == [200]
     assert not [path for path in tmp_path.iterdir() if path.suffix == ".tmp"]
-    assert go(book, tmp_path, settings()).updates == 300
+    assert go(book, tmp_path, settings()).new_updates == 300
 
 
 def test_what_a_killed_process_left_half_written_is_cleared_away(
@@ -238,7 +265,7 @@ def test_two_processes_do_not_train_the_same_run(book: Corpus, tmp_path: Path) -
             go(book, tmp_path, settings())
         message = str(caught.value)
         assert f"got process {os.getpid()}; wait until it ends" in message
-    assert go(book, tmp_path, settings(max_updates=10)).updates == 10
+    assert go(book, tmp_path, settings(max_updates=10)).new_updates == 10
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(book: Corpus, tmp_path: Path) -> None:
