@@ -28,7 +28,7 @@ studies:
   precision  float32 against float64, at first and at the end
   memory     peak memory for a text of 200 MB (made in a temporary folder and removed)
   run        the classic run of seven epochs, and how soon a new process trains
-  watched    a training in a notebook with a person looking on, beside one without
+  watched    a training in a notebook, shown live and not
 
 Each system trains the same network on the same text from the same first parameters, in a process
 of its own with one thread on one core.  Its losses are compared with those of NumPy in float64

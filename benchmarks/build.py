@@ -4,10 +4,9 @@ import numpy as np
 
 from benchmarks.problem import Problem
 from rnn.kernels.randomness import FIRST_PARAMETERS, generator
-from rnn.model import initialise
-from rnn.settings import Settings
+from rnn.model import initialise, named
+from rnn.settings import Schedule, Settings
 from rnn.text.corpus import load_corpus
-from rnn.text.segments import epoch_starts
 
 __all__ = ["build", "drawn_text"]
 
@@ -33,11 +32,12 @@ def build(
     settings = Settings(m=m, seq_length=tau, batch_size=batch, seed=seed, dtype=dtype)
     ids = drawn_text(K) if K else np.asarray(load_corpus().ids)
     K = K or int(ids.max()) + 1
-    _, first = initialise(m, K, settings.sig, generator(seed, FIRST_PARAMETERS))
-    starts, _ = epoch_starts(len(ids), settings, epoch=0)
+    architecture = settings.architecture(K)
+    theta = initialise(architecture, settings.sig, generator(seed, FIRST_PARAMETERS))
+    starts, _ = Schedule.of(settings, len(ids)).epoch(0)
     return Problem(
         m=m, tau=tau, K=K, batch=batch, dtype=dtype, eps=1e-8, clip=settings.clip or np.inf,
-        **first._asdict(), ids=ids, starts=starts,
+        **named(architecture.parameters(theta)), ids=ids, starts=starts,
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ class Measurement:
     difference : float
         The largest relative difference to the reference's losses, in the check.
     repetitions_us : list of float
-        Microseconds an update.
+        Microseconds per update.
     """
 
     study: str
@@ -60,17 +60,17 @@ class Measurement:
 
     @property
     def median_us(self) -> float:
-        """The median, in microseconds an update."""
+        """The median, in microseconds per update."""
         return float(np.median(self.repetitions_us))
 
     @property
     def characters_per_second(self) -> float:
-        """Characters that are read in a second."""
+        """Characters read per second."""
         return 1e6 * self.tau * self.batch / self.median_us
 
 
 def reference(problem: Problem, updates: int) -> np.ndarray:
-    """Return the losses that everyone is held to: NumPy's, in float64."""
+    """Return the losses that all systems are compared with: NumPy's, in float64."""
     exact = Problem(**(vars(problem) | {"dtype": "float64"}))
     return careful_numpy.prepare(exact)(updates, CHECK_ETA)
 

@@ -105,7 +105,7 @@ def _peers_table(peers: list[Measurement]) -> str:
             f"{ratios[one.name]:.2f}" if ratios else "", f"{goal:g}" if goal else "",
             f"{one.difference:.0e}",
         ])  # fmt: skip
-    head = ["", "version", "type", "us an update", "from to", "characters/s", "ratio", "goal"]
+    head = ["", "version", "type", "us per update", "from to", "characters/s", "ratio", "goal"]
     title = (
         f"One update on one core: m {first.m}, tau {first.tau}, K {first.K}, batch {first.batch}; "
         f"medians of {len(first.repetitions_us)}\nrepetitions in turn; difference: of the losses "
@@ -181,7 +181,7 @@ def _watched_words(found: dict[str, Any]) -> str:
     ratios = watched / batch
     return (
         f"Trainings of {found['updates']:,} updates in a notebook: {np.median(batch):,.0f} updates "
-        f"a second alone, {np.median(watched):,.0f} with\na live view, drawn "
+        f"per second alone, {np.median(watched):,.0f} with\na live view, drawn "
         f"{np.median(found['pictures']):.0f} times: {np.median(ratios):.3f} of the speed "
         f"({ratios.min():.3f} to {ratios.max():.3f} in {len(ratios)} pairs)."
     )
@@ -235,7 +235,7 @@ def _draw_peers(axes: Any, peers: list[Measurement]) -> None:
             label, (one.median_us, place), (0, 6), textcoords="offset points", ha="center"
         )
     axes.set_yticks(range(len(peers)), [f"{one.title}, {one.dtype}" for one in peers])
-    axes.set(xscale="log", xlabel="microseconds an update, one core; median, fastest and slowest")
+    axes.set(xscale="log", xlabel="microseconds per update, one core; median, fastest and slowest")
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.margins(x=0.08, y=0.15)
 
@@ -247,7 +247,7 @@ def _draw_sweep(axes: Any, study: str, found: list[Measurement]) -> None:
             x = [getattr(one, study) for one in rows]
             axes.plot(x, [one.median_us for one in rows], color=colour, marker=marker, label=name)
     values = sorted({getattr(one, study) for one in found})
-    axes.set(xscale="log", yscale="log", xlabel=study, ylabel="us an update")
+    axes.set(xscale="log", yscale="log", xlabel=study, ylabel="us per update")
     axes.set_xticks(values, [str(value) for value in values])
     axes.set_xticks([], minor=True)
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -26,7 +26,7 @@ class Problem:
     eps, clip : float
         AdaGrad's epsilon, the bound on the gradient's entries; eta is told with each run.
     W, U, V, b, c : ndarray
-        First parameters: (m, m), (K, m) with one row a character, (K, m), (m,), (K,); float64.
+        First parameters: (m, m), (K, m) with one row per character, (K, m), (m,), (K,); float64.
     ids : (n,) integers
         The text.
     starts : (updates, batch) int64

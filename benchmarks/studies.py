@@ -144,7 +144,7 @@ def precision(plan: Plan, done: Done) -> dict[str, Any]:
     dict
         ``first``: for the learning rates of the check and of the course, the largest relative
         difference of a loss over the first updates.  ``end``: for each type the end losses of
-        the seeds (means over the last tenth, in nats an update), the standard deviation over
+        the seeds (means over the last tenth, in nats per update), the standard deviation over
         seeds, and the difference between the types' means.
     """
     ours = next(system for system in SYSTEMS if system.name == "rnn")

@@ -1,4 +1,4 @@
-"""A training in a notebook's kernel, with a person looking on and without, in turn."""
+"""A training in a notebook's kernel, shown live and not, in turn."""
 
 import json
 import tempfile
@@ -30,8 +30,8 @@ def watched(plan: Plan, done: Done) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``batch`` and ``watched``: updates a second, a number a training; ``pictures``, how often
-        the live view was drawn in each watched one.
+        ``batch`` and ``watched``: updates per second of each training; ``pictures``, how often the
+        live view was drawn in each watched one.
     """
     updates = plan.watched_updates
     found: dict[str, Any] = {"updates": updates, "batch": [], "watched": [], "pictures": []}
@@ -52,7 +52,7 @@ def watched(plan: Plan, done: Done) -> dict[str, Any]:
 
 
 def _train(client: Any, updates: int, watched: bool) -> tuple[float, int]:
-    """Train in the kernel; return updates a second, and how many pictures were shown."""
+    """Train in the kernel; return updates per second, and how many pictures were shown."""
     shown = 0
 
     def hear(message: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The one family of errors that a person is meant to read, and the checks that raise them."""
+"""The one family of errors that are meant for the user, and the checks that raise them."""
 
 import difflib
 import math
@@ -8,15 +8,16 @@ from typing import Any
 
 __all__ = ["LARGEST", "ReportError", "one_of", "require_number", "require_whole", "shown"]
 
-#: No whole number needs to be larger, and every float64 and file name can hold this one.
+#: The largest whole number that is accepted; a float64 and a file name can hold it.
 LARGEST = 10**15
 
 
 class ReportError(Exception):
-    """Something a person can put right, said in one line.
+    """An error that the user can correct, reported in one line.
 
-    The message follows the pattern 'expected ..., got ...; do ...'.  In a notebook it is shown
-    as that line alone, without a traceback.
+    The message says what was expected, what was found instead, and what to do: 'expected ...,
+    got ...; choose another name'.  In a notebook it is shown as that line alone, without a
+    traceback.
     """
 
     def _render_traceback_(self) -> list[str]:
@@ -30,7 +31,7 @@ def one_of(name: str, value: Any, known: Collection[str]) -> str:
     Raises
     ------
     ReportError
-        If it is not; the message has all that are known, and the nearest.
+        If it is not; the message lists the known names and suggests the nearest.
     """
     if isinstance(value, str) and value in known:
         return value
@@ -45,7 +46,7 @@ def require_whole(name: str, value: Any, least: int, most: int = LARGEST) -> int
     Raises
     ------
     ReportError
-        If it is not, or is a bool or a text.
+        If it is not; a bool or a string is not a number.
     """
     if not _is_number(value) or not least <= value <= most or value != int(value):
         bounds = f"of at least {least}"
@@ -69,7 +70,7 @@ def require_number(
     Raises
     ------
     ReportError
-        If it is not, or is a bool or a text.
+        If it is not; a bool or a string is not a number.
     """
     number = value if _is_number(value) else math.nan
     within = above < number < below and least <= number <= most
@@ -88,7 +89,7 @@ def _is_number(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """Write a value so that it fits into a line."""
+    """Return the repr of a value, shortened to fit into one line."""
     if isinstance(value, int) and abs(value) >= 10**50:
         return "a number of more than 50 digits"
     line = " ".join(repr(value).split())

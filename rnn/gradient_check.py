@@ -91,41 +91,15 @@ Bar = Callable[..., Any] | None
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A network at a place in its text.
+    """A network at a place in its text."""
 
-    Attributes
-    ----------
-    name : str
-        What is particular about it.
-    theta : (n,) float64
-        All parameters.
-    architecture : Architecture
-        What the network is made of.
-    x, y : (tau, B) integers
-        The characters read and those that follow them.
-    h : (B, state size)
-        The state before them.
-    places : (k,) integers, or ... for all
-        The entries of `theta` by which derivatives are taken.
-    """
-
-    name: str
-    theta: np.ndarray
+    name: str  # what is particular about it
+    theta: np.ndarray  # (n,) float64: all parameters
     architecture: Architecture
-    x: np.ndarray
-    y: np.ndarray
-    h: np.ndarray
-    places: Any = ...
-
-    @property
-    def m(self) -> int:
-        """Hidden units of a layer."""
-        return self.architecture.m
-
-    @property
-    def K(self) -> int:
-        """Characters."""
-        return self.architecture.K
+    x: np.ndarray  # (tau, B) the characters read ...
+    y: np.ndarray  # (tau, B) ... and those that follow them
+    h: np.ndarray  # (B, state size) the state before them
+    places: Any = ...  # (k,) the entries of theta by which derivatives are taken, or ... for all
 
     def loss(self, theta: np.ndarray) -> Any:
         """Return the loss of the segment in nats, with these parameters, real or complex."""
@@ -152,10 +126,10 @@ class Case:
 
     def small(self) -> "Case":
         """Return the case with `FEW` characters' rows, the segment's first, if there are `MANY`."""
-        if self.K <= MANY:
+        if self.architecture.K <= MANY:
             return self
         read = np.unique(np.concatenate([self.x, self.y]))
-        others = np.setdiff1d(np.arange(self.K), read)
+        others = np.setdiff1d(np.arange(self.architecture.K), read)
         rows = np.concatenate([read, others[: max(FEW - len(read), 0)]])
         index = self.architecture.parameters(np.arange(self.theta.size))._asdict()
         kept = [part[rows] if name in ("U", "V", "c") else part for name, part in index.items()]
@@ -233,13 +207,9 @@ def _trained(
 
 
 def central_differences(
-    loss: Loss,
-    theta: np.ndarray,
-    h: float = 1e-4,
-    places: Any = ...,
-    each: Told = lambda: None,
+    loss: Loss, theta: np.ndarray, h: float = 1e-4, places: Any = ..., each: Told = lambda: None
 ) -> np.ndarray:
-    """Return the derivatives of a loss by central differences.
+    """Return the derivatives of a loss by central differences, shape (k,).
 
     Parameters
     ----------
@@ -253,53 +223,32 @@ def central_differences(
         The entries of `theta` by which derivatives are taken; all of them if not given.
     each : callable
         Called after every derivative.
-
-    Returns
-    -------
-    (k,)
     """
-    moved = theta.copy()
-
-    def derivative(i: int) -> float:
+    moved, derivatives = theta.copy(), []
+    for i in np.arange(theta.size)[places]:
         moved[i] = theta[i] + h
         above = loss(moved)
         moved[i] = theta[i] - h
-        below = loss(moved)
+        derivatives.append((above - loss(moved)) / (2 * h))
         moved[i] = theta[i]
         each()
-        return (above - below) / (2 * h)
-
-    return np.array([derivative(i) for i in np.arange(theta.size)[places]])
+    return np.array(derivatives)
 
 
 def complex_step(
-    loss: Loss,
-    theta: np.ndarray,
-    h: float = 1e-20,
-    places: Any = ...,
-    each: Told = lambda: None,
+    loss: Loss, theta: np.ndarray, h: float = 1e-20, places: Any = ..., each: Told = lambda: None
 ) -> np.ndarray:
-    """Return the derivatives of a loss by the complex step.
+    """Return the derivatives of a loss by the complex step, shape (k,).
 
-    Parameters
-    ----------
-    loss, theta, h, places, each
-        As for `central_differences`; `loss` is given complex vectors.
-
-    Returns
-    -------
-    (k,)
+    The parameters are those of `central_differences`; `loss` is given complex vectors.
     """
-    moved = theta.astype(np.complex128)
-
-    def derivative(i: int) -> float:
+    moved, derivatives = theta.astype(np.complex128), []
+    for i in np.arange(theta.size)[places]:
         moved[i] = theta[i] + 1j * h
-        value = loss(moved)
+        derivatives.append(loss(moved).imag / h)
         moved[i] = theta[i]
         each()
-        return value.imag / h
-
-    return np.array([derivative(i) for i in np.arange(theta.size)[places]])
+    return np.array(derivatives)
 
 
 def relative_errors(ga: np.ndarray, gn: np.ndarray, eps: float = 1e-6) -> np.ndarray:

@@ -95,7 +95,7 @@ def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.
 def mistakes_of(case: Case) -> list[str]:
     """Return the mistakes that are mistakes in a case."""
     mistakes = [LEFT_OUT, FORGOTTEN, FACTOR, CLIPPED]
-    if case.m > 1 and len(case.x) > 1:
+    if case.architecture.m > 1 and len(case.x) > 1:
         mistakes.insert(2, TRANSPOSED)  # which is none where there is nothing to transpose
     return mistakes
 

@@ -144,21 +144,21 @@ def hidden_states(parameters, segment):
     m = W.shape[2]
     r = np.empty((B, W.shape[1]), W.dtype)
     step = step_of(parameters)
-    for l in range(W.shape[0]):  # noqa: E741
-        Z, H_before, C_before = segment.Z[l], segment.H_before[l], segment.C_before[l]
-        H, C, bias = segment.H[l], segment.C[l], b[l]
+    for layer in range(W.shape[0]):
+        Z, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]
+        H, C, bias = segment.H[layer], segment.C[layer], b[layer]
         # z_t = U x_t, or from the layer below U h_t
-        if l == 0:
+        if layer == 0:
             for t in range(tau):
                 for s in range(B):
                     k = x[t, s]
                     for i in range(r.shape[1]):
                         Z[t, s, i] = U[k, i]
         else:
-            below = segment.H[l - 1].reshape(tau * B, m)
-            U_below = transposed(parameters.U_above[l - 1])
+            below = segment.H[layer - 1].reshape(tau * B, m)
+            U_below = transposed(parameters.U_above[layer - 1])
             multiply(below, U_below, Z.reshape(tau * B, Z.shape[2]))
-        WT = transposed(W[l])  # W h, with h as a row as it lies in H, is h W^T
+        WT = transposed(W[layer])  # W h, with h as a row as it lies in H, is h W^T
         for t in range(tau):
             if t > 0:
                 _carry(t, H, H_before)
@@ -216,10 +216,10 @@ def hidden_states_back(parameters, segment, gradients):
     dU = gradients.U
     tau, B, m = dH.shape
     step_back = step_back_of(parameters)
-    for l in range(parameters.W.shape[0] - 1, -1, -1):  # noqa: E741
-        W, dW, db = parameters.W[l], gradients.W[l], gradients.b[l]
-        dZ, H_before, C_before = segment.Z[l], segment.H_before[l], segment.C_before[l]
-        H, C = segment.H[l], segment.C[l]
+    for layer in range(parameters.W.shape[0] - 1, -1, -1):
+        W, dW, db = parameters.W[layer], gradients.W[layer], gradients.b[layer]
+        dZ, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]
+        H, C = segment.H[layer], segment.C[layer]
         dh = np.zeros((B, m), H.dtype)  # what reaches h_t and c_t from the steps after t
         dc = np.zeros(C.shape[1:], C.dtype)
         for t in range(tau - 1, -1, -1):
@@ -232,7 +232,7 @@ def hidden_states_back(parameters, segment, gradients):
         # db = sum_t dz_t; dU = sum_t dz_t x_t^T, or from the layer below sum_t dz_t h_t^T
         rows = dZ.reshape(tau * B, db.size)
         db[:] = 0
-        if l == 0:
+        if layer == 0:
             for t in range(tau - 1, -1, -1):
                 for s in range(B):
                     k = x[t, s]
@@ -243,8 +243,8 @@ def hidden_states_back(parameters, segment, gradients):
             for row in range(tau * B):
                 for i in range(db.size):
                     db[i] += rows[row, i]
-            multiply(rows.T, segment.H[l - 1].reshape(tau * B, m), gradients.U_above[l - 1])
-            multiply(rows, parameters.U_above[l - 1], dH.reshape(tau * B, m))
+            multiply(rows.T, segment.H[layer - 1].reshape(tau * B, m), gradients.U_above[layer - 1])
+            multiply(rows, parameters.U_above[layer - 1], dH.reshape(tau * B, m))
         # dW = sum_t dz_t h_{t-1}^T
         multiply(rows.T, H_before.reshape(tau * B, m), dW)
 
@@ -254,13 +254,13 @@ def set_state(segment, h):
     """Let a segment begin with the state `h`, shape (B, L states m)."""
     layers, _, B, m = segment.H.shape
     width = m + segment.C.shape[3]
-    for l in range(layers):  # noqa: E741
+    for layer in range(layers):
         for s in range(B):
-            state = h[s, l * width : (l + 1) * width]
+            state = h[s, layer * width : (layer + 1) * width]
             for i in range(m):
-                segment.H_before[l, 0, s, i] = state[i]
+                segment.H_before[layer, 0, s, i] = state[i]
             for i in range(m, width):
-                segment.C_before[l, 0, s, i - m] = state[i]
+                segment.C_before[layer, 0, s, i - m] = state[i]
 
 
 @inlined
@@ -268,13 +268,13 @@ def get_state(segment, h):
     """Put the state after a segment into `h`, shape (B, L states m)."""
     layers, tau, B, m = segment.H.shape
     width = m + segment.C.shape[3]
-    for l in range(layers):  # noqa: E741
+    for layer in range(layers):
         for s in range(B):
-            state = h[s, l * width : (l + 1) * width]
+            state = h[s, layer * width : (layer + 1) * width]
             for i in range(m):
-                state[i] = segment.H[l, tau - 1, s, i]
+                state[i] = segment.H[layer, tau - 1, s, i]
             for i in range(m, width):
-                state[i] = segment.C[l, tau - 1, s, i - m]
+                state[i] = segment.C[layer, tau - 1, s, i - m]
 
 
 # Assigning one array to another compiles the text of an error message too, for seconds.
@@ -379,12 +379,12 @@ class Architecture:
 
 def _names(layers: int) -> Iterator[tuple[str, str, Any]]:
     """Yield the names that people read, each with the field of `Parameters` and the place in it."""
-    for l in range(layers):  # noqa: E741
-        number = str(l + 1) if layers > 1 else ""
-        yield f"W{number}", "W", l
-        yield f"b{number}", "b", l
-        if l:
-            yield f"U{number}", "U_above", l - 1
+    for layer in range(layers):
+        number = str(layer + 1) if layers > 1 else ""
+        yield f"W{number}", "W", layer
+        yield f"b{number}", "b", layer
+        if layer:
+            yield f"U{number}", "U_above", layer - 1
     yield "V", "V", ...
     yield "c", "c", ...
     yield "U1" if layers > 1 else "U", "U", ...

@@ -179,9 +179,9 @@ def _synthesize(parameters, segment, uniforms, temperature, top_p, ids):
     p = np.empty(P.shape[2], np.float64)
     for t in range(ids.size):
         forward(parameters, segment)
-        for l in range(segment.H.shape[0]):  # noqa: E741
-            copy(segment.H[l, 0], segment.H_before[l, 0])
-            copy(segment.C[l, 0], segment.C_before[l, 0])
+        for layer in range(segment.H.shape[0]):
+            copy(segment.H[layer, 0], segment.H_before[layer, 0])
+            copy(segment.C[layer, 0], segment.C_before[layer, 0])
         likeliest = 0
         for k in range(p.size):
             p[k] = P[0, 0, k]

@@ -22,90 +22,41 @@ COURSES = {
     "2026": {"optimizer": "adam", "loss": "mean", "init": "scaled", "clip": math.inf},
 }
 
-_WHOLE = {
-    "m": 1,
-    "seq_length": 1,
-    "epochs": 1,
-    "max_updates": 0,
-    "snapshot_every": 1,
-    "snapshot_length": 1,
-    "seed": 0,
-    "chunks": 1,
-    "batch_size": 1,
-}
+#: The least value of every whole number.
+_WHOLE = dict.fromkeys(("m", "seq_length", "epochs", "snapshot_every", "snapshot_length"), 1)
+_WHOLE |= {"max_updates": 0, "seed": 0, "chunks": 1, "batch_size": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of a training run, checked.
-
-    Attributes
-    ----------
-    m : int
-        Hidden units.
-    seq_length : int
-        Characters in a segment (tau).
-    sig : float
-        Standard deviation of the first weights, for ``init="normal"``.
-    epochs : int
-        Passes over the text.
-    max_updates : int
-        Stop after so many updates; 0 for no limit.
-    snapshot_every, snapshot_length : int
-        Synthesize so many characters before the first and before every so many-th update.
-    seed : int
-        All randomness follows from it.
-    dtype : {"float32", "float64"}
-        The type that is computed in.
-    course : {"classic", "2026"}
-        Which year's `optimizer`, `loss`, `init` and `clip` to use where they are not given.
-    optimizer : {"adagrad", "rmsprop", "adam"}
-        How parameters follow from gradients.
-    eta : float
-        Learning rate; the optimiser's usual one where it is not given.
-    loss : {"sum", "mean"}
-        Over the characters of a segment.
-    init : {"normal", "scaled"}
-        First weights from N(0, sig^2), or with the 2026 handout's standard deviations.
-    clip : float
-        Bound on every entry of the gradient; infinity (or 0) for none.
-    order : {"sequential", "chunks", "random"}
-        How the text is read: from end to end, in shuffled chunks, or at random positions.
-    chunks : int
-        Chunks the text is cut into, for ``order="chunks"``.
-    batch_size : int
-        Streams read side by side.
-    held_out : float
-        Fraction at the end of the text that is not trained on but measured.
-    document_end : str
-        What ends a document: the state is reset after it.  Empty for a text that is one.
+    """The settings of a training, checked.
 
     Raises
     ------
     ReportError
-        If a setting has the wrong type or cannot be.
+        If a setting has the wrong type or is out of range.
     """
 
-    m: int = 100
-    seq_length: int = 25
-    sig: float = 0.01
-    epochs: int = 7
-    max_updates: int = 0
-    snapshot_every: int = 10_000
-    snapshot_length: int = 200
-    seed: int = 0
-    dtype: str = "float32"
-    course: str = "classic"
-    optimizer: str | None = None
-    eta: float | None = None
-    loss: str | None = None
-    init: str | None = None
-    clip: float | None = None
-    order: str = "sequential"
-    chunks: int = 50
-    batch_size: int = 1
-    held_out: float = 0.0
-    document_end: str = ""
+    m: int = 100  # hidden units
+    seq_length: int = 25  # characters in a segment (tau)
+    sig: float = 0.01  # standard deviation of the first weights, for init "normal"
+    epochs: int = 7  # passes over the text
+    max_updates: int = 0  # stop after so many updates; 0 for no limit
+    snapshot_every: int = 10_000  # updates from one snapshot to the next; the first is before 1
+    snapshot_length: int = 200  # characters of a snapshot
+    seed: int = 0  # all randomness follows from it
+    dtype: str = "float32"  # float32 or float64
+    course: str = "classic"  # the year whose settings hold where the next five are None
+    optimizer: str | None = None  # one of `rnn.optimizers.OPTIMIZERS`
+    eta: float | None = None  # learning rate; None: the optimiser's usual one
+    loss: str | None = None  # sum or mean over the characters of a segment
+    init: str | None = None  # first weights from N(0, sig^2), or scaled as in the 2026 handout
+    clip: float | None = None  # bound on every entry of the gradient; infinity (or 0) for none
+    order: str = "sequential"  # one of `rnn.text.segments.ORDERS`
+    chunks: int = 50  # chunks the text is cut into, for the order of that name
+    batch_size: int = 1  # streams read side by side
+    held_out: float = 0.0  # fraction at the end of the text that is measured, not trained on
+    document_end: str = ""  # what ends a document: the state is reset after it; empty for none
 
     #: The network: constants as long as there is no choice.
     cell: ClassVar[str] = "vanilla"
@@ -173,24 +124,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Schedule:
-    """What follows from the settings and the length of a text; made by `Schedule.of`.
-
-    Attributes
-    ----------
-    settings : Settings
-        What the training was told.
-    trained : int
-        Characters at the beginning of the text that are trained on; the rest is held out.
-    updates_per_epoch : int
-        Updates that read the trained part once.
-    last_update : int
-        The number of the last update.
-    """
+    """What follows from the settings and the length of a text; made by `Schedule.of`."""
 
     settings: Settings
-    trained: int
-    updates_per_epoch: int
-    last_update: int
+    trained: int  # characters at the beginning that are trained on; the rest is held out
+    updates_per_epoch: int  # updates that read the trained part once
+    last_update: int  # the number of the last update
 
     @classmethod
     def of(cls, settings: Settings, characters: int) -> "Schedule":

@@ -17,48 +17,23 @@ __all__ = ["TrainingState", "first_state", "require_memory"]
 
 @dataclass
 class TrainingState:
-    """All that training needs to go on as if it had never stopped.
+    """All that training needs to go on as if it had never stopped; symbols as in `rnn.model`."""
 
-    Attributes
-    ----------
-    theta : (n,)
-        The parameters, as in `rnn.model`.
-    memory : (rows, n)
-        The optimiser's memory.
-    h : (B, state size)
-        The network's state after the last update.
-    best_theta, best_h : (n,), (B, state size)
-        The model with the lowest smooth loss, after its update, and its state.
-    waiting : (q, n + state size)
-        Models at the ends of epochs whose loss over the text is not measured yet, each followed by
-        the state of its first stream.
-    losses : (2,) float64
-        Smooth loss after the last update, lowest smooth loss; in the unit of the loss.
-    counts : (2,) int64
-        The number of the last update, that of the lowest smooth loss; from 1.
-    history : list of (int, float, float or None)
-        Update, smooth loss, and the validation loss where it was measured.
-    snapshots : list of dict
-        ``update``, ``smooth_loss``, ``text``.
-    epoch_losses : list of float
-        The loss over the whole trained text at the ends of the epochs measured, in nats per
-        character.
-    diverged : str
-        Why training stopped for good, if a loss was not finite; empty otherwise.
-    """
-
-    theta: np.ndarray
-    memory: np.ndarray
-    h: np.ndarray
-    best_theta: np.ndarray
-    best_h: np.ndarray
+    theta: np.ndarray  # (n,) the parameters
+    memory: np.ndarray  # (rows, n) the optimiser's
+    h: np.ndarray  # (B, state size) the network's state after the last update
+    best_theta: np.ndarray  # (n,) the model with the lowest smooth loss, after its update ...
+    best_h: np.ndarray  # (B, state size) ... and its state
+    #: (q, n + state size): models at the ends of epochs that are not measured yet, each followed
+    #: by the state of its first stream.
     waiting: np.ndarray
-    losses: np.ndarray
-    counts: np.ndarray
+    losses: np.ndarray  # (2,) float64: smooth loss, lowest smooth loss; in the unit of the loss
+    counts: np.ndarray  # (2,) int64: the number of the last update, that of the lowest; from 1
+    #: Update, smooth loss, and the validation loss where it was measured.
     history: list[tuple[int, float, float | None]] = field(default_factory=list)
-    snapshots: list[dict[str, Any]] = field(default_factory=list)
-    epoch_losses: list[float] = field(default_factory=list)
-    diverged: str = ""
+    snapshots: list[dict[str, Any]] = field(default_factory=list)  # update, smooth_loss, text
+    epoch_losses: list[float] = field(default_factory=list)  # over the text, nats per character
+    diverged: str = ""  # why training stopped for good, if a loss was not finite
 
     @property
     def update(self) -> int:

@@ -15,7 +15,16 @@ from rnn.errors import ReportError
 from rnn.evaluation import text_loss, text_losses
 from rnn.kernels.compilation import compiled, inlined
 from rnn.kernels.randomness import SNAPSHOT, generator
-from rnn.model import Segment, backward, copy, empty_segment, forward, get_state, set_state
+from rnn.model import (
+    Architecture,
+    Segment,
+    backward,
+    copy,
+    empty_segment,
+    forward,
+    get_state,
+    set_state,
+)
 from rnn.optimizers import OPTIMIZERS, skips_zeros, update_parameters
 from rnn.sampling import synthesize
 from rnn.settings import Schedule, Settings
@@ -23,7 +32,17 @@ from rnn.state import TrainingState
 from rnn.text.corpus import Corpus
 from rnn.text.segments import document_marks
 
-__all__ = ["HISTORY_EVERY", "SECONDS_PER_CALL", "Trainer", "measure_waiting", "train_segments"]
+__all__ = [
+    "HISTORY_EVERY",
+    "MOST_WAITING",
+    "SECONDS_PER_CALL",
+    "Network",
+    "Progress",
+    "Reading",
+    "Trainer",
+    "measure_waiting",
+    "train_segments",
+]
 
 #: Updates from one row of the history to the next.
 HISTORY_EVERY = 100
@@ -43,6 +62,18 @@ class Network(NamedTuple):
     gradient: Any
     segment: Segment
 
+    @classmethod
+    def of(
+        cls, architecture: Architecture, theta: np.ndarray, settings: Settings, ids: Any,
+        documents: bool = False,
+    ) -> "Network":  # fmt: skip
+        """Name the parts of `theta`, and make room for gradients and segments of `ids`."""
+        gradient = np.zeros_like(theta)
+        parameters = architecture.parameters(theta)
+        x, y = np.zeros((2, settings.seq_length, settings.batch_size), ids.dtype)
+        segment = empty_segment(parameters, x, y, documents)
+        return cls(parameters, architecture.parameters(gradient), gradient, segment)
+
 
 class Progress(NamedTuple):
     """The arrays of a `rnn.state.TrainingState` that every update changes."""
@@ -54,6 +85,11 @@ class Progress(NamedTuple):
     best_h: Any
     losses: Any
     counts: Any
+
+    @classmethod
+    def of(cls, state: TrainingState) -> "Progress":
+        """Take the arrays of a state."""
+        return cls(*(getattr(state, name) for name in cls._fields))
 
 
 class Reading(NamedTuple):
@@ -217,12 +253,8 @@ class Trainer:
         steps = max(1, round(schedule.updates_per_epoch / 5 / HISTORY_EVERY))
         self._validate_every = steps * HISTORY_EVERY if settings.held_out else 0
         architecture, real = settings.architecture(corpus.K), state.theta.dtype.type
-        self.parameters = architecture.parameters(state.theta)
-        gradient = np.zeros_like(state.theta)
-        x, y = np.zeros((2, settings.seq_length, settings.batch_size), ids.dtype)
-        segment = empty_segment(self.parameters, x, y, documents=bool(self.marks.size))
-        gradients = architecture.parameters(gradient)
-        self._network = Network(self.parameters, gradients, gradient, segment)
+        documents = bool(self.marks.size)
+        self._network = Network.of(architecture, state.theta, settings, ids, documents)
         optimizer = OPTIMIZERS[str(settings.optimizer)]
         self._optimizer = optimizer(real(settings.eta), real(settings.clip))
         self._epoch = -1
@@ -279,7 +311,7 @@ class Trainer:
         finite = train_segments(
             self._network,
             self._optimizer,
-            Progress(*(getattr(state, name) for name in Progress._fields)),
+            Progress.of(state),
             Reading(self.ids, self.marks, self._starts[part], self._resets[part]),
             self.settings.loss == "mean",
             HISTORY_EVERY,
@@ -328,7 +360,9 @@ class Trainer:
 
     def validation_loss(self) -> float:
         """Return the loss on the held-out part, in nats per character."""
-        return text_loss(self.parameters, self.held_out, self.held_out_marks, self.state.h[0])
+        return text_loss(
+            self._network.parameters, self.held_out, self.held_out_marks, self.state.h[0]
+        )
 
     def _keep_epoch_end(self) -> None:
         """Keep the model at the end of an epoch; measure those kept if they are many."""
@@ -347,7 +381,9 @@ class Trainer:
         h = np.zeros_like(self.state.h[0]) if fresh else self.state.h[0]
         rng = generator(self.settings.seed, SNAPSHOT, update)
         length = self.settings.snapshot_length
-        ids = synthesize(self.parameters, h, int(self.ids[start]), length, rng, end=self.end)
+        ids = synthesize(
+            self._network.parameters, h, int(self.ids[start]), length, rng, end=self.end
+        )
         return self.corpus.decode(ids)
 
 

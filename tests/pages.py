@@ -68,8 +68,7 @@ def sample(text: str, title: str = "iter: 1 (smooth loss: 2.5)") -> NotebookNode
 
 def texts(*columns: tuple[str, str], lead: str = "A lead") -> NotebookNode:
     plain = "\n".join(text for _, text in columns)
-    shown_beside = [{"title": title, "text": text} for title, text in columns]
-    return shown({"text/plain": plain}, {"kind": "texts", "lead": lead, "texts": shown_beside})
+    return shown({"text/plain": plain}, {"kind": "texts", "lead": lead, "texts": columns})
 
 
 def to_pdf(nb: NotebookNode, **options: Any) -> bytes:

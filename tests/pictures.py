@@ -40,7 +40,7 @@ def live(lab: Lab, folder: Path) -> None:
     lab.wait_until_done()
 
 
-def playground(lab: Lab, folder: Path) -> None:
+def sampling_playground(lab: Lab, folder: Path) -> None:
     """Show a text after a prime, and what else could have stood in one of its places."""
     lab.open(folder / SAMPLE)
     lab.page.keyboard.press("Control+b")
@@ -59,7 +59,7 @@ def playground(lab: Lab, folder: Path) -> None:
     output.screenshot(path=PICTURES / "playground.png")
 
 
-def playground_check(lab: Lab, folder: Path) -> None:
+def gradient_playground(lab: Lab, folder: Path) -> None:
     """Show a planted mistake that is caught."""
     lab.open(folder / CHECK)
     lab.page.keyboard.press("Control+b")
@@ -67,7 +67,7 @@ def playground_check(lab: Lab, folder: Path) -> None:
     lab.wait_until_done()
     lab.choose("setting", -1)
     lab.choose("mistake", 1)
-    lab.notebook.locator(".rnn-check .words").get_by_text("The mistake is caught").wait_for()
+    lab.notebook.locator(".rnn-check .bad").first.wait_for()
     lab.page.mouse.move(0, 0)
     output = lab.notebook.locator(".jp-OutputArea-output", has=lab.page.locator(".rnn-check"))
     output.screenshot(path=PICTURES / "playground-check.png")
@@ -114,8 +114,10 @@ def main(run: Path) -> None:
             bring_notebooks(folder / "training", Path(place, "training"))
             with chromium(CHROMIUM) as browser:
                 for show, where in [
-                    (live, "training"), (playground, "notebooks"), (playground_check, "training"),
-                ]:  # fmt: skip
+                    (live, "training"),
+                    (sampling_playground, "notebooks"),
+                    (gradient_playground, "training"),
+                ]:
                     lab = Lab(browser, server, viewport={"width": 900, "height": 1500})
                     show(lab, folder / where)
                     lab.close()

@@ -151,7 +151,7 @@ def test_an_error_that_is_no_number_is_wrong(error: float) -> None:
 
 def test_every_entry_is_that_of_plain_numpy(cases: list[Case]) -> None:
     for case in cases:
-        p = reference.named(case.theta, case.m, case.K)
+        p = reference.named(case.theta, case.architecture.m, case.architecture.K)
         _, g, _ = reference.segment(p, case.x[:, 0], case.y[:, 0], case.h[0])
         g["U1"] = g["U1"].T
         want = np.concatenate([g[name].ravel() for name in ("W1", "b1", "V", "c", "U1")])
@@ -196,7 +196,7 @@ def test_share_of_zeros_of_U_is_that_of_characters_not_read(
 ) -> None:
     read = len(np.unique(cases[0].x))
     shares = errors.groupby("parameter")["exactly_zero"].unique()
-    assert shares["U"] == pytest.approx([1 - read / cases[0].K])
+    assert shares["U"] == pytest.approx([1 - read / cases[0].architecture.K])
     assert all((shares[name] == 0).all() for name in "WVbc")
 
 

@@ -8,27 +8,34 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Modules of the math by layer; a module imports only from layers before its own, or its own.
+#: The folders are the layers: a module imports from its own and from those above it in this list.
 LAYERS = [
-    # What all lean on: messages, folders, compilation, the reading of files.
-    {"errors", "paths", "compiled", "randomness", "visible", "archive", "progress"}
-    | {"decoding", "library", "ids", "cautions"},
-    # Texts and equations.
-    {"corpus", "passport", "text_quality", "baselines", "products", "cell", "vanilla", "model"},
-    # What is done with them.
-    {"optimizers", "settings", "reading", "sampling", "evaluation", "neurons"}
-    | {"gradient_cases", "gradient_check", "gradient_mistakes"},
-    # Whole runs.
-    {"state", "engine", "epoch_ends", "trainer", "run", "training", "checkpoint", "writing"},
+    ["rnn/kernels"],
+    ["rnn/text"],
+    ["rnn"],
+    ["rnn/runs", "rnn/analysis"],
+    ["rnn/report"],
+    ["rnn/report/sections", "rnn/report/pages", "rnn/report/lab"],
+    ["rnn/pipeline"],
 ]
+LEVEL = {folder: level for level, folders in enumerate(LAYERS) for folder in folders}
 
-MODULES = sorted((ROOT / "rnn").rglob("*.py"))
+#: What every layer may import: where the project is, and how it says what is wrong.
+FOR_ALL = {"rnn", "rnn.errors"}
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "rnn").rglob("*.py"))
+}
 
 
 def imports(source: str) -> set[str]:
-    """Return the full names of the modules that a source imports when it runs."""
-    names = set()
+    """Return the full names of the modules, and of what is taken from them, that a source imports.
+
+    What is imported for type checkers alone does not count.
+    """
     tree = ast.parse(source)
+    names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = []
@@ -37,64 +44,61 @@ def imports(source: str) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            names.add(node.module or "")
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
 
 
-def label(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+IMPORTS = {name: imports(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 
-MATH = [path for path in MODULES if path.parent == ROOT / "rnn" and path.stem != "__init__"]
-PLACE = {f"rnn.{name}": level for level, names in enumerate(LAYERS) for name in names}
+def folder(name: str) -> str:
+    return str(MODULES[name].parent.relative_to(ROOT))
 
 
-def test_every_module_of_the_math_has_one_layer() -> None:
-    assert {path.stem for path in MATH} == set.union(*LAYERS)
-    assert len(PLACE) == sum(map(len, LAYERS))
+def test_every_folder_with_code_is_a_layer() -> None:
+    assert {folder(name) for name in MODULES} == set(LEVEL)
 
 
-@pytest.mark.parametrize("path", MATH, ids=label)
-def test_math_imports_no_page_and_no_plot(path: Path) -> None:
-    forbidden = ("rnn.report", "matplotlib", "nbconvert", "papermill", "nbformat", "typst")
-    assert not [name for name in imports(path.read_text()) if name.startswith(forbidden)]
-
-
-@pytest.mark.parametrize("path", MATH, ids=label)
-def test_math_imports_from_its_own_layer_or_below(path: Path) -> None:
-    own = PLACE[f"rnn.{path.stem}"]
-    above = {name for name in imports(path.read_text()) if PLACE.get(name, 0) > own}
-    assert not above
+@pytest.mark.parametrize("path", LEVEL)
+def test_modules_import_from_their_own_layer_or_below(path: str) -> None:
+    upwards = {
+        (name, imported)
+        for name in MODULES
+        if folder(name) == path
+        for imported in (IMPORTS[name] & MODULES.keys()) - FOR_ALL
+        if LEVEL[folder(imported)] > LEVEL[path]
+    }
+    assert not upwards
 
 
 def test_no_two_modules_import_one_another() -> None:
-    graph = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts): imports(path.read_text())
-        for path in MODULES
-    }
-    seen: dict[str, str] = {}
+    done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
         assert name not in trail, f"a circle of imports: {' -> '.join([*trail, name])}"
-        if name not in seen:
-            for below in sorted(graph[name] & graph.keys()):
+        if name not in done:
+            for below in sorted(IMPORTS[name] & MODULES.keys()):
                 visit(below, (*trail, name))
-            seen[name] = "done"
+            done.add(name)
 
-    for name in graph:
+    for name in MODULES:
         visit(name, ())
-    assert len(seen) == len(graph)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=label)
-def test_only_figures_import_matplotlib(path: Path) -> None:
-    plots = {name for name in imports(path.read_text()) if name.startswith("matplotlib")}
-    assert not plots or path.stem.startswith(("figures", "tables"))
+def test_only_the_report_imports_what_makes_figures_and_pages() -> None:
+    makers = ("matplotlib", "nbconvert", "typst", "pypandoc", "jinja2", "fontTools")
+    strangers = {
+        (name, imported)
+        for name, all_imported in IMPORTS.items()
+        if not folder(name).startswith("rnn/report")
+        for imported in all_imported
+        if imported.startswith(makers)
+    }
+    assert not strangers
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=label)
-def test_notebooks_import_this_project_and_little_else(path: Path) -> None:
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_notebooks_import_this_project_alone(path: Path) -> None:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     source = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    assert all(name.startswith("rnn") for name in imports(source))
+    assert {name.split(".")[0] for name in imports(source)} == {"rnn"}

@@ -7,6 +7,7 @@ import shlex
 import statistics
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,25 @@ import nbformat
 import pytest
 from papermill.inspection import inspect_notebook
 
+from rnn.pipeline.parameters import declared_parameters
+from rnn.settings import Settings
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 
+#: What the assignment names, in its order, and the folder with sentences of one's own.
 PARAMETERS = {
-    "01_gradient_check": ["corpus", "seed", "m", "seq_length", "sig", "h", "eps", "run_dir"],
+    "01_gradient_check": "corpus seed m seq_length sig h eps run_dir text".split(),
     "02_training_evolution": [
-        *("corpus", "seed", "m", "seq_length", "eta", "sig", "epochs", "max_updates"),
-        *("snapshot_every", "snapshot_length", "run_dir"),
+        *"corpus seed m seq_length eta sig epochs max_updates".split(),
+        *"snapshot_every snapshot_length run_dir text".split(),
     ],
-    "03_best_model_sampling": ["seed", "length", "run_dir"],
-    "04_compare_runs": ["runs", "sample_length"],
+    "03_best_model_sampling": "seed length run_dir text".split(),
+    "04_compare_runs": "runs sample_length text".split(),
 }
+
+#: Parameters of the training that say what is read and where results go, not how to train.
+NO_SETTINGS = {"corpus", "encoding", "seeds", "run_dir", "text"}
 
 
 @pytest.fixture(params=PARAMETERS)
@@ -54,16 +62,16 @@ def test_notebook_is_valid_and_every_cell_has_its_own_id(notebook: Any) -> None:
 
 def test_notebook_is_stored_without_outputs_or_counts(notebook: Any) -> None:
     kept = [cell["id"] for cell in code(notebook) if cell.outputs or cell.execution_count]
-    assert not kept, "do make strip"
+    assert not kept, "run make strip"
 
 
 def test_notebook_has_clean_metadata(notebook: Any) -> None:
-    assert set(notebook.metadata) <= {"kernelspec", "language_info"}, "do make strip"
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}, "run make strip"
     assert notebook.metadata.kernelspec.name == "python3"
     # The version of whoever saved it last would change with every hand.
-    assert "version" not in notebook.metadata.get("language_info", {}), "do make strip"
+    assert "version" not in notebook.metadata.get("language_info", {}), "run make strip"
     extra = {key for cell in notebook.cells for key in cell.metadata} - {"tags", "jupyter"}
-    assert not extra, "do make strip"
+    assert not extra, "run make strip"
 
 
 def test_first_code_cell_is_tagged_parameters_and_no_other(notebook: Any) -> None:
@@ -86,6 +94,15 @@ def test_parameters_are_typed_commented_literals_one_a_line(name: str, notebook:
         assert value is None or type(value).__name__ == declared, line
         assert re.search(r"  # \w.*", line), f"{line}: a comment that says what it is"
     assert {line.split(":")[0] for line in filter(None, lines)} >= set(PARAMETERS[name])
+
+
+def test_parameters_of_the_training_are_the_settings_with_the_same_defaults() -> None:
+    notebook = nbformat.read(NOTEBOOKS / "02_training_evolution.ipynb", as_version=4)
+    lines = declared_parameters([code(notebook)[0].source])
+    defaults = {name: ast.literal_eval(line.value) for name, line in lines.items()}
+    assert defaults.keys() >= NO_SETTINGS
+    settings = {name: value for name, value in defaults.items() if name not in NO_SETTINGS}
+    assert settings == {field.name: field.default for field in fields(Settings)}
 
 
 def test_parameters_have_the_course_s_names_and_help_for_papermill(name: str) -> None:

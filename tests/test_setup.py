@@ -1,14 +1,17 @@
-"""pyproject.toml, requirements.lock and environment.yml say the same."""
+"""What is installed, and from what: the files that say so agree with each other and the code."""
 
 import ast
 import re
 import sys
 import tomllib
+import zipfile
+from collections.abc import Iterable
 from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
 
 import pytest
 import yaml
+from flit_core import buildapi
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -48,7 +51,7 @@ def lock_entries() -> list[tuple[Requirement, int]]:
     return entries
 
 
-@pytest.mark.parametrize("python", ["3.11.2", "3.12.1", "3.13.0"])
+@pytest.mark.parametrize("python", ["3.11.2", "3.12.1", "3.13.0", "3.14.0"])
 def test_lock_pins_every_requirement_once_for_each_python(python: str) -> None:
     machine = {
         "python_version": ".".join(python.split(".")[:2]),
@@ -101,36 +104,55 @@ def test_environment_names_the_same_requirements_with_the_same_bounds() -> None:
     }
 
 
-def imported(folder: str) -> set[str]:
-    """Return the top-level names that the code in a folder imports."""
+def imported(paths: Iterable[Path]) -> set[str]:
+    """Return the full names of the modules that files import."""
     names = set()
-    for path in (ROOT / folder).rglob("*.py"):
+    for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
+                names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                names.add((node.module or "").split(".")[0])
-    own = {"rnn", "benchmarks", *(path.stem for path in (ROOT / folder).rglob("*.py"))}
-    return names - set(sys.stdlib_module_names) - own
+                names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def packages(paths: list[Path]) -> set[str]:
+    """Return the names of what files import, but for the standard library and this project."""
+    own = {"rnn", "benchmarks", *(path.stem for path in paths)}
+    return {name.split(".")[0] for name in imported(paths)} - set(sys.stdlib_module_names) - own
 
 
 def undeclared(folder: str, declared: set[str]) -> set[str]:
     providers = packages_distributions()
     return {
         name
-        for name in imported(folder)
+        for name in packages(list((ROOT / folder).rglob("*.py")))
         if not {canonicalize_name(known) for known in providers.get(name, [name])} & declared
     }
 
 
-def test_every_package_that_the_code_imports_is_required_by_name() -> None:
+def test_packages_that_the_package_and_its_tests_import_are_required_by_name() -> None:
     runtime = set(named(PROJECT["project"]["dependencies"]))
     assert undeclared("rnn", runtime) == set()
     assert undeclared("tests", set(REQUIRED) | set(named(EXTRAS["browser"]))) == set()
 
 
-def test_the_steps_around_make_run_with_the_standard_library_alone() -> None:
-    assert imported("rnn/pipeline") == set()
+def test_what_make_runs_before_the_installation_imports_the_standard_library_alone() -> None:
+    makefiles = (ROOT / "Makefile", ROOT / "rnn" / "pipeline" / "environment.mk")
+    text = "".join(path.read_text(encoding="utf-8") for path in makefiles)
+    # `$$python` is what the shell has found; `$(python)` is there once all is installed.
+    waiting = set(re.findall(r'"\$\$python" -m ([\w.]+)', text))
+    assert waiting, "make runs something before the installation"
+    files: set[Path] = set()
+    while waiting:
+        path = ROOT / waiting.pop().replace(".", "/")
+        # A name may be that of a package, of a module, or of something in one.
+        new = {*path.parent.glob("__init__.py"), *path.glob("__*__.py"), path.with_suffix(".py")}
+        new = {file for file in new if file.is_file() and file.is_relative_to(ROOT / "rnn")} - files
+        files |= new
+        waiting |= {name for name in imported(new) if name.split(".")[0] == "rnn"}
+    assert {"__main__.py", "set_up.py"} <= {path.name for path in files}
+    assert packages(list(files)) == set()
 
 
 @pytest.mark.parametrize("name", ["report-pdf", "report-html"])
@@ -139,8 +161,33 @@ def test_nbconvert_finds_the_exporters_by_name(name: str) -> None:
     assert found.load().__module__ == "rnn.report.pages.exporters"
 
 
-def test_every_python_file_and_template_of_the_package_is_under_its_folder() -> None:
-    # The build backend packs the folder rnn/ whole, so nothing it needs may lie elsewhere.
-    assert PROJECT["project"]["name"] == "rnn"
-    assert (ROOT / "rnn" / "__init__.py").is_file()
-    assert list((ROOT / "rnn" / "report" / "templates").rglob("*.j2"))
+def test_the_wheel_holds_the_package_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with zipfile.ZipFile(tmp_path / buildapi.build_wheel(str(tmp_path))) as wheel:
+        packed = {name for name in wheel.namelist() if name.startswith("rnn/")}
+    files = (path.relative_to(ROOT).as_posix() for path in (ROOT / "rnn").rglob("*.*"))
+    assert packed == {name for name in files if "__pycache__" not in name}
+    assert {"py", "md", "j2", "css", "lua"} <= {name.rpartition(".")[2] for name in packed}
+
+
+def test_hosted_tests_run_ci_with_the_oldest_and_the_newest_python() -> None:
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    (job,) = yaml.safe_load(text)["jobs"].values()
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    known = sorted(re.findall(r"python3\.(\d+)", makefile), key=int)
+    assert job["strategy"]["matrix"]["python"] == [f"3.{known[0]}", f"3.{known[-1]}"]
+    assert PROJECT["project"]["requires-python"] == f">=3.{known[0]}"
+    assert job["steps"][-1]["run"] == ".ci/run"
+    assert not re.search(r"://", text), "no address of a registry"
+
+
+def test_version_is_the_same_wherever_it_is_said() -> None:
+    version = PROJECT["project"]["version"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == version
+    assert citation["license"] == PROJECT["project"]["license"]
+    assert [author["name"] for author in citation["authors"]] == [
+        author["name"] for author in PROJECT["project"]["authors"]
+    ]
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## \[(.+?)\]", changes, re.M)[1] == version

@@ -1,4 +1,4 @@
-"""NumPy with care: index arrays, one product a segment where one will do, nothing allocated."""
+"""NumPy with care: index arrays, one product per segment where one will do, nothing allocated."""
 
 from collections.abc import Callable
 

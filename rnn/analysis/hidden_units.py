@@ -1,17 +1,17 @@
 """What single hidden units tell about the text that the network reads.
 
-A *feature* says something of every character read, by a stated rule: yes or no (inside quotation
-marks), or a number (characters since the line began).  Each unit's activations are held against
-it, on the first half of a stretch of text; the unit that tells it best there is measured on the
-second half, which had no part in the choice.  Beside it stands what the character just read tells
-by itself: a unit that tells more has remembered something.
+A *feature* says something about every character read, by a stated rule: yes or no (inside
+quotation marks), or a number (characters since the line began).  Each unit's activations are
+compared with it on the first half of a stretch of text; the unit that tells it best there is
+measured on the second half, which had no part in the choice.  For comparison there is what the
+character just read tells by itself: a unit that tells more has remembered something.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -49,17 +49,11 @@ def activations(parameters: Any, h0: np.ndarray, ids: np.ndarray) -> np.ndarray:
     return np.concatenate([H[-1] for H in pieces])
 
 
-@dataclass(frozen=True)
-class Feature:
-    """Something to be told of every character of a text.
+class Feature(NamedTuple):
+    """Something that can be said about every character of a text.
 
-    Attributes
-    ----------
-    name : str
-        What it is.
-    values : callable
-        From a text to one value a character: bool for yes or no, else a number; not a number
-        where it has none.
+    `values` returns one value per character of a text: bool for yes or no, else a number, which is
+    NaN where there is none.
     """
 
     name: str
@@ -71,18 +65,16 @@ def _each(rule: Callable[[str], bool]) -> Callable[[str], np.ndarray]:
 
 
 def _inside_quotes(text: str) -> np.ndarray:
-    """From an opening mark to before the closing one; at the end of a paragraph all are closed."""
+    """From an opening mark to before the closing one; the end of a paragraph closes all."""
     inside, open_now = np.zeros(len(text), bool), False
     paragraph = "\n\n" if "\n\n" in text else "\n"
     for i, character in enumerate(text):
         if character in "“„«「『":
             open_now = True
-        elif character in "”»」』":
+        elif character in "”»」』" or text.startswith(paragraph, i):
             open_now = False
         elif character == '"':
             open_now = not open_now
-        elif text.startswith(paragraph, i):
-            open_now = False
         inside[i] = open_now
     return inside
 
@@ -95,23 +87,6 @@ def _capital_due(text: str) -> np.ndarray:
     return due
 
 
-def _since(text: str, ends: str) -> np.ndarray:
-    """Count the characters since the last one of `ends`; none before the first."""
-    places = np.arange(len(text), dtype=float)
-    last = np.where([character in ends for character in text], places, -1)
-    last = np.maximum.accumulate(last) if len(text) else last
-    return np.where(last >= 0, places - last, np.nan)
-
-
-def _letters_of_word(text: str) -> np.ndarray:
-    """Count the letters of the word read so far; none outside words."""
-    count, counts = 0, np.full(len(text), np.nan)
-    for i, character in enumerate(text):
-        count = count + 1 if character.isalpha() else 0
-        counts[i] = count or np.nan
-    return counts
-
-
 def _capital_before(text: str) -> np.ndarray:
     """Letters of words that began with a capital, after that capital."""
     inside = np.zeros(len(text), bool)
@@ -120,22 +95,43 @@ def _capital_before(text: str) -> np.ndarray:
     return inside
 
 
-def _vowel(character: str) -> bool:
+def _since_line_feed(text: str) -> np.ndarray:
+    """Count the characters since the last line feed; NaN before the first."""
+    count, counts = np.nan, np.zeros(len(text))
+    for i, character in enumerate(text):
+        counts[i] = count = 0 if character == "\n" else count + 1
+    return counts
+
+
+def _letters_of_word(text: str) -> np.ndarray:
+    """Count the letters of the word read so far; NaN outside words."""
+    count, counts = 0, np.zeros(len(text))
+    for i, character in enumerate(text):
+        count = count + 1 if character.isalpha() else 0
+        counts[i] = count or np.nan
+    return counts
+
+
+def _is_vowel(character: str) -> bool:
     return unicodedata.normalize("NFD", character)[0].lower() in "aeiouαεηιουωаеиоуыэюяє"
 
 
-#: What units are asked for.
+def _is_punctuation(character: str) -> bool:
+    return unicodedata.category(character)[0] == "P"
+
+
+#: What units are compared with.
 FEATURES = (
     Feature("inside quotation marks", _inside_quotes),
     Feature("a capital is due after a full stop", _capital_due),
     Feature("inside a word that began with a capital", _capital_before),
-    Feature("characters since the line began", lambda text: _since(text, "\n")),
+    Feature("characters since the line began", _since_line_feed),
     Feature("letters of the word so far", _letters_of_word),
     Feature("a blank or line end was read", _each(str.isspace)),
-    Feature("a vowel was read", _each(_vowel)),
+    Feature("a vowel was read", _each(_is_vowel)),
     Feature("a capital letter was read", _each(str.isupper)),
     Feature("a digit was read", _each(str.isdigit)),
-    Feature("a punctuation mark was read", _each(lambda x: unicodedata.category(x)[0] == "P")),
+    Feature("a punctuation mark was read", _each(_is_punctuation)),
 )
 
 
@@ -159,12 +155,7 @@ class Stretch:
 
     @classmethod
     def of(
-        cls,
-        parameters: Any,
-        h0: np.ndarray,
-        vocabulary: str,
-        ids: np.ndarray,
-        characters: int = 40_000,
+        cls, parameters: Any, h0: np.ndarray, vocabulary: str, ids: np.ndarray, most: int = 40_000
     ) -> "Stretch":
         """Read a stretch from the middle of a text, after 200 characters before it.
 
@@ -178,10 +169,10 @@ class Stretch:
             The characters that the ids stand for.
         ids : (n,) integers
             The whole text.
-        characters : int
-            Of the stretch, at most; fewer for very many units, to spare memory.
+        most : int
+            Characters of the stretch; fewer for very many units, to spare memory.
         """
-        characters = min(characters, 20_000_000 // parameters.V.shape[1], len(ids))
+        characters = min(most, 20_000_000 // parameters.V.shape[1], len(ids))
         begin = (len(ids) - characters) // 2
         warm_up = min(_WARM_UP, begin)
         part = np.asarray(ids[begin - warm_up : begin + characters])
@@ -194,22 +185,22 @@ class Stretch:
         return len(self.text) // 2
 
 
-def tell(stretch: Stretch, features: tuple[Feature, ...] = FEATURES) -> pd.DataFrame:
+def tell(stretch: Stretch, features: Sequence[Feature] = FEATURES) -> pd.DataFrame:
     """Find the unit that tells each feature best, and measure it on other text.
 
     Parameters
     ----------
     stretch : Stretch
         The first half chooses the units, the second measures them.
-    features : tuple of Feature
-        What is asked for.  One that either half has fewer than 30 times, or lacks fewer than 30
-        times, is left out.
+    features : sequence of Feature
+        What units are compared with.  One that either half has fewer than 30 times, or lacks fewer
+        than 30 times, is left out.
 
     Returns
     -------
     pandas.DataFrame
-        One row a feature: ``feature``, ``measure`` ('AUC' for yes or no, 'rank correlation' for a
-        number), ``unit`` (from 1), ``sign`` (+1 if high activations mean yes or many, else -1),
+        One row per feature: ``feature``, ``measure`` ('AUC' for yes or no, 'rank correlation' for
+        a number), ``unit`` (from 1), ``sign`` (+1 if high activations mean yes or many, else -1),
         ``chosen_with`` and ``score`` (the measure on the first and on the second half, in the
         unit's direction), ``character_alone`` (what the character just read tells on the second
         half: each scores its mean on the first), ``clear`` (the score is at least `CLEARLY`).
@@ -220,32 +211,28 @@ def tell(stretch: Stretch, features: tuple[Feature, ...] = FEATURES) -> pd.DataF
     with the feature than at one without: 0.5 is chance, 1 tells them apart.  The rank correlation
     (Spearman's) is 0 for chance.
     """
+    columns = "feature measure unit sign chosen_with score character_alone clear".split()
     first, second = slice(None, stretch.half), slice(stretch.half, None)
     K = int(stretch.ids.max(initial=0)) + 1
     H = stretch.H[first].T.copy()
     ranks = rankdata(H, axis=1)  # for all the features that every character has
     rows = []
-    for feature in features:
-        values = feature.values(stretch.text)
-        yes_no = values.dtype == bool
+    for name, values_of in features:
+        values = values_of(stretch.text)
         if not (_enough(values[first]) and _enough(values[second])):
             continue
+        yes_no = values.dtype == bool
+        measure, centre = ("AUC", 0.5) if yes_no else ("rank correlation", 0.0)
         score = _areas if yes_no else _rank_correlations
         scores = score(ranks if yes_no else H, values[first])
-        centre = 0.5 if yes_no else 0.0
         unit = int(np.argmax(np.abs(scores - centre)))
         sign = 1 if scores[unit] >= centre else -1
+        chosen_with = sign * (scores[unit] - centre) + centre
         alone = _means(stretch.ids[first], values[first], K)[stretch.ids[second]]
         both = rankdata([sign * stretch.H[second, unit], alone], axis=1)
-        measured = score(both, values[second])
-        measure = "AUC" if yes_no else "rank correlation"
-        chosen_with = sign * (scores[unit] - centre) + centre
-        rows.append(
-            (feature.name, measure, unit + 1, sign, chosen_with, measured[0], measured[1],
-             bool(measured[0] >= CLEARLY[measure]))
-        )  # fmt: skip
-    columns = ["feature", "measure", "unit", "sign", "chosen_with", "score", "character_alone",
-               "clear"]  # fmt: skip
+        own, by_character = score(both, values[second])
+        clear = bool(own >= CLEARLY[measure])
+        rows.append((name, measure, unit + 1, sign, chosen_with, own, by_character, clear))
     return pd.DataFrame(rows, columns=columns)
 
 

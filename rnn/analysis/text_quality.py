@@ -3,47 +3,38 @@
 import calendar
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from rnn.text.characters import code_points
 from rnn.text.corpus import Corpus
 
-__all__ = ["Book", "hashes", "longest_shared", "quality_table", "words"]
+__all__ = ["Book", "quality_table"]
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+#: Returns the words of a text as they stand: letters, with apostrophes inside.
+_words = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*").findall
+
 _DAYS_AND_MONTHS = {*calendar.day_name, *calendar.month_name}
 _READ = 4_000_000  # characters of a very long text that words and names are taken from
 _NAMES = 40  # recurring names that are looked for, the most frequent first
 _STRETCHES = 8  # of the book itself, that synthesized texts are compared with
 
 
-def words(text: str) -> list[str]:
-    """Return the words of a text as they stand: letters, with apostrophes inside."""
-    return _WORD.findall(text)
-
-
-def longest_shared(
+def _longest_shared(
     text: str, grams: Callable[[int], np.ndarray], contains: Callable[[str], bool]
 ) -> str:
     """Return the longest stretch of a text that another contains, the first of equals.
 
-    Parameters
-    ----------
-    text : str
-        The text.
-    grams : callable
-        Returns the sorted hashes (see `hashes`) of the other's stretches of so many characters:
-        a stretch is looked for only if all its short ones occur.
-    contains : callable
-        Whether the other contains a stretch.
+    `grams` returns the sorted hashes of the other's stretches of so many characters: a stretch is
+    looked for, by `contains`, only if all its short ones occur.
     """
     for k in (8, 4, 2, 1):
-        known, own = grams(k), hashes(text, k)
+        known, own = grams(k), _hashes(text, k)
         if not known.size or not own.size:
             continue
         places = np.minimum(np.searchsorted(known, own), known.size - 1)
@@ -62,9 +53,9 @@ def longest_shared(
     return ""
 
 
-def hashes(text: str, k: int) -> np.ndarray:
+def _hashes(text: str, k: int) -> np.ndarray:
     """Return a 64-bit number for each stretch of `k` characters: equal ones have equal ones."""
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
+    points = code_points(text).astype(np.uint64)
     n = max(len(points) - k + 1, 0)
     found = np.zeros(n, np.uint64)
     for j in range(k if n else 0):
@@ -72,19 +63,15 @@ def hashes(text: str, k: int) -> np.ndarray:
     return found
 
 
-def _shares(things: Any) -> dict[Any, float]:
+def _shares(things: Iterable[Any]) -> dict[Any, float]:
     """Return how often each thing occurs, as a share of all."""
     counts = Counter(things)
     total = counts.total()
     return {thing: count / total for thing, count in counts.items()}
 
 
-def _in_either(before: str, after: str, stretch: str) -> bool:
-    return stretch in before or stretch in after
-
-
 def _difference(shares: dict[Any, float], others: dict[Any, float]) -> float:
-    """Return the total variation distance; not a number if nothing is compared."""
+    """Return the total variation distance; NaN if nothing is compared."""
     if not shares:
         return np.nan
     return max(0.0, 1 - sum(min(share, others.get(x, 0)) for x, share in shares.items()))
@@ -110,12 +97,8 @@ class Book:
 
     @cached_property
     def _word_counts(self) -> Counter[str]:
-        return Counter(word.lower() for word in words(self.text))
-
-    @cached_property
-    def words(self) -> frozenset[str]:
-        """All words, in lower case."""
-        return frozenset(self._word_counts)
+        """How often each word occurs, in lower case."""
+        return Counter(word.lower() for word in _words(self.text))
 
     @cached_property
     def has_words(self) -> bool:
@@ -136,7 +119,7 @@ class Book:
         months are none.
         """
         inside = Counter(re.findall(r"(?<=[a-zà-ÿ,;] )([^\W\d_a-z][^\W\d_]{2,})\b", self.text))
-        anywhere = Counter(words(self.text))
+        anywhere = Counter(_words(self.text))
         counts = {
             name: count
             for name, count in inside.items()
@@ -149,26 +132,17 @@ class Book:
 
     def names_in(self, text: str) -> list[str]:
         """Return the recurring names that stand in a text as whole words."""
-        found = set(words(text))
+        found = set(_words(text))
         return [name for name in self.names if name in found]
 
     def share_of_words(self, text: str, least_letters: int = 1) -> float:
-        """Return which share of a text's words are words of the book.
+        """Return which share of a text's words are words of the book; NaN if no word is counted.
 
-        Parameters
-        ----------
-        text : str
-            The text; its first and last word are left out, as they may be cut.
-        least_letters : int
-            Shorter words are not counted.
-
-        Returns
-        -------
-        float
-            Between 0 and 1; not a number if no word is counted.
+        The first and last word are left out, as they may be cut, and those with fewer letters.
         """
-        inner = [word for word in words(text)[1:-1] if len(word) >= least_letters]
-        return float(np.mean([word.lower() in self.words for word in inner])) if inner else np.nan
+        inner = [word for word in _words(text)[1:-1] if len(word) >= least_letters]
+        known = [word.lower() in self._word_counts for word in inner]
+        return float(np.mean(known)) if known else np.nan
 
     @cached_property
     def _character_shares(self) -> dict[Any, float]:
@@ -190,21 +164,16 @@ class Book:
         """Return the same for pairs of neighbouring characters."""
         return _difference(_shares(pairwise(text)), self._pair_shares)
 
-    def _known(self, k: int) -> np.ndarray:
-        """Return the hashes of all stretches of `k` characters, sorted."""
+    def _known(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sorted hashes of all stretches of `k` characters, and of those repeated."""
         if k not in self._grams:
-            found, counts = np.unique(hashes(self.text, k), return_counts=True)
+            found, counts = np.unique(_hashes(self.text, k), return_counts=True)
             self._grams[k] = found, found[counts > 1]
-        return self._grams[k][0]
-
-    def _repeated(self, k: int) -> np.ndarray:
-        """Return those of the stretches that occur more than once."""
-        self._known(k)
-        return self._grams[k][1]
+        return self._grams[k]
 
     def longest_copy(self, text: str) -> str:
         """Return the longest stretch of a text that stands in the book, the first of equals."""
-        return longest_shared(text, self._known, self.text.__contains__)
+        return _longest_shared(text, lambda k: self._known(k)[0], self.text.__contains__)
 
     def own(self, length: int) -> dict[str, float]:
         """Measure stretches of the book itself, as a text of this length is measured.
@@ -218,8 +187,8 @@ class Book:
         -------
         dict
             The mean of ``characters_off`` and ``pairs_off``, and of ``copied``: the characters of
-            the longest stretch that stands elsewhere in the book too.  Numbers that are none if
-            the book has no room for twice as many stretches.
+            the longest stretch that stands elsewhere in the book too.  NaN if the book has no room
+            for twice as many stretches.
         """
         room = len(self.text) // _STRETCHES
         names = ("characters_off", "pairs_off", "copied")
@@ -228,9 +197,10 @@ class Book:
         rows = []
         for begin in range(room // 2, room * _STRETCHES, room):
             stretch = self.text[begin : begin + length]
-            before, after = self.text[:begin], self.text[begin + length :]
-            copied = longest_shared(stretch, self._repeated, partial(_in_either, before, after))
-            rows.append((self.characters_off(stretch), self.pairs_off(stretch), len(copied)))
+            # No text has half of a surrogate pair.
+            others = f"{self.text[:begin]}\ud800{self.text[begin + length :]}"
+            copy = _longest_shared(stretch, lambda k: self._known(k)[1], others.__contains__)
+            rows.append((self.characters_off(stretch), self.pairs_off(stretch), len(copy)))
         return dict(zip(names, map(float, np.mean(rows, axis=0)), strict=True))
 
 
@@ -247,7 +217,7 @@ def quality_table(snapshots: Sequence[dict[str, Any]], book: Book) -> pd.DataFra
     Returns
     -------
     pandas.DataFrame
-        One row a snapshot: ``update``, ``smooth_loss``, ``length`` (characters), ``words`` and
+        One row per snapshot: ``update``, ``smooth_loss``, ``length`` (characters), ``words`` and
         ``long_words`` (shares of the words, and of those with at least four letters, that are
         the book's), ``characters_off``, ``pairs_off`` (see `Book`), ``copy`` (the longest stretch
         that stands in the book), ``copied`` (its length), ``names`` (that no snapshot before

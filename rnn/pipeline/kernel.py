@@ -5,19 +5,27 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
 from jupyter_core.paths import jupyter_runtime_dir
+from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
+from traitlets.config import Config
 
-__all__ = ["STOPPED", "Stop", "Terminal", "register_engine", "stop"]
+from rnn.pipeline.locks import turn
+from rnn.pipeline.parameters import declared_parameters, refuse_unknown
+
+__all__ = ["ENGINE", "STOPPED", "Stop", "Terminal", "stop"]
 
 #: The exit status of a run that was told to stop, as a shell gives it for Ctrl-C.
 STOPPED = 130
+
+#: The name of papermill's engine that is defined here.
+ENGINE = "report"
 
 _PATIENCE = 30.0  # seconds a kernel has to save its state
 
@@ -29,34 +37,22 @@ class Stop:
         self.requested = False
         self.kernel: Callable[[], int | None] = lambda: None
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take Ctrl-C and the polite signals of the system for requests."""
-        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM")
-        heard = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        before = {number: signal.signal(number, self._hear) for number in heard}
+    def listen(self) -> None:
+        """Take Ctrl-C and the polite signals of the system for requests from now on."""
         self.requested = False
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+            signal.signal(number, self._hear)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         process = self.kernel()
+        again, self.requested = self.requested, True
         if process is None:
-            self.requested = True
             raise KeyboardInterrupt
-        try:
-            if self.requested:
-                os.kill(process, signal.SIGKILL)
-                return
-            self.requested = True
-            os.kill(process, signal.SIGINT)
-            signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
-            print("\nstopping; once more to stop at once", file=sys.stderr, flush=True)
-        except OSError:  # the kernel has ended, or the terminal has
-            pass
+        with suppress(OSError):  # the kernel has ended, or the terminal has
+            os.kill(process, signal.SIGKILL if again else signal.SIGINT)
+            if not again:
+                signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
+                print("\nstopping; once more to stop at once", file=sys.stderr, flush=True)
 
 
 #: One a process, as signals are.
@@ -92,26 +88,16 @@ class _Client(PapermillNotebookClient):
     @contextmanager
     def setup_kernel(self, **options: Any) -> Iterator[None]:
         # A kernel's ports are chosen some time before the kernel takes them.
-        with ExitStack() as turn:
-            turn.enter_context(_turn_to_start())
+        with ExitStack() as start:
+            start.enter_context(turn(Path(jupyter_runtime_dir(), "start.lock")))
             with super().setup_kernel(**options):
-                turn.close()
-                stop.kernel = self._process
+                start.close()
+                stop.kernel = lambda: getattr(getattr(self.km, "provisioner", None), "pid", None)
                 try:
                     yield
                 finally:
                     stop.kernel = lambda: None
                     signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def create_kernel_manager(self) -> Any:
-        manager = super().create_kernel_manager()
-        # Newer kernels warn, on the terminal, of a connection that others on this machine can read.
-        if manager.has_trait("transport_encryption"):
-            manager.transport_encryption = "auto"
-        return manager
-
-    def _process(self) -> int | None:
-        return getattr(getattr(self.km, "provisioner", None), "pid", None)
 
     def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
         if stop.requested:
@@ -124,43 +110,29 @@ class _Client(PapermillNotebookClient):
 
 
 class _Engine(NBClientEngine):
-    """papermill's engine, with the client above."""
+    """papermill's engine, with the client above; it refuses unknown parameters first."""
 
     @classmethod
-    def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, stderr_file: Any = None, **options: Any
-    ) -> Any:
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+        cells = [c.source for c in nb_man.nb.cells if "parameters" in c.metadata.get("tags", [])]
+        given = nb_man.nb.metadata.papermill.get("parameters", {})
+        refuse_unknown(given, declared_parameters(cells))
         client = _Client(
             nb_man,
             kernel_name=kernel_name,
-            stderr_file=stderr_file,
+            stderr_file=Terminal(sys.stderr),
             startup_timeout=options.get("start_timeout", 60),
             record_timing=False,
             # An idle kernel that is shut down would say, on the terminal, that it was interrupted.
             extra_arguments=["--log-level=50"],
+            # Newer ones would warn there of a connection that others on this machine can read.
+            config=Config(KernelManager={"transport_encryption": "auto"}),
             log=logging.getLogger("papermill"),
         )
-        return client.execute()
+        try:
+            return client.execute()
+        except DeadKernelError as error:  # papermill's command would show a traceback
+            raise RuntimeError(str(error)) from None
 
 
-@contextmanager
-def _turn_to_start() -> Iterator[None]:
-    """Wait until no other kernel is being started from this Jupyter runtime folder."""
-    try:
-        import fcntl
-    except ImportError:  # no such thing on Windows, where papermill runs one at a time
-        yield
-        return
-    folder = Path(jupyter_runtime_dir())
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "start.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def register_engine() -> str:
-    """Make the engine known to papermill; return its name."""
-    # What it logs as an error is told by the exception too.
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    papermill_engines.register("report", _Engine)
-    return "report"
+papermill_engines.register(ENGINE, _Engine)

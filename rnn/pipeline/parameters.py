@@ -7,81 +7,83 @@ text.  So every notebook looks at its own parameters first.
 import ast
 import contextlib
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from rnn.errors import ReportError
+from rnn.errors import ReportError, shown
 
-__all__ = ["accept_parameters", "unknown_parameter"]
+__all__ = ["accept_parameters", "declared_parameters", "refuse_unknown"]
 
-#: How papermill begins the cell that it puts in.
-_INJECTED = "# Parameters"
+_KINDS = {"int": "a whole number", "float": "a number", "str": "a text"}
 
 
 def accept_parameters(names: dict[str, Any]) -> None:
-    """Refuse unknown parameters, and give the others the types that the notebook declares.
+    """Give every parameter the type that the notebook declares; refuse what does not fit.
 
     Parameters
     ----------
     names : dict
         The notebook's ``globals()``, with IPython's record of the cells run so far in ``In``.  A
-        text becomes a number where a number is declared and the text is one, and a number a text
-        where a text is declared; what cannot be is left for whoever uses it to refuse.
+        text becomes a number where a number is declared, and a number a text where a text is; None
+        stays where it is the default.
 
     Raises
     ------
     ReportError
-        If papermill was given a parameter that the notebook does not declare.
+        If there is no cell of parameters, papermill was given one that the notebook does not
+        declare, or a value cannot have the declared type.
     """
-    declared, given = _declared(names.get("In", ())), _given(names.get("In", ()))
-    for name in given:
-        if name not in declared:
-            raise unknown_parameter(name, declared, "this notebook")
-    for name, kind in declared.items():
-        if name in names:
-            names[name] = _as_declared(names[name], kind)
+    cells = names.get("In", [])
+    declared = declared_parameters(cells)
+    if cells and not declared:
+        raise ReportError(
+            "parameters: expected a cell of lines 'name: type = value' and nothing else, got none; "
+            "restore the notebook's first cell, and run it"
+        )
+    # papermill's own cell begins with this comment.
+    put_in = [line for cell in cells if cell.startswith("# Parameters") for line in _lines(cell)]
+    refuse_unknown([ast.unparse(line.targets[0]) for line in put_in], declared)
+    for name, line in declared.items():
+        if name in names and not (names[name] is None and ast.unparse(line.value) == "None"):
+            names[name] = _as_declared(name, names[name], ast.unparse(line.annotation))
 
 
-def unknown_parameter(name: str, known: Collection[str], notebook: str) -> ReportError:
-    """Make the error that says that a notebook has no parameter of a name, and which it has."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"do you mean {near[0]}?" if near else f"do choose from {', '.join(known)}"
-    return ReportError(f"{name}: expected a parameter of {notebook}, got an unknown name; {hint}")
-
-
-def _declared(cells: Sequence[str]) -> dict[str, str]:
-    """Return names and types of the parameters: the cell with nothing but typed values."""
-    for cell in cells:
-        lines = _statements(cell)
-        if lines and all(isinstance(line, ast.AnnAssign) for line in lines):
-            typed = [line for line in lines if isinstance(line, ast.AnnAssign)]
-            return {ast.unparse(line.target): ast.unparse(line.annotation) for line in typed}
+def declared_parameters(cells: Iterable[str]) -> dict[str, Any]:
+    """Return statements by name, from the first cell with nothing but ``name: type = value``."""
+    for lines in map(_lines, cells):
+        if lines and all(isinstance(line, ast.AnnAssign) and line.value for line in lines):
+            return {ast.unparse(line.target): line for line in lines}
     return {}
 
 
-def _given(cells: Sequence[str]) -> list[str]:
-    """Return the names that papermill put in."""
-    return [
-        ast.unparse(line.targets[0])
-        for cell in cells
-        if cell.startswith(_INJECTED)
-        for line in _statements(cell)
-        if isinstance(line, ast.Assign)
-    ]
+def refuse_unknown(given: Iterable[str], declared: Collection[str]) -> None:
+    """Raise a ReportError for the first name that is not declared, with what was meant."""
+    for name in given:
+        if name not in declared:
+            near = difflib.get_close_matches(name, declared, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(declared)}"
+            raise ReportError(f"{name}: expected a parameter of this notebook, got none; {hint}")
 
 
-def _statements(cell: str) -> list[ast.stmt]:
-    try:
+def _lines(cell: str) -> list[Any]:
+    with contextlib.suppress(SyntaxError):
         return ast.parse(cell).body
-    except SyntaxError:
-        return []
+    return []
 
 
-def _as_declared(value: Any, kind: str) -> Any:
+def _as_declared(name: str, value: Any, kind: str) -> Any:
+    number = value
     if kind in ("int", "float") and isinstance(value, str):
-        for number in (int, float):
-            with contextlib.suppress(ValueError):
-                return number(value)
-    if kind == "str" and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
+        with contextlib.suppress(ValueError):
+            number = float(value)
+            number = int(value)
+    if isinstance(number, int | float) and not isinstance(number, bool):
+        if kind == "str":
+            return str(value)
+        if kind == "float" or isinstance(number, int):
+            return number
+        if number.is_integer():
+            return int(number)
+    if type(value).__name__ != kind:
+        raise ReportError(f"{name}: expected {_KINDS.get(kind, kind)}, got {shown(value)}")
     return value

@@ -8,6 +8,7 @@ __all__ = [
     "escape",
     "html_text",
     "html_visible",
+    "pictured",
     "stand_in",
     "typst_string",
     "without_surrogates",
@@ -46,12 +47,16 @@ def escape(text: object) -> str:
     >>> print(escape("<b> & *a*"))
     \<b\> \& \*a\*
     """
-    pictured = re.sub(
+    return _LOOSE_SPACE.sub("\xa0", _MARKDOWN_SPECIAL.sub(r"\\\1", pictured(text)))
+
+
+def pictured(text: object) -> str:
+    """Show line ends, tabs and other controls as their Unicode pictures."""
+    return re.sub(
         "[\x00-\x1f\x7f]",
         lambda match: "\u2421" if match[0] == "\x7f" else chr(0x2400 + ord(match[0])),
         without_surrogates(str(text)),
     )
-    return _LOOSE_SPACE.sub("\xa0", _MARKDOWN_SPECIAL.sub(r"\\\1", pictured))
 
 
 def html_visible(page: str) -> str:

@@ -1,8 +1,9 @@
 """Show the report's sections in a notebook, for JupyterLab and for the pages alike."""
 
 import html
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from IPython.display import display
 
+from rnn.errors import ReportError
 from rnn.report.escaping import escape
 from rnn.report.paper import on_paper
-from rnn.report.sentences import Sentences
+from rnn.report.sentences import Markdown, Sentences
 from rnn.report.shown import Shown
 from rnn.runs.progress import is_interactive, terminal
 from rnn.text.characters import printable
@@ -61,12 +63,40 @@ class Section:
     def __init__(self, name: str, sentences: Sentences) -> None:
         self.name, self._sentences = name, sentences
 
-    def markdown(self, block: str, values: Values) -> str:
+    def markdown(self, block: str, values: Values) -> Markdown:
         """Return a block as Markdown."""
-        return self._sentences.render(self.name, block, values)
+        return Markdown(self._sentences.render(self.name, block, values))
 
-    def _line(self, block: str, values: Values, plain: bool = False) -> str:
+    def line(self, block: str, values: Values, *, plain: bool = False) -> str:
+        """Return a block as one line of Markdown, or of plain text."""
         return " ".join(self._sentences.render(self.name, block, values, plain=plain).split())
+
+    def _caption(self, block: str, values: Values, source: str) -> str:
+        origin = source and self._sentences.render("captions", "source", {"source": source})
+        return " ".join(filter(None, (self.line(block, values), origin)))
+
+    def rows(self, block: str, values: Values) -> pd.DataFrame:
+        """Return a block as a table of plain text.
+
+        A row begins with a bar at the beginning of a line; the first row holds the heads of the
+        columns, and bars beyond the last column are text: ``| property | value``.
+
+        Raises
+        ------
+        ReportError
+            If the rows do not have a cell for each head.
+        """
+        text = "\n" + self._sentences.render(self.name, block, values, plain=True)
+        rows = [" ".join(row.split()) for row in text.split("\n|")[1:]] or [""]
+        heads, *cells = [
+            [cell.strip() for cell in row.split("|", rows[0].count("|"))] for row in rows
+        ]
+        if not heads[0] or any(len(row) != len(heads) for row in cells):
+            raise ReportError(
+                f"{self.name}.md: expected rows with a cell for each head in the block "
+                f"{block!r}, got others; begin each with a bar: | property | value"
+            )
+        return pd.DataFrame(cells, columns=heads)
 
     def prose(self, block: str, values: Values) -> None:
         """Show a block as paragraphs; one that says nothing is left out."""
@@ -95,15 +125,15 @@ class Section:
         """
         from rnn.report.figures import svg
 
-        told = self._line(alt, values, plain=True)
-        words = _with_source(self._line(caption, values), source)
+        words, told = self._caption(caption, values, source), self.line(alt, values, plain=True)
         shown = Shown("figure", label=label, caption=words, alt=told)
         _display({"image/svg+xml": on_paper(svg(figure)), "text/plain": told}, shown)
         _display_caption(f"**Figure.** {words}")
 
     def table(
         self, dataframe: pd.DataFrame, label: str, values: Values, *, source: str = "",
-        caption: str = "caption", float_format: str = "{:.4g}",
+        caption: str = "caption", float_format: str = "{:.4g}", columns: int = 0,
+        more: str = "more",
     ) -> None:  # fmt: skip
         """Show a table with its caption.
 
@@ -116,16 +146,22 @@ class Section:
             As for `figure`.
         float_format : str
             How numbers with a fraction are written, for `str.format`.
+        columns : int
+            What the page has room for: a table with more columns is shown in parts of about as
+            many each, labelled ``tab-a``, ``tab-a-2`` and so on.  Zero for no limit.
+        more : str
+            The block with the caption of the parts after the first.
         """
-        words = _with_source(self._line(caption, values), source)
-        _display_caption(f"**Table.** {words}")
-        content = {"text/html": _table_html(dataframe, float_format)}
-        content["text/plain"] = dataframe.to_string()
-        _display(content, Shown("table", label=label, caption=words))
+        for number, part in enumerate(_parts(dataframe, columns), start=1):
+            words = self._caption(caption if number == 1 else more, values, source)
+            _display_caption(f"**Table.** {words}")
+            content = {"text/html": _table_html(part, float_format), "text/plain": part.to_string()}
+            name = label if number == 1 else f"{label}-{number}"
+            _display(content, Shown("table", label=name, caption=words))
 
     def sample(self, text: str, values: Values, *, title: str = "title") -> None:
         """Show a text as it is, never read as markup, under the block `title`."""
-        words = self._line(title, values)
+        words = self.line(title, values)
         _display_caption(f"**{words}**")
         block = f'<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
         _display({"text/plain": text, "text/html": block}, Shown("sample", title=words))
@@ -135,7 +171,7 @@ class Section:
 
         Neither is ever read as markup.  The pages put at most three beside one another.
         """
-        words = self._line(lead, values)
+        words = self.line(lead, values)
         _display_caption(words)
         columns = tuple((escape(title), text) for title, text in texts.items())
         plain = "\n\n".join(f"{title}\n{text}" for title, text in texts.items())
@@ -158,6 +194,14 @@ def show_folder(folder: Path) -> None:
     screen = terminal()
     if screen and not is_interactive():
         print(f"results are in {printable(name)}", file=screen, flush=True)
+
+
+def _parts(dataframe: pd.DataFrame, columns: int) -> Iterator[pd.DataFrame]:
+    """Yield a table in parts of about as many columns each, at most so many."""
+    total = dataframe.shape[1]
+    width = math.ceil(total / math.ceil(total / columns)) if columns and total else max(total, 1)
+    for start in range(0, max(total, 1), width):
+        yield dataframe.iloc[:, start : start + width]
 
 
 def _with_source(caption: str, source: str) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from rnn.errors import ReportError
+
 __all__ = ["Shown"]
 
 
@@ -43,13 +45,25 @@ class Shown:
         """Return the record in an output's metadata; None where there is none, or not one of ours.
 
         Outputs come from any notebook, so that every value is taken for text and nothing else.
+
+        Raises
+        ------
+        ReportError
+            If texts that stand side by side lack a title.
         """
         given = metadata.get("report")
         if not isinstance(given, Mapping) or not isinstance(given.get("kind"), str):
             return None
-        told = {field.name: str(given[field.name]) for field in fields(cls) if field.name in given}
+        told = {one.name: str(given[one.name]) for one in fields(cls) if given.get(one.name)}
         try:
-            texts = tuple((str(title), str(text)) for title, text in given.get("texts", ()))
-        except (TypeError, ValueError):
-            return None
+            # Notebooks of older versions have the two under names.
+            pairs = [
+                (one["title"], one["text"]) if isinstance(one, Mapping) else one
+                for one in (given["texts"] if given["kind"] == "texts" else ())
+            ]
+            texts = tuple((str(title), str(text)) for title, text in pairs)
+        except (TypeError, ValueError, KeyError):
+            raise ReportError(
+                "expected texts with a title each, got something else; show them in a section"
+            ) from None
         return cls(**told | {"texts": texts})  # type: ignore[arg-type]

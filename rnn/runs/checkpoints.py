@@ -1,24 +1,23 @@
-"""The states of a training on disk.
+"""States of training on disk.
 
-A state's file is an archive of plain arrays behind the sha256 of that archive; its name ends with
-its update.
+They are archives of plain arrays, written and read by `rnn.runs.storage`.  A state's file begins
+with the sha256 of the rest, and its name ends with its update.
 """
 
 import hashlib
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
-from rnn.runs.storage import Header, archive, check_headers, read_arrays, write_whole
+from rnn.runs.storage import Headers, hold, read_arrays, run_folder, write_arrays
 from rnn.settings import Settings
 from rnn.state import TrainingState, first_state
 from rnn.text.corpus import Corpus
@@ -29,10 +28,6 @@ __all__ = ["Checkpoints"]
 _KEPT = 2  # states of a run
 _OTHERS_KEPT = 4  # states of runs with other settings in the same folder, and of longer ones
 _SHARE = 0.01  # of the time may go into saving
-
-#: What of a state is an array, and what is written as JSON.
-_ARRAYS = ("theta", "memory", "h", "best_theta", "best_h", "waiting", "losses", "counts")
-_STORY = ("snapshots", "epoch_losses", "diverged")
 
 
 class Checkpoints:
@@ -58,13 +53,8 @@ class Checkpoints:
     def __init__(
         self, folder: Path, corpus: Corpus, settings: Settings, seconds: float = 5.0
     ) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ReportError(
-                f"{folder.name}: expected a folder that can be written, got {error.strerror}"
-            ) from None
-        self.folder, self.settings, self.K, self.seconds = folder, settings, corpus.K, seconds
+        self.folder, self.settings = run_folder(folder), settings
+        self.K, self.seconds = corpus.K, seconds
         same = settings.as_dict() | {
             "epochs": None, "max_updates": None, "book": corpus.sha256,
             "vocabulary": corpus.vocabulary, "sources": SOURCE_DIGEST, "numpy": np.__version__,
@@ -82,16 +72,7 @@ class Checkpoints:
         ReportError
             If another one does.
         """
-        with _opened(self.folder / "lock") as lock:
-            if not _locked(lock):
-                lock.seek(0)
-                raise ReportError(
-                    f"{self.folder.name}: expected no other process to train this run, got "
-                    f"process {lock.read(20) or '?'}; wait until it ends or take another run_dir"
-                )
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
+        with hold(self.folder / "lock", wait=False):
             # What a process left behind that was killed while it wrote.
             for left in self.folder.glob(".*.state.*.tmp"):
                 left.unlink(missing_ok=True)
@@ -108,7 +89,7 @@ class Checkpoints:
             except ReportError as error:
                 print(f"checkpoint skipped: {error}", file=sys.stderr)
                 continue
-            print(f"going on from update {state.counts[0]:,}", file=sys.stderr)
+            print(f"going on from update {state.update:,}", file=sys.stderr)
             return state
         return None
 
@@ -131,10 +112,9 @@ class Checkpoints:
         story = json.dumps({name: getattr(state, name) for name in _STORY})
         arrays["story"] = np.frombuffer(story.encode(), np.uint8)
         arrays["identity"] = np.frombuffer(self.identity.digest(), np.uint8)
-        payload = archive(arrays)
         update = state.update
         path = self.folder / f"{self.identity.hexdigest()[:16]}-{update:015d}.state"
-        write_whole(path, hashlib.sha256(payload).digest() + payload)
+        write_arrays(path, arrays, digest=True)
         mine = self._mine(update)
         others = set(self.folder.glob("*.state")) - set(mine)
         others_by_age = sorted(others, key=lambda path: path.stat().st_mtime)
@@ -150,16 +130,7 @@ class Checkpoints:
         return [path for path in states if int(path.stem[-15:]) <= last]
 
     def _read(self, path: Path) -> TrainingState:
-        try:
-            with open(path, "rb") as file:
-                digest = file.read(32)
-                if hashlib.file_digest(file, "sha256").digest() != digest:
-                    raise ReportError(f"{path.name}: expected a whole file, got a damaged one")
-                arrays = read_arrays(file, path.name, self._check_state)
-        except OSError as error:
-            raise ReportError(
-                f"{path.name}: expected a file that can be read, got {error.strerror}"
-            ) from None
+        arrays = read_arrays(path, self._wanted, digest=True)
         update = int(path.stem[-15:])
         if arrays["identity"].tobytes() != self.identity.digest() or arrays["counts"][0] != update:
             raise ReportError(f"{path.name}: expected a state of this run, got another")
@@ -171,9 +142,10 @@ class Checkpoints:
         state: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
         return TrainingState(**state, history=history, **story)
 
-    def _check_state(self, headers: dict[str, Header]) -> None:
+    def _wanted(self, headers: Headers) -> Headers:
+        """Return what a state's file should hold, given how many rows it tells."""
         like = first_state(self.settings, self.K)
-        wanted: dict[str, Header] = {
+        wanted: Headers = {
             name: (getattr(like, name).shape, getattr(like, name).dtype) for name in _ARRAYS
         }
         (waiting, _), _ = headers["waiting"]
@@ -183,26 +155,8 @@ class Checkpoints:
         wanted["history"] = (rows, 3), np.dtype(np.float64)
         wanted["story"] = (length,), np.dtype(np.uint8)
         wanted["identity"] = (32,), np.dtype(np.uint8)
-        check_headers(headers, wanted)
+        return wanted
 
 
-def _opened(path: Path) -> TextIO:
-    try:
-        return open(path, "a+")
-    except OSError as error:
-        raise ReportError(
-            f"{path.parent.name}: expected a folder that can be written, got {error.strerror}"
-        ) from None
-
-
-def _locked(file: TextIO) -> bool:
-    """Lock a file until it is closed; say whether no other process has it locked."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        pass  # a system or a file system without locks: nobody is kept out
-    return True
+_ARRAYS = ("theta", "memory", "h", "best_theta", "best_h", "waiting", "losses", "counts")
+_STORY = ("snapshots", "epoch_losses", "diverged")

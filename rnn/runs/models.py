@@ -1,4 +1,4 @@
-"""Trained models: their files."""
+"""Trained models: on disk, and writing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from rnn import sampling
 from rnn.cells import CELLS
-from rnn.errors import ReportError
+from rnn.errors import ReportError, require_whole
+from rnn.kernels.randomness import SAMPLE, generator
 from rnn.model import Architecture, named
-from rnn.runs.storage import Header, archive, check_headers, read_arrays, write_whole
+from rnn.runs.storage import Headers, read_arrays, write_arrays
+from rnn.text.characters import encode
 
-__all__ = ["Model", "load_model", "save_model"]
+__all__ = ["Model", "load_model", "probabilities", "save_model", "write"]
 
 #: The cell of files that name none.
 _FIRST_CELL = next(iter(CELLS))
@@ -24,7 +27,7 @@ class Model:
     Attributes
     ----------
     parameters : Parameters
-        Its parameters, named tuple of its cell.
+        Those of its network, of the class of its cell.
     h : (state size,)
         The state of the network after its last update.
     x : int
@@ -50,16 +53,18 @@ class Model:
 
 def save_model(path: Path, model: Model) -> None:
     """Write a model; the same model gives the same bytes."""
-    arrays: dict[str, Any] = {**named(model.parameters), "h": model.h}
-    arrays["x"] = np.int64(model.x)
-    arrays["vocabulary"] = np.frombuffer(model.vocabulary.encode("utf-32-le"), "<u4")
-    arrays["update"] = np.int64(model.update)
-    arrays["smooth_loss"] = np.float64(model.smooth_loss)
-    arrays["book"] = np.frombuffer(bytes.fromhex(model.book), np.uint8)
+    arrays = named(model.parameters) | {
+        "h": model.h,
+        "x": np.int64(model.x),
+        "vocabulary": np.frombuffer(model.vocabulary.encode("utf-32-le"), "<u4"),
+        "update": np.int64(model.update),
+        "smooth_loss": np.float64(model.smooth_loss),
+        "book": np.frombuffer(bytes.fromhex(model.book), np.uint8),
+    }
     cell = next(name for name, cell in CELLS.items() if cell is type(model.parameters))
     if cell != _FIRST_CELL:
         arrays["cell"] = np.frombuffer(cell.encode(), np.uint8)
-    write_whole(path, archive(arrays))
+    write_arrays(path, arrays)
 
 
 def load_model(path: Path) -> Model:
@@ -70,24 +75,18 @@ def load_model(path: Path) -> Model:
     ReportError
         If there is none, or the file is not one of ours.
     """
-    try:
-        with open(path, "rb") as file:
-            arrays = read_arrays(file, path.name, _check)
-    except FileNotFoundError:
+    if not path.exists():
         raise ReportError(
             f"expected a trained model in {path.parent.name}/{path.name}, got none; "
             "run 02_training_evolution.ipynb with the same run_dir first"
-        ) from None
-    except OSError as error:
-        raise ReportError(
-            f"{path.name}: expected a file that can be read, got {error.strerror}"
-        ) from None
-    points = arrays["vocabulary"]
+        )
+    arrays = read_arrays(path, _wanted)
     cell = CELLS.get(arrays["cell"].tobytes().decode() if "cell" in arrays else _FIRST_CELL)
-    headers = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+    points = arrays["vocabulary"]
     good = (
         cell is not None
-        and headers == _wanted(headers, cell)
+        and arrays["h"].size == _architecture(arrays, cell).state_size
+        and len(arrays["b1" if "b1" in arrays else "b"]) == cell.gates * arrays["V"].shape[1]
         and all(np.isfinite(part).all() for part in arrays.values())
         and points.max() < 0x110000
         and (np.diff(points.astype(np.int64)) > 0).all()
@@ -98,7 +97,7 @@ def load_model(path: Path) -> Model:
             f"{path.name}: expected finite parameters of a known cell and a sorted vocabulary, got "
             "others; train again"
         )
-    architecture = _architecture(headers, cell)
+    architecture = _architecture(arrays, cell)
     parameters = architecture.parameters(np.empty(architecture.size, arrays["V"].dtype))
     for name, part in named(parameters).items():
         part[...] = arrays[name]
@@ -113,28 +112,101 @@ def load_model(path: Path) -> Model:
     )
 
 
-def _check(headers: dict[str, Header]) -> None:
-    """Compare what a file claims to hold with models of every cell; the closest names the error."""
-    if all(headers != _wanted(headers, cell) for cell in CELLS.values()):
-        check_headers(headers, _wanted(headers, CELLS[_FIRST_CELL]))
+def write(
+    model: Model,
+    length: int,
+    seed: int = 0,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    prime: str = "",
+    end: str = "",
+) -> str:
+    """Let a model write.
+
+    Parameters
+    ----------
+    model : Model
+        It goes on from its state and the character that follows in its text.
+    length : int
+        Characters to write.
+    seed : int
+        The same seed gives the same text.
+    temperature, top_p : float
+        See `rnn.sampling.synthesize`.
+    prime : str
+        Read by the network first, from the model's state; the text, without it, continues it.
+    end : str
+        The end of a document: the text ends with its first occurrence.
+
+    Raises
+    ------
+    ReportError
+        If the model does not know a character of `prime` or `end`, or a number is out of range.
+    """
+    length = require_whole("length", length, 1)
+    rng = generator(require_whole("seed", seed, 0), SAMPLE)
+    h, x = _start(model, prime)
+    stop = _encode(model, end, "end")
+    ids = sampling.synthesize(model.parameters, h, x, length, rng, temperature, top_p, stop)
+    return "".join(model.vocabulary[i] for i in ids)
 
 
-def _wanted(headers: dict[str, Header], cell: Any) -> dict[str, Header]:
-    """Return what a model with a cell holds, of the size that a file claims."""
-    architecture, real = _architecture(headers, cell), headers["V"][1]
-    if real not in (np.float32, np.float64) or min(architecture.m, architecture.K) < 1:
-        raise ValueError(f"parameters of type {real} for m = {architecture.m}")
-    shapes = architecture.named_shapes | {"h": (architecture.state_size,)}
-    wanted: dict[str, Header] = {name: (shape, real) for name, shape in shapes.items()}
-    wanted |= {"x": ((), np.dtype(np.int64)), "vocabulary": ((architecture.K,), np.dtype("<u4"))}
-    wanted |= {"update": ((), np.dtype(np.int64)), "smooth_loss": ((), np.dtype(np.float64))}
-    wanted |= {"book": ((32,), np.dtype(np.uint8))}
+def probabilities(model: Model, text: str, prime: str = "") -> np.ndarray:
+    """Return the probabilities that a model gives the characters of a text, shape (n, K).
+
+    Parameters
+    ----------
+    model : Model
+    text, prime : str
+        Such as `write` returned and was given, whoever wrote them.
+
+    Raises
+    ------
+    ReportError
+        If the model does not know a character.
+    """
+    h, x = _start(model, prime)
+    return sampling.probabilities(model.parameters, h, x, _encode(model, text, "text"))
+
+
+def _start(model: Model, prime: str) -> tuple[np.ndarray, int]:
+    """Return the state that a text begins with and the character that is read first."""
+    if not prime:
+        return model.h, model.x
+    # Not from a zero state: after the first segments of its text the network never saw one again,
+    # and some models write nothing but strange characters from there on.
+    ids = _encode(model, prime, "prime")
+    return sampling.read(model.parameters, model.h, ids[:-1]), int(ids[-1])
+
+
+def _encode(model: Model, text: str, name: str) -> np.ndarray:
+    return encode(text, model.vocabulary, name, "the text the model was trained on")
+
+
+def _wanted(headers: Headers) -> Headers:
+    """Return what a model's file of its size should hold, for a cell that fits if one does."""
+    (K, m), real = headers["V"]
+    if real not in (np.float32, np.float64) or min(m, K) < 1:
+        raise ValueError(f"parameters of type {real} for m = {m}, K = {K}")
+    number = (), np.dtype(np.int64)
+    rest: Headers = {
+        "x": number,
+        "vocabulary": ((K,), np.dtype("<u4")),
+        "update": number,
+        "smooth_loss": ((), np.dtype(np.float64)),
+        "book": ((32,), np.dtype(np.uint8)),
+    }
     if "cell" in headers:
-        wanted["cell"] = (headers["cell"][0][:1], np.dtype(np.uint8))
-    return wanted
+        rest["cell"] = headers["cell"][0][:1], np.dtype(np.uint8)
+    found = []
+    for cell in CELLS.values():
+        architecture = Architecture(cell, m, K, sum(name.startswith("W") for name in headers))
+        shapes = architecture.named_shapes | {"h": (architecture.state_size,)}
+        found.append(rest | {name: (shape, real) for name, shape in shapes.items()})
+    return headers if headers in found else found[0]
 
 
-def _architecture(headers: dict[str, Header], cell: Any) -> Architecture:
-    """Return what the network in a file is made of, by the shapes of its arrays."""
-    (K, m), _ = headers["V"]
-    return Architecture(cell, m, K, sum(name.startswith("W") for name in headers))
+def _architecture(arrays: dict[str, np.ndarray], cell: Any) -> Architecture:
+    """Return what the network in a file is made of."""
+    K, m = arrays["V"].shape
+    return Architecture(cell, m, K, sum(name.startswith("W") for name in arrays))

@@ -1,4 +1,4 @@
-"""Bars with an end in sight: on the terminal, in a log, or in a notebook that a person looks at."""
+"""Progress bars, and where this runs: on a terminal, in a log, or in a notebook with a user."""
 
 import os
 import sys
@@ -13,19 +13,18 @@ _WIDEST = 100  # characters
 
 
 def is_interactive() -> bool:
-    """Tell whether this is a notebook in front of a person, who could be asked something.
+    """Tell whether this is a notebook in front of a user, who could be asked something.
 
     Papermill, nbconvert and scripts run a notebook without one.
     """
-    kernel = _kernel()
-    return bool(getattr(kernel, "_allow_stdin", False))
+    return bool(getattr(_kernel(), "_allow_stdin", False))
 
 
 def terminal() -> TextIO | None:
     """Return the terminal that this process, or the one that started its kernel, writes to.
 
     A kernel's own ``sys.stderr`` goes into the notebook; its file number still leads to where the
-    command was given, so that plain papermill shows what a person waits for.
+    command was given, so that plain papermill shows what a user waits for.
 
     Returns
     -------
@@ -56,8 +55,7 @@ def bar(iterable: Iterable[Any] | None = None, *, shown: bool = True, **options:
     Returns
     -------
     tqdm.tqdm
-        A widget where a person looks at the notebook, text on the terminal or standard error
-        elsewhere.
+        A widget in an interactive notebook, text on the terminal or standard error elsewhere.
     """
     if shown and is_interactive():
         from tqdm.notebook import tqdm as notebook_bar
@@ -66,22 +64,13 @@ def bar(iterable: Iterable[Any] | None = None, *, shown: bool = True, **options:
     screen = terminal()
     if shown and screen and _kernel():
         screen.write("\r\x1b[K")  # papermill's own bar may stand there
-    return tqdm(
-        iterable,
-        disable=not shown,
-        file=screen or sys.stderr,
-        ncols=min(_WIDEST, _columns(screen) - 1),
-        **options,
-    )
-
-
-def _columns(screen: TextIO | None) -> int:
-    """Return the width of a terminal; one that has none, as some have, counts as wide."""
     try:
-        width = os.get_terminal_size(screen.fileno()).columns if screen else 0
+        columns = os.get_terminal_size(screen.fileno()).columns if screen else 0
     except OSError:
-        width = 0
-    return width or _WIDEST + 1
+        columns = 0
+    # Some terminals have no width.
+    width = min(_WIDEST, columns - 1) if columns else _WIDEST
+    return tqdm(iterable, disable=not shown, file=screen or sys.stderr, ncols=width, **options)
 
 
 def _kernel() -> Any:

@@ -4,8 +4,8 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,80 +16,45 @@ from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.runs.models import save_model
 from rnn.runs.run import Run
-from rnn.runs.storage import write_whole
+from rnn.runs.storage import hold, read_json, write_whole
 from rnn.settings import Settings
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.passport import passport
 
-__all__ = ["load_book", "load_settings", "provenance", "read_results", "record", "save_runs"]
+__all__ = ["load_book", "load_settings", "read_results", "replace_section", "save_runs"]
 
+_CHECK, _TRAINING = "01_gradient_check.ipynb", "02_training_evolution.ipynb"
+_SAMPLING = "03_best_model_sampling.ipynb"
 _PAGES = ("report.ipynb", "report.pdf", "report.html")
 
-#: What is made from a section of the results: other sections, and files.
-_MADE_FROM = {
-    "gradient_check": ((), ("01_gradient_check.ipynb", "03_best_model_sampling.ipynb")),
-    "training": (
-        ("text_losses", "sampling"),
-        ("02_training_evolution.ipynb", "03_best_model_sampling.ipynb", "speed.json"),
-    ),
-    "sampling": ((), ("03_best_model_sampling.ipynb",)),
+#: What is made from a section of the results: other sections, and files beside the pages.
+_MADE_FROM: dict[str, tuple[list[str], list[str]]] = {
+    "gradient_check": ([], [_CHECK, _SAMPLING]),
+    "training": (["text_losses", "sampling"], [_TRAINING, _SAMPLING, "speed.json"]),
+    "sampling": ([], [_SAMPLING]),
 }
 
 _VERSIONS = ("numpy", "scipy", "numba", "pandas", "matplotlib", "papermill", "nbconvert", "typst")
 
 
-def record(folder: Path, section: str, facts: dict[str, Any]) -> None:
-    """Put facts into a run's ``results.json``, under the name of a section.
+def replace_section(folder: Path, section: str, facts: dict[str, Any]) -> None:
+    """Replace a section of a run's ``results.json``, and discard what was made from the old one.
 
     Parameters
     ----------
     folder : Path
         The run's folder.
     section : str
-        What was there under this name is replaced.  If it said something else, what was made
-        from it goes, pages included, so that a folder never holds results of two runs; sections
-        that do not depend on it stay.
+        If it said something else, the sections, notebooks and pages made from that are removed, so
+        that a folder never holds results of two runs; what does not depend on it stays.
     facts : dict
-        Plain data; a number that is none is written as null.
+        What it is to say: plain data, in which NaN and infinity are written as null.
     """
     facts = _plain(facts)
-    with _alone(folder):
+    with hold(folder / ".results.lock"):
         if read_results(folder).get(section) != facts:
-            _forget(folder, section)
+            _discard(folder, section)
         _put(folder, section, facts)
-
-
-def _forget(folder: Path, section: str) -> None:
-    """Remove a section and what was made from it."""
-    sections, files = _MADE_FROM.get(section, ((), ()))
-    results = read_results(folder)
-    kept = {name: facts for name, facts in results.items() if name not in (section, *sections)}
-    for name in (*files, *_PAGES):
-        (folder / name).unlink(missing_ok=True)
-    if kept != results:
-        _write(folder, kept)
-
-
-def _put(folder: Path, section: str, facts: dict[str, Any]) -> None:
-    _write(folder, read_results(folder) | {section: facts, "provenance": provenance()})
-
-
-def _write(folder: Path, results: dict[str, Any]) -> None:
-    text = json.dumps(results, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_whole(folder / "results.json", (text + "\n").encode())
-
-
-def read_results(folder: Path) -> dict[str, Any]:
-    """Return what a run's ``results.json`` holds: nothing yet, or its sections."""
-    try:
-        return json.loads((folder / "results.json").read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ReportError(
-            f"results.json: expected the results of a run, got a file that cannot be read "
-            f"({error}); delete it and run again"
-        ) from None
 
 
 def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
@@ -106,49 +71,28 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
     """
     run = runs[0]
     facts = _plain(_headlines(runs, corpus))
-    with _alone(folder):
+    with hold(folder / ".results.lock"):
         if read_results(folder).get("training") != facts:
             # Until all files are those of this run there is none here.
-            _forget(folder, "training")
-        lines = run.history.to_csv(index=False, lineterminator="\n")
-        write_whole(folder / "history.csv", lines.encode())
+            _discard(folder, "training")
+        history = run.history.to_csv(index=False, lineterminator="\n")
+        write_whole(folder / "history.csv", history.encode())
         snapshots = json.dumps(run.state.snapshots, indent=1, ensure_ascii=False)
         write_whole(folder / "snapshots.json", (snapshots + "\n").encode())
         save_model(folder / "best_model.npz", run.best_model)
         (folder / "last_model.npz").unlink(missing_ok=True)
         if np.isfinite(run.state.theta).all():
             save_model(folder / "last_model.npz", run.last_model)
-        # How long it took is no result: another day it is another number.
+        # How long it took is not a result: it differs from day to day.
         if run.timed_updates:
             speed = {"seconds": run.seconds, "updates": run.timed_updates}
             write_whole(folder / "speed.json", (json.dumps(speed) + "\n").encode())
         _put(folder, "training", facts)
 
 
-def _headlines(runs: Sequence[Run], corpus: str) -> dict[str, Any]:
-    """Tell a training run in numbers."""
-    run = runs[0]
-    return {
-        "corpus": corpus,
-        "encoding": run.corpus.encoding,
-        "parameters": run.settings.as_dict(),
-        "book": passport(run.corpus, run.settings.seq_length),
-        "updates": run.last_update,
-        "updates_per_epoch": run.updates_per_epoch,
-        "first_smooth_loss": run.state.history[0][1],
-        "last_smooth_loss": float(run.state.losses[0]),
-        "lowest_smooth_loss": run.lowest_smooth_loss,
-        "lowest_smooth_loss_update": run.best_update,
-        "diverged": run.diverged,
-        "seeds": [
-            {
-                "seed": one.settings.seed,
-                "lowest_smooth_loss": one.lowest_smooth_loss,
-                "last_smooth_loss": float(one.state.losses[0]),
-            }
-            for one in runs
-        ],
-    }
+def read_results(folder: Path) -> dict[str, Any]:
+    """Return the sections of a run's ``results.json``, none if there is no such file."""
+    return read_json(folder / "results.json", {})
 
 
 def load_settings(folder: Path) -> Settings:
@@ -184,14 +128,64 @@ def _training(folder: Path) -> dict[str, Any]:
     return training
 
 
-def provenance() -> dict[str, Any]:
-    """Say what computed the numbers: the commit, the versions and the machine."""
+def _headlines(runs: Sequence[Run], corpus: str) -> dict[str, Any]:
+    """Return the section of a training: what was trained on what, and its losses."""
+    run = runs[0]
+    seeds = [
+        {
+            "seed": one.settings.seed,
+            "lowest_smooth_loss": one.lowest_smooth_loss,
+            "last_smooth_loss": one.smooth_loss,
+        }
+        for one in runs
+    ]
+    return {
+        "corpus": corpus,
+        "encoding": run.corpus.encoding,
+        "parameters": run.settings.as_dict(),
+        "book": passport(run.corpus, run.settings.seq_length, run.updates_per_epoch),
+        "updates": run.last_update,
+        "updates_per_epoch": run.updates_per_epoch,
+        "first_smooth_loss": run.state.history[0][1],
+        "last_smooth_loss": run.smooth_loss,
+        "lowest_smooth_loss": run.lowest_smooth_loss,
+        "lowest_smooth_loss_update": run.best_update,
+        "diverged": run.diverged,
+        "seeds": seeds,
+    }
+
+
+def _discard(folder: Path, section: str) -> None:
+    """Remove a section, and the sections, notebooks and pages that were made from it."""
+    sections, files = _MADE_FROM.get(section, ([], []))
+    for name in (*files, *_PAGES):
+        (folder / name).unlink(missing_ok=True)
+    results = read_results(folder)
+    kept = {name: facts for name, facts in results.items() if name not in (section, *sections)}
+    if kept != results:
+        _write(folder, kept)
+
+
+def _put(folder: Path, section: str, facts: dict[str, Any]) -> None:
+    _write(folder, read_results(folder) | {section: facts, "provenance": _provenance()})
+
+
+def _write(folder: Path, results: dict[str, Any]) -> None:
+    text = json.dumps(results, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_whole(folder / "results.json", (text + "\n").encode())
+
+
+def _plain(facts: dict[str, Any]) -> dict[str, Any]:
+    """Turn facts into what JSON gives back, with None in the place of NaN and infinity."""
+    return json.loads(json.dumps(facts, default=np.generic.item), parse_constant=lambda _: None)
+
+
+def _provenance() -> dict[str, Any]:
+    """Return what computed the numbers: the commit, the versions and the machine."""
     versions = {"python": platform.python_version()}
     for name in _VERSIONS:
-        try:
+        with suppress(PackageNotFoundError):
             versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return {
         "commit": _git("rev-parse", "HEAD"),
         "clean": _git("status", "--porcelain") == "",
@@ -202,34 +196,8 @@ def provenance() -> dict[str, Any]:
 
 def _git(*arguments: str) -> str | None:
     """Return what git prints, or None where there is no git or no repository."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=20
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _plain(value: Any) -> Any:
-    """Turn NumPy's numbers into Python's, and numbers that are none into None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep the notebooks of one run, which may run side by side, from writing at once."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with open(folder / ".results.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    command = ["git", "-C", str(ROOT), *arguments]
+    with suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        return done.stdout.strip()
+    return None

@@ -1,155 +1,197 @@
-"""Arrays in files: written whole or not at all, read with suspicion.
+"""The files of a run: written whole or not at all, one writer at a time, read with suspicion.
 
 Reading runs no code from a file, and takes no memory before what the file claims to hold was
 compared with what it can hold and with what is wanted.
 """
 
-import contextlib
+import hashlib
 import io
+import json
+import math
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from rnn import ROOT
 from rnn.errors import ReportError
+from rnn.text.files import atomic_write
 
-__all__ = ["Header", "archive", "check_headers", "read_arrays", "run_folder", "write_whole"]
+__all__ = [
+    "Headers",
+    "hold",
+    "read_arrays",
+    "read_csv",
+    "read_json",
+    "run_folder",
+    "write_arrays",
+    "write_whole",
+]
 
-#: Shape and type of an array, as a file claims them.
-Header = tuple[tuple[int, ...], np.dtype[Any]]
+#: Shape and type of every array, as a file claims them or as they are wanted.
+Headers = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 
 
-def run_folder(run_dir: str) -> Path:
+def run_folder(run_dir: str | Path) -> Path:
     """Return the folder of a run, made if need be.
+
+    A relative one is taken from the project's root, so that a notebook finds it from any working
+    directory.  Raises a ReportError if it cannot be made.
+    """
+    folder = ROOT / run_dir
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def hold(lock: Path, wait: bool = True) -> Iterator[None]:
+    """Keep other processes from holding the same lock until the block ends.
 
     Parameters
     ----------
-    run_dir : str
-        A folder; a relative one is taken from the project's root, so that a notebook finds it
-        from any working directory.
-
-    Raises
-    ------
-    ReportError
-        If the folder cannot be made.
+    lock : Path
+        A file, made if need be.  The lock of a process that died does not exist.
+    wait : bool
+        Whether to wait for another process that holds it, or to raise a ReportError.
     """
-    folder = ROOT / run_dir
+    with _writing(lock):
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        holder = os.read(handle, 20).decode(errors="replace") or "?"
+        os.close(handle)
         raise ReportError(
-            f"run_dir: expected a folder that can be written, got {run_dir!r} ({error.strerror})"
+            f"{lock.parent.name}: expected no other process at work in it, got process {holder}; "
+            "wait until it ends or choose another run_dir"
         ) from None
-    return folder
+    except (ImportError, OSError):
+        pass  # a system or a file system without locks: nobody is kept out
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole, on disk, or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        The file; what was there before is replaced in one step.
-    content : bytes
-        What it is to hold.
 
     Raises
     ------
     ReportError
         If it cannot be written (a full disk, a read-only folder); what was there before stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _writing(path), atomic_write(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn an OSError into a ReportError."""
     try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        # The new name, too, is to survive a power cut.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        yield
     except OSError as error:
         raise ReportError(
-            f"{path.name}: expected a folder with room to write in, got {path.parent.name!r} "
-            f"({error.strerror or error}); make room or take another run_dir"
+            f"{path.name}: expected a folder that can be written, got {path.parent.name!r} "
+            f"({error.strerror or error}); make room or choose another run_dir"
         ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
-def archive(arrays: dict[str, Any]) -> bytes:
-    """Return arrays as an archive for `read_arrays`; the same arrays give the same bytes."""
-    content = io.BytesIO()
-    np.savez(content, **arrays)
-    return content.getvalue()
+def read_json(path: Path, otherwise: Any = None) -> Any:
+    """Return what a JSON file of a run holds, or `otherwise` if there is no such file."""
+    with _reading(path):
+        return json.loads(path.read_bytes()) if path.exists() else otherwise
 
 
-def check_headers(headers: dict[str, Header], wanted: dict[str, Header]) -> None:
-    """Raise a ValueError if an archive claims to hold something other than what is wanted."""
-    if headers.keys() != wanted.keys():
-        raise ValueError(f"arrays {', '.join(headers)}")
-    for name, (shape, dtype) in headers.items():
-        if (shape, dtype) != wanted[name]:
-            right_shape, right_type = wanted[name]
-            raise ValueError(
-                f"{name} of shape {shape} and type {dtype}, not {right_shape} and {right_type}"
-            )
+def read_csv(path: Path, types: dict[str, type]) -> pd.DataFrame | None:
+    """Return the table in a CSV file of a run, or None if there is no such file.
+
+    `types` has the columns that are needed, with the types that their values are turned into.
+    """
+    with _reading(path):
+        return pd.read_csv(path).astype(types) if path.exists() else None
+
+
+def write_arrays(path: Path, arrays: dict[str, Any], digest: bool = False) -> None:
+    """Write arrays by name as `numpy.savez` does; the same arrays give the same bytes.
+
+    With `digest` the file begins with the sha256 of the rest.
+    """
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    content = file.getvalue()
+    write_whole(path, hashlib.sha256(content).digest() + content if digest else content)
 
 
 def read_arrays(
-    file: BinaryIO, name: str, check: Callable[[dict[str, Header]], None]
+    path: Path, wanted: Callable[[Headers], Headers], digest: bool = False
 ) -> dict[str, np.ndarray]:
-    """Read the arrays of an archive as `numpy.savez` writes it.
+    """Read the arrays that `write_arrays` wrote.
 
     Parameters
     ----------
-    file : binary file
-        Open for reading.
-    name : str
-        What to call it in a message.
-    check : function
-        Given what the archive claims to hold, by name; raises a ValueError if that is not what
-        is wanted.
-
-    Returns
-    -------
-    dict of str to ndarray
+    path : Path
+        The file.
+    wanted : callable
+        Returns the shapes and types that the file should have.  It is given those that the file
+        claims, as some may depend on others.
+    digest : bool
+        As it was written with.
 
     Raises
     ------
     ReportError
-        If it is no such archive, is damaged, or `check` says so.
+        If the file cannot be read, is damaged, or holds something else.
     """
-    try:
+    with _reading(path), open(path, "rb") as file:
+        if digest and file.read(32) != hashlib.file_digest(file, "sha256").digest():
+            raise ReportError(f"{path.name}: expected a whole file, got a damaged one")
         with zipfile.ZipFile(file) as archive:
-            check(_headers(archive, file.seek(0, os.SEEK_END)))
+            headers = _headers(archive, os.fstat(file.fileno()).st_size)
+            expected = wanted(headers)
+            for name in headers | expected:
+                if headers.get(name) != expected.get(name):
+                    raise ValueError(f"{name} is {headers.get(name)}, not {expected.get(name)}")
             arrays = {}
-            for entry in archive.infolist():
-                with archive.open(entry) as part:
-                    arrays[entry.filename.removesuffix(".npy")] = np.lib.format.read_array(
-                        part, allow_pickle=False
-                    )
+            for name in headers:
+                with archive.open(f"{name}.npy") as part:
+                    arrays[name] = np.lib.format.read_array(part, allow_pickle=False)
             return arrays
-    # The readers of NumPy and of zipfile raise a dozen kinds of errors on what is not theirs.
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever reading a file raises into a ReportError."""
+    try:
+        yield
+    except ReportError:
+        raise
+    except OSError as error:
+        raise ReportError(
+            f"{path.name}: expected a file that can be read, got {error.strerror}"
+        ) from None
+    # The readers of NumPy, pandas and zipfile raise a dozen kinds of errors on what is not theirs.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ReportError(
-            f"{name}: expected a file that this program wrote, got another or a damaged one "
-            f"({reason[:100]}); delete it or put the right one there"
+            f"{path.name}: expected a file that this program wrote, got another or a damaged one "
+            f"({reason[:100]}); delete it and run again"
         ) from None
 
 
-def _headers(archive: zipfile.ZipFile, size: int) -> dict[str, Header]:
+def _headers(archive: zipfile.ZipFile, size: int) -> Headers:
     """Read what the entries claim to be, and refuse more than `size` bytes can hold."""
-    headers: dict[str, Header] = {}
+    headers: Headers = {}
     left = size
     for entry in archive.infolist():
         name = entry.filename.removesuffix(".npy")
@@ -160,12 +202,9 @@ def _headers(archive: zipfile.ZipFile, size: int) -> dict[str, Header]:
             if np.lib.format.read_magic(part) != (1, 0):
                 raise ValueError(f"{name!r} has an unknown format")
             shape, transposed, dtype = np.lib.format.read_array_header_1_0(part)
-            count = 1
-            for length in shape:
-                count *= length
             if name in headers or transposed or dtype.hasobject or min(shape, default=0) < 0:
                 raise ValueError(f"{name!r} is not a plain array")
-            if count * dtype.itemsize + part.tell() != entry.file_size:
+            if math.prod(shape) * dtype.itemsize + part.tell() != entry.file_size:
                 raise ValueError(f"{name!r} claims the shape {shape}")
         headers[name] = shape, dtype
     return headers

@@ -2,70 +2,31 @@
 
 import difflib
 import os
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from rnn import ROOT
-from rnn.errors import ReportError
+from rnn.errors import ReportError, shown
 from rnn.text.characters import printable
 
-__all__ = ["BOOKS", "Book", "locate"]
+__all__ = ["BOOKS", "KnownBook", "locate"]
 
 
 @dataclass(frozen=True)
-class Book:
-    """A text that is known by name.
-
-    Attributes
-    ----------
-    name, title : str
-        The short name and the one on its cover.
-    file : str
-        Its file's name in ``data/``.
-    sha256 : str
-        Of the edition that is meant.
-    absent : str
-        What a person is to do when the file is not there.
-    url : str
-        Where it is fetched from, if it may be.
-    """
+class KnownBook:
+    """A text that is known by name; ``books.toml`` lists them and says what each entry means."""
 
     name: str
     title: str
     file: str
     sha256: str
-    absent: str
+    remedy: str
     url: str = ""
 
 
-BOOKS = {
-    book.name: book
-    for book in (
-        Book(
-            "saltmarrow",
-            "The Mapmakers of Saltmarrow",
-            "saltmarrow.txt",
-            "112aee118421070a6024ea24cb67ff95e5793b1d1c76725d481fd9f3d120200e",
-            "it comes with the project: bring it back with git checkout",
-        ),
-        Book(
-            "goblet",
-            "The Goblet of Fire",
-            "goblet_book.txt",
-            "f86bfd40b13d9d0c7be2d8608e2691583322bf7a13d9fdf8979c19ca2f3f15e0",
-            "it may not be passed on: put the course's file of 1,107,545 bytes there",
-        ),
-        Book(
-            "tinyshakespeare",
-            "Tiny Shakespeare",
-            "tinyshakespeare.txt",
-            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-            "go online for its one download, or put it there yourself",
-            "https://raw.githubusercontent.com/karpathy/char-rnn/"
-            "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
-        ),
-    )
-}
+_listed = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+BOOKS = {name: KnownBook(name, **facts) for name, facts in _listed.items()}
 
 
 def locate(corpus: str | os.PathLike[str]) -> tuple[Path, str, str]:
@@ -80,10 +41,8 @@ def locate(corpus: str | os.PathLike[str]) -> tuple[Path, str, str]:
     Returns
     -------
     path : Path
-    name : str
-        The known name, else the file's name without its suffix.
-    title : str
-        The known title, else the file's name.
+    name, title : str
+        Those known, else the file's name without its suffix and with it.
 
     Raises
     ------
@@ -91,46 +50,37 @@ def locate(corpus: str | os.PathLike[str]) -> tuple[Path, str, str]:
         If there is no such text.
     """
     wanted = os.fspath(corpus) if isinstance(corpus, str | os.PathLike) else corpus
-    if not isinstance(wanted, str):
-        raise ReportError(
-            f"corpus: expected a name or the path of a text, got {type(wanted).__name__}"
-        )
+    if not isinstance(wanted, str) or not wanted.strip():
+        known = ", ".join(BOOKS)
+        raise ReportError(f"corpus: expected {known} or the path of a text, got {shown(wanted)}")
     if wanted in BOOKS:
         book = BOOKS[wanted]
         path = ROOT / "data" / book.file
         if not path.exists():
-            _provide(book, path)
+            _fetch(book, path)
         return path, book.name, book.title
-    if not wanted.strip():
-        raise ReportError(f"corpus: expected one of {', '.join(BOOKS)} or a path, got nothing")
-    path = _path(wanted)
-    return path, printable(path.stem), printable(path.name)
-
-
-def _path(wanted: str) -> Path:
     given = Path(wanted).expanduser()
     for path in (given.absolute(), ROOT / given):
         try:
             path.stat()
-            return path
+            return path, printable(path.stem), printable(path.name)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
             raise ReportError(
                 f"corpus: expected a path that can be read, got {printable(wanted)[:80]!r} "
-                f"({reason})"
+                f"({getattr(error, 'strerror', None) or error})"
             ) from None
     near = difflib.get_close_matches(wanted.lower(), BOOKS, 1)
-    advice = f"do you mean {near[0]!r}?" if near else "check the path"
+    advice = f"did you mean {near[0]!r}?" if near else "check the path"
     raise ReportError(
         f"corpus: expected {', '.join(BOOKS)} or the path of a text, "
         f"got {printable(wanted)!r}: no such file; {advice}"
     )
 
 
-def _provide(book: Book, path: Path) -> None:
-    """Fetch a known text that is not there yet, or say how it comes here."""
+def _fetch(book: KnownBook, path: Path) -> None:
+    """Download a known text that is not there yet, or say how to get it."""
     reason = "no such file"
     if book.url:
         # Only this text needs it, and it is slow to import.
@@ -139,15 +89,13 @@ def _provide(book: Book, path: Path) -> None:
         # Its messages name folders of this machine, and would end up in the notebook.
         pooch.get_logger().setLevel("WARNING")
         try:
-            pooch.retrieve(
-                book.url, known_hash=f"sha256:{book.sha256}", fname=path.name, path=path.parent
-            )
+            pooch.retrieve(book.url, f"sha256:{book.sha256}", fname=path.name, path=path.parent)
             return
         except OSError as error:
             reason = f"{type(error).__name__} from {book.url}"
         except ValueError:
             reason = f"another text from {book.url}"
     raise ReportError(
-        f"corpus: expected {book.title!r} in data/{book.file}, got {reason}; {book.absent} "
+        f"corpus: expected {book.title!r} in data/{book.file}, got {reason}; {book.remedy} "
         f"(sha256 {book.sha256[:12]}...)"
     )

@@ -1,25 +1,58 @@
-"""Characters as a person can see them."""
+"""Characters: as numbers, and as a person can see them."""
 
 import unicodedata
 
-__all__ = ["printable", "visible"]
+import numpy as np
+import numpy.typing as npt
 
-NAMES = {"\0": "NUL", "\t": "tab", "\n": "line feed", "\r": "carriage return", " ": "space"}
+from rnn.errors import ReportError
+
+__all__ = ["CodePoints", "code_points", "encode", "printable", "visible"]
+
+CodePoints = npt.NDArray[np.uint32]
+
+_NAMES = {"\0": "NUL", "\t": "tab", "\n": "line feed", "\r": "carriage return", " ": "space"}
 
 
 def visible(character: str) -> str:
-    """Return something to be seen for any character.
+    """Return something visible for any character.
 
     A name for a space or control character, a dotted circle below a combining one, the code point
-    of what has no shape; every other character is itself.
+    of one without a glyph; every other character is itself.
     """
-    if character in NAMES:
-        return NAMES[character]
+    if character in _NAMES:
+        return _NAMES[character]
     if unicodedata.category(character).startswith("M"):
         return "\N{DOTTED CIRCLE}" + character
     return character if character.isprintable() else f"U+{ord(character):04X}"
 
 
 def printable(text: str) -> str:
-    """Return a name of a file with a mark for each character that is not printable."""
+    """Replace every character that is not printable, as in the name of a file, by a mark."""
     return "".join(x if x.isprintable() else "\N{REPLACEMENT CHARACTER}" for x in text)
+
+
+def code_points(text: str) -> CodePoints:
+    """Return the code point of every character."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def encode(text: str, vocabulary: str, name: str, source: str) -> np.ndarray:
+    """Return the ids of a text, shape (n,): the places of its characters in a sorted vocabulary.
+
+    Raises
+    ------
+    ReportError
+        If one is not there; `name` says what the text is, `source` where the vocabulary is from.
+    """
+    known, points = code_points(vocabulary), code_points(text)
+    ids = np.minimum(np.searchsorted(known, points), len(known) - 1)
+    unknown = np.flatnonzero(known[ids] != points)
+    if len(unknown):
+        character = text[unknown[0]]
+        raise ReportError(
+            f"{name}: expected characters of {source}, got {character!r} "
+            f"(U+{ord(character):04X} {unicodedata.name(character, 'without a name')}) "
+            f"at position {unknown[0]:,}"
+        )
+    return ids.astype(np.min_scalar_type(len(known) - 1))

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rnn.errors import ReportError
-from rnn.text.characters import printable
-from rnn.text.encodings import Facts, code_points, decoded
+from rnn.text.characters import code_points, printable
+from rnn.text.encodings import FileFacts, text_pieces
+from rnn.text.files import atomic_write
 
 __all__ = ["LARGE", "Ids", "text_ids"]
 
@@ -20,20 +21,18 @@ Ids = npt.NDArray[np.unsignedinteger[Any]]
 #: Bytes of text above which the ids are mapped from a file instead of held in memory.
 LARGE = 64 * 1024 * 1024
 
-PIECE = 1 << 20  # ids compared at a time
+_PIECE = 1 << 20  # ids compared at a time
 
 
-def text_ids(path: Path, encoding: str, read: Facts) -> tuple[Ids, str]:
-    """Return one id a character, read-only, and what a person should know about it.
+def text_ids(path: Path, facts: FileFacts) -> tuple[Ids, str]:
+    """Return one id per character, read-only, and what a person should know about them.
 
     Parameters
     ----------
     path : Path
         The text.
-    encoding : str
-        The one it was read in before.
-    read : Facts
-        What that reading told.
+    facts : FileFacts
+        What reading it told; it is read a second time.
 
     Returns
     -------
@@ -46,84 +45,62 @@ def text_ids(path: Path, encoding: str, read: Facts) -> tuple[Ids, str]:
     ReportError
         If the text was changed since it was read.
     """
-    dtype = np.min_scalar_type(len(read.points) - 1)
-    if read.bytes <= LARGE:
-        return _held(path, encoding, read, dtype), ""
-    cache = path.with_name(f"{path.name}.{read.sha256[:16]}.{read.encoding}.ids.npy")
+    dtype = np.min_scalar_type(facts.K - 1)
+    if facts.bytes <= LARGE:
+        return _in_memory(path, facts, dtype), ""
+    cache = path.with_name(f"{path.name}.{facts.sha256[:16]}.{facts.encoding}.ids.npy")
     try:
-        return _mapped(cache, read, dtype), ""
+        return _mapped(cache, facts, dtype), ""
     except (OSError, ValueError):
         pass  # not there yet, or not the ids of this text
+    header = {"descr": dtype.str, "fortran_order": False, "shape": (len(facts),)}
     try:
-        _write(cache, path, encoding, read, dtype)
-        return _mapped(cache, read, dtype), ""
+        # Through write and not through a mapping: there a full disk is an error, here a crash.
+        with atomic_write(cache) as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            file.writelines(piece.data for piece in _pieces(path, facts, dtype))
+        return _mapped(cache, facts, dtype), ""
     except OSError as error:
-        ids = _held(path, encoding, read, dtype)
+        ids = _in_memory(path, facts, dtype)
         return ids, (
             f"The ids take {ids.nbytes / 1e6:,.0f} MB of memory, because a cache beside the text "
             f"could not be written ({error.strerror})."
         )
 
 
-def _held(path: Path, encoding: str, read: Facts, dtype: np.dtype[Any]) -> Ids:
-    ids = np.empty(read.characters, dtype)
-    at = 0
-    for piece in _pieces(path, encoding, read, dtype):
-        ids[at : at + len(piece)] = piece
-        at += len(piece)
-    ids.flags.writeable = False
-    return ids
+def _in_memory(path: Path, facts: FileFacts, dtype: np.dtype[Any]) -> Ids:
+    ids = bytearray()
+    for piece in _pieces(path, facts, dtype):
+        ids += piece.data
+    return np.frombuffer(memoryview(ids).toreadonly(), dtype)
 
 
-def _write(cache: Path, path: Path, encoding: str, read: Facts, dtype: np.dtype[Any]) -> None:
-    """Write a cache under another name first, so that a broken one never has its name."""
-    part = cache.with_name(f"{cache.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": dtype.str, "fortran_order": False, "shape": (read.characters,)}
-            )
-            # Through write and not through a mapping: there a full disk is an error, here a crash.
-            for piece in _pieces(path, encoding, read, dtype):
-                file.write(piece.data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(cache)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _mapped(cache: Path, read: Facts, dtype: np.dtype[Any]) -> Ids:
+def _mapped(cache: Path, facts: FileFacts, dtype: np.dtype[Any]) -> Ids:
     """Map a cache; raise a ValueError if it does not hold the ids of this text."""
     ids = np.lib.format.open_memmap(cache, mode="r")
-    if ids.shape != (read.characters,) or ids.dtype != dtype:
+    if ids.shape != (len(facts),) or ids.dtype != dtype:
         raise ValueError(cache)
     # Compiled code trusts the ids; read here through the file, so that they take no memory.
-    counts = np.zeros(len(read.points), np.int64)
+    counts = np.zeros(facts.K, np.int64)
     with cache.open("rb") as file:
         file.seek(-ids.nbytes, os.SEEK_END)
-        while (piece := np.fromfile(file, dtype, PIECE)).size:
-            here = np.bincount(piece, minlength=len(counts))
+        while (piece := np.fromfile(file, dtype, _PIECE)).size:
+            here = np.bincount(piece, minlength=facts.K)
             counts += here  # another shape, from an id too large, is a ValueError as well
-    if not np.array_equal(counts, read.counts):
+    if not np.array_equal(counts, facts.counts):
         raise ValueError(cache)
     # A plain view: what is compiled for arrays need not know where they lie.
     return ids.view(np.ndarray)
 
 
-def _pieces(path: Path, encoding: str, read: Facts, dtype: np.dtype[Any]) -> Iterator[Ids]:
-    """Read the text again and yield its ids in pieces."""
-    table = np.zeros(int(read.points[-1]) + 1, dtype)
-    table[read.points] = np.arange(len(read.points), dtype=dtype)
+def _pieces(path: Path, facts: FileFacts, dtype: np.dtype[Any]) -> Iterator[Ids]:
+    """Read the text again and yield its ids in pieces; make sure that it is the same text."""
+    table = np.zeros(int(facts.points[-1]) + 1, dtype)
+    table[facts.points] = np.arange(facts.K, dtype=dtype)
     digest = hashlib.sha256()
-    left = read.characters
-    for text in decoded(path, encoding, digest):
-        points = code_points(text)
-        left -= len(points)
-        if left < 0 or points.max() >= len(table):
-            break
-        yield table[points]
-    if digest.hexdigest() != read.sha256:
+    for text in text_pieces(path, facts.encoding, digest):
+        yield table.take(code_points(text), mode="clip")  # another text may have others
+    if digest.hexdigest() != facts.sha256:
         raise ReportError(
             f"corpus: expected {printable(path.name)!r} to stay as it is while it is read, "
             "got a change; run it again"

@@ -7,7 +7,12 @@ import pytest
 from scipy.stats import entropy
 
 import rnn.analysis.baselines
-from rnn.analysis.baselines import baselines, character_entropy, pair_entropy
+from rnn.analysis.baselines import baselines
+
+
+def losses(ids: np.ndarray, K: int) -> list[float]:
+    """Return the losses from the weakest baseline to the strongest."""
+    return list(baselines(ids, K).values())
 
 
 def ids_of(text: str) -> tuple[np.ndarray, int]:
@@ -16,22 +21,21 @@ def ids_of(text: str) -> tuple[np.ndarray, int]:
 
 
 def test_two_characters_alike_have_the_entropy_of_a_coin() -> None:
-    ids, K = ids_of("abba")
-    assert character_entropy(ids, K) == pytest.approx(math.log(2))
+    assert losses(*ids_of("abba"))[:2] == pytest.approx([math.log(2)] * 2)
 
 
 def test_the_entropy_of_characters_is_scipys() -> None:
     ids, K = ids_of("the mapmakers of saltmarrow")
-    assert character_entropy(ids, K) == pytest.approx(entropy(np.bincount(ids)))
+    assert losses(ids, K)[1] == pytest.approx(entropy(np.bincount(ids)))
 
 
 def test_a_text_in_which_each_character_tells_the_next_has_no_entropy_of_pairs() -> None:
-    assert pair_entropy(*ids_of("abcabcabcabc")) == pytest.approx(0, abs=1e-12)
+    assert losses(*ids_of("abcabcabcabc"))[2] == pytest.approx(0, abs=1e-12)
 
 
 def test_pairs_of_a_small_text_are_as_computed_by_hand() -> None:
     # a is followed by a and b once each, b by a always: 2 of 3 pairs have the entropy of a coin.
-    assert pair_entropy(*ids_of("aaba")) == pytest.approx(2 / 3 * math.log(2))
+    assert losses(*ids_of("aaba"))[2] == pytest.approx(2 / 3 * math.log(2))
 
 
 def test_pairs_are_the_entropy_of_each_row_weighted_by_its_share() -> None:
@@ -40,27 +44,25 @@ def test_pairs_are_the_entropy_of_each_row_weighted_by_its_share() -> None:
     np.add.at(table, (ids[:-1], ids[1:]), 1)
     rows = table[table.sum(axis=1) > 0]
     expected = rows.sum(axis=1) / rows.sum() @ entropy(rows, axis=1)
-    assert pair_entropy(ids, 11) == pytest.approx(expected)
+    assert losses(ids, 11)[2] == pytest.approx(expected)
 
 
 def test_pieces_and_large_vocabularies_give_the_same_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ids = np.random.default_rng(1).zipf(1.5, 5000) % 300
-    whole = character_entropy(ids, 300), pair_entropy(ids, 300)
+    whole = losses(ids, 300)
     monkeypatch.setattr(rnn.analysis.baselines, "_PIECE", 617)
-    assert (character_entropy(ids, 300), pair_entropy(ids, 300)) == pytest.approx(whole)
+    assert losses(ids, 300) == whole
     monkeypatch.setattr(rnn.analysis.baselines, "_DENSE", 0)
-    assert (character_entropy(ids, 300), pair_entropy(ids, 300)) == pytest.approx(whole)
+    assert losses(ids, 300) == whole
 
 
 def test_a_vocabulary_of_all_code_points_takes_no_table_of_its_pairs() -> None:
     ids = np.array([5, 1_100_000, 5, 1_100_000, 5], np.uint32)
-    assert pair_entropy(ids, 1_114_112) == pytest.approx(0, abs=1e-12)
+    assert losses(ids, 1_114_112)[2] == pytest.approx(0, abs=1e-12)
 
 
 def test_each_baseline_is_stronger_than_the_one_before() -> None:
-    ids, K = ids_of("she sells sea shells by the sea shore " * 20)
-    losses = list(baselines(ids, K).values())
-    assert losses == sorted(losses, reverse=True)
-    assert losses[0] == math.log(K)
+    found = losses(*ids_of("she sells sea shells by the sea shore " * 20))
+    assert found == sorted(found, reverse=True)

@@ -25,18 +25,16 @@ def snapshots(*texts: str) -> list[dict[str, object]]:
     return [{"update": i, "smooth_loss": 50.0 - i, "text": text} for i, text in enumerate(texts)]
 
 
-@pytest.mark.parametrize("alphabet", ["ab", "abcd \n", "abcdefghijklmnop", "小川の水はä😀"])
-@pytest.mark.parametrize("seed", range(6))
-def test_the_longest_copied_stretch_is_the_one_that_trying_all_finds(
-    alphabet: str, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
+@pytest.mark.parametrize("alphabet", ["ab", "abcdefghijklmnop", "小川の水はä😀\n"])
+def test_the_longest_copied_stretch_is_the_one_that_trying_all_finds(alphabet: str) -> None:
+    rng = np.random.default_rng(0)
     letters = np.array(list(alphabet))
-    book = "".join(rng.choice(letters, 400))
-    text = "".join(rng.choice(letters, 40)) + book[100 : 100 + 5 * seed] + "!"
-    copy = Book(book).longest_copy(text)
-    assert len(copy) == brute_force(text, book)
-    assert copy in book and copy in text
+    for planted in range(0, 30, 5):
+        book = "".join(rng.choice(letters, 400))
+        text = "".join(rng.choice(letters, 40)) + book[100 : 100 + planted] + "!"
+        copy = Book(book).longest_copy(text)
+        assert len(copy) == brute_force(text, book)
+        assert copy in book and copy in text
 
 
 def test_of_stretches_as_long_as_one_another_the_first_is_returned() -> None:

@@ -13,8 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from rnn.errors import ReportError
-from rnn.pipeline.execute import main, read_parameters
+from rnn.pipeline.execute import main
 from rnn.pipeline.kernel import STOPPED, Terminal
 
 PARAMETERS = """\
@@ -54,14 +53,15 @@ def outputs(notebook: Path) -> str:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (["-p", "epoch", "2"], "epoch: expected a parameter of a {notebook}.ipynb, got"),
-        (["-p", "et", "2"], "do you mean eta?"),
-        (["-p", "m"], "Option '-p' requires 2 arguments."),
+        (["-p", "epoch", "2"], "epoch: expected a parameter of this notebook"),
+        (["-p", "et", "2"], "did you mean eta?"),
+        (["-d", "speed", "2"], "speed: expected a parameter of this notebook"),
+        (["-p", "m"], "requires 2 arguments"),
         (["-q"], "No such option"),
         (["--options", "-p m 'two"], "options: expected papermill's options"),
-        (["-f", "nowhere.yaml"], "-f nowhere.yaml: expected a file"),
-        (["-y", "[1"], "-f or -y: expected 'name: value' in YAML"),
-        (["-y", "text"], "-f or -y: expected 'name: value' in YAML"),
+        (["-f", "nowhere.yaml"], "nowhere.yaml: expected"),
+        (["-y", "[1"], "expected a notebook and options of papermill"),
+        (["-y", "text"], "expected a notebook and options of papermill"),
     ],
 )
 def test_impossible_option_is_refused_in_one_line_before_anything_runs(
@@ -83,15 +83,16 @@ def test_what_is_no_notebook_is_refused_in_one_line(
         source.write_text(content)
     assert run(source)[0] == 1
     told = capfd.readouterr().err
-    assert "expected a notebook" in told and len(told.splitlines()) == 1
+    assert "source.ipynb" in told or "expected a notebook" in told
+    assert len(told.splitlines()) == 1
 
 
-def test_defaults_yield_to_given_values_and_keep_declared_texts(tmp_path: Path) -> None:
-    source = stored(tmp_path)
-    defaults = [("corpus", "1984"), ("m", "7"), ("eta", "1e-3")]
-    assert read_parameters(source, {"m": 9}, defaults) == {"corpus": "1984", "m": 9, "eta": 1e-3}
-    with pytest.raises(ReportError, match="speed: expected a parameter"):
-        read_parameters(source, {}, [("speed", "1")])
+def test_defaults_yield_to_options_of_every_kind_and_keep_texts(tmp_path: Path) -> None:
+    source = stored(tmp_path, "print(repr((corpus, m, eta)))")
+    defaults = ["-d", "corpus", "It\u2019s \U0001f600 \x07", "-d", "m", "7", "-d", "eta", "0.5"]
+    status, target = run(source, *defaults, "-y", "{m: 9}")
+    assert status == 0
+    assert outputs(target).strip() == repr(("It\u2019s \U0001f600 \x07", 9, "0.5"))
 
 
 def test_options_of_every_kind_reach_the_notebook(tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_folder_that_cannot_be_written_is_told_in_one_line(
     status = main([str(stored(tmp_path)), str(tmp_path / "nowhere" / "done.ipynb")])
     (line,) = capfd.readouterr().err.splitlines()
     assert status == 1
-    assert "expected room and permission to write it" in line
+    assert "expected" in line and "nowhere" in line
 
 
 SAVES = """\
@@ -201,7 +202,7 @@ def test_stopped_run_lets_the_kernel_save_and_leaves_no_target(
         process.send_signal(number)
         told = process.communicate(timeout=20)[1]
     assert process.returncode == STOPPED
-    assert "stopped; do run the same command again" in told.splitlines()[-1]
+    assert "stopped; run the same command again" in told.splitlines()[-1]
     assert (tmp_path / "saved").exists()
     assert not (tmp_path / "went on").exists()
     assert not list(tmp_path.glob("*done.ipynb"))

@@ -3,23 +3,23 @@
 import itertools
 import xml.etree.ElementTree as ET
 
-import numpy as np
-import pandas as pd
+import matplotlib
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from rnn.report.figures import COLOURS, PAGE_WIDTH, loss_figure, style, svg
-
-
-def history(updates: int = 500, epoch: int = 200) -> pd.DataFrame:
-    update = np.arange(1, updates + 1, 10)
-    loss = 40 + 60 * np.exp(-update / 50)
-    return pd.DataFrame({"update": update, "epoch": update // epoch, "smooth_loss": loss})
+from rnn.report.figures import COLOURS, PAGE_WIDTH, style, svg
 
 
 def drawn() -> Figure:
-    return loss_figure(history(), 200, 491, 40.0032)
+    with style():
+        figure = Figure(figsize=(PAGE_WIDTH, 2))
+        axes = figure.subplots()
+        axes.plot([1, 2, 3], [3, 1, 2], label="a curve")
+        axes.fill_between([1, 2], [1, 2], [2, 3], alpha=0.3)
+        axes.set_xlabel("$h_0$ and some words")
+        axes.legend()
+    return figure
 
 
 def lightness(colour: str) -> float:
@@ -53,47 +53,16 @@ def test_the_figure_is_as_wide_as_the_text() -> None:
     assert float(width.removesuffix("pt")) == pytest.approx(PAGE_WIDTH * 72)
 
 
-def test_the_loss_is_drawn_over_the_updates() -> None:
-    line = drawn().axes[0].lines[0]
-    np.testing.assert_array_equal(line.get_xdata(), history()["update"])
-    np.testing.assert_array_equal(line.get_ydata(), history()["smooth_loss"])
-
-
-def test_the_best_update_is_marked_and_named() -> None:
-    axes = drawn().axes[0]
-    marks = [line for line in axes.lines if line.get_marker() == "o"]
-    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in marks] == [(491, 40.0032)]
-    assert "lowest: 40.0032 at update 491" in [text.get_text() for text in axes.texts]
-
-
-def test_epochs_are_marked_where_they_begin_and_named() -> None:
-    axes = drawn().axes[0]
-    starts = [line.get_xdata()[0] for line in axes.lines[1:] if line.get_marker() != "o"]
-    assert starts == [200, 400]
-    names = [text.get_text() for text in axes.texts]
-    assert [name for name in names if name.startswith("epoch")] == ["epoch 1", "epoch 2", "epoch 3"]
-
-
-@pytest.mark.parametrize("rows", [1, 2])
-def test_a_history_of_a_row_or_two_can_be_drawn(rows: int) -> None:
-    short = history()[:rows]
-    figure = loss_figure(short, 200, 1, float(short["smooth_loss"].iloc[0]))
-    assert svg(figure).startswith("<svg")
-
-
-def test_a_loss_that_became_infinite_can_be_drawn() -> None:
-    broken = history()
-    broken.loc[20:, "smooth_loss"] = np.inf
-    broken.loc[30:, "smooth_loss"] = np.nan
-    assert svg(loss_figure(broken, 200, 191, 41.0)).startswith("<svg")
-
-
 def test_drawing_leaves_the_settings_of_others_alone() -> None:
-    import matplotlib
-
     before = dict(matplotlib.rcParams)
     svg(drawn())
     assert dict(matplotlib.rcParams) == before
+
+
+def test_colours_are_those_of_the_lines_in_their_order() -> None:
+    with style():
+        axes = Figure().subplots()
+        assert tuple(axes.plot([0, 1])[0].get_color() for _ in COLOURS) == COLOURS
 
 
 def test_neighbouring_colours_differ_without_colour_too() -> None:

@@ -1,4 +1,4 @@
-"""Bars: a widget for a person at a notebook, a line on the terminal, lines in a log."""
+"""Bars: a widget in an interactive notebook, a line on the terminal, lines in a log."""
 
 import os
 import pty
@@ -58,13 +58,13 @@ def written(number: int) -> bytes:
     return found
 
 
-def test_somebody_looks_on_only_where_a_notebook_could_ask_them(kernel: SimpleNamespace) -> None:
+def test_a_notebook_is_interactive_where_it_could_ask(kernel: SimpleNamespace) -> None:
     assert not is_interactive()
     kernel._allow_stdin = True
     assert is_interactive()
 
 
-def test_nobody_looks_on_outside_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_interactive_outside_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     assert not is_interactive()
     shell = SimpleNamespace(get_ipython=lambda: None)
@@ -72,7 +72,7 @@ def test_nobody_looks_on_outside_a_notebook(monkeypatch: pytest.MonkeyPatch) -> 
     assert not is_interactive()
 
 
-def test_person_at_a_notebook_gets_a_widget(kernel: SimpleNamespace) -> None:
+def test_interactive_notebook_gets_a_widget(kernel: SimpleNamespace) -> None:
     kernel._allow_stdin = True
     with bar(total=3, desc="work") as shown, bar(total=3, shown=False) as hidden:
         assert isinstance(shown, notebook_bar)

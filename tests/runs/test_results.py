@@ -1,14 +1,17 @@
 """What a run leaves: whole, and never of two runs at once."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from rnn.errors import ReportError
 from rnn.runs.driver import train
 from rnn.runs.models import load_model
-from rnn.runs.results import read_results, record, save_runs
+from rnn.runs.results import load_book, load_settings, read_results, replace_section, save_runs
 from rnn.runs.run import Run
 from rnn.settings import Settings
 from rnn.text.corpus import Corpus, load_corpus
@@ -34,9 +37,9 @@ def run(book: Corpus, **given: Any) -> Run:
 def finished(folder: Path, book: Corpus, **given: Any) -> None:
     """Leave what the three notebooks and the rendering of a run leave."""
     save_runs([run(book, **given)], folder, str(book.path))
-    record(folder, "gradient_check", {"largest_relative_error": 1e-7})
-    record(folder, "text_losses", {"last model": 2.0})
-    record(folder, "sampling", {"seed": 0, "length": 3, "text": "abc"})
+    replace_section(folder, "gradient_check", {"largest_relative_error": 1e-7})
+    replace_section(folder, "text_losses", {"last model": 2.0})
+    replace_section(folder, "sampling", {"seed": 0, "length": 3, "text": "abc"})
     for name in (CHECK, TRAINING, SAMPLE, *PAGES):
         (folder / name).write_text("{}")
 
@@ -53,7 +56,7 @@ def test_training_leaves_both_models_the_history_and_the_snapshots(
     assert names(tmp_path) >= {"history.csv", "snapshots.json", "results.json", "speed.json"}
     best, last = (load_model(tmp_path / f"{which}_model.npz") for which in ("best", "last"))
     assert (best.update, last.update) == (one.best_update, 40)
-    assert last.smooth_loss == one.state.losses[0]
+    assert last.smooth_loss == one.smooth_loss
     assert (last.parameters.W == one.last_model.parameters.W).all()
     assert last.x == book.ids[40 * 5], "what it would read next"
 
@@ -95,11 +98,45 @@ def test_other_result_takes_along_the_notebooks_and_pages_that_show_the_old_one(
 ) -> None:
     finished(tmp_path, book)
     before = names(tmp_path)
-    record(tmp_path, section, read_results(tmp_path)[section])
+    replace_section(tmp_path, section, read_results(tmp_path)[section])
     assert names(tmp_path) == before
-    record(tmp_path, section, {"another": 1})
+    replace_section(tmp_path, section, {"another": 1})
     assert before - names(tmp_path) == gone
     assert "training" in read_results(tmp_path)
+
+
+def test_what_json_cannot_hold_is_written_as_null(tmp_path: Path) -> None:
+    facts = {"a": np.float32(0.5), "b": [math.nan, -math.inf], "c": (np.int64(1), np.True_)}
+    replace_section(tmp_path, "sampling", facts)
+    (tmp_path / SAMPLE).write_text("made from it")
+    replace_section(tmp_path, "sampling", facts)
+    assert (tmp_path / SAMPLE).exists(), "nothing is different"
+    assert read_results(tmp_path)["sampling"] == {"a": 0.5, "b": [None, None], "c": [1, True]}
+
+
+def test_text_and_settings_of_a_run_are_found_again(book: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"run 02_training_evolution\.ipynb"):
+        load_settings(tmp_path)
+    one = run(book, clip=0)
+    save_runs([one], tmp_path, str(book.path))
+    assert load_settings(tmp_path) == one.settings
+    assert load_book(tmp_path).vocabulary == book.vocabulary
+    results = read_results(tmp_path)
+    results["training"]["book"]["sha256"] = "another"
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    with pytest.raises(ReportError, match=r"changed since; run 02_training_evolution\.ipynb again"):
+        load_book(tmp_path)
+
+
+@pytest.mark.parametrize("given", [{"batch_size": 3}, {"order": "chunks", "held_out": 0.1}])
+def test_a_run_has_one_number_of_updates_per_epoch(
+    book: Corpus, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    one = run(book, **given)
+    save_runs([one], tmp_path, str(book.path))
+    training = read_results(tmp_path)["training"]
+    assert training["book"]["updates_per_epoch"] == one.updates_per_epoch
+    assert training["updates_per_epoch"] == one.updates_per_epoch
 
 
 def test_there_is_no_run_while_another_takes_its_place(

@@ -1,10 +1,12 @@
-"""Model files come back as they were, and no file is believed."""
+"""Files of a run are whole or not there, have one writer at a time, and are never believed."""
 
 import errno
 import io
 import os
 import pickle
-import random
+import subprocess
+import sys
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -13,27 +15,32 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference
 
+from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.runs import storage as archive
-from rnn.runs.driver import train
-from rnn.runs.models import Model, load_model, save_model
-from rnn.runs.storage import write_whole
-from rnn.settings import Settings
-from rnn.text.corpus import Corpus
+from rnn.runs.storage import (
+    Headers,
+    hold,
+    read_arrays,
+    read_csv,
+    read_json,
+    run_folder,
+    write_arrays,
+    write_whole,
+)
 
 
-@pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return reference.book(tmp_path_factory.mktemp("books"), 2000)
+def line(error: pytest.ExceptionInfo[ReportError]) -> str:
+    """Return the message of an error, which is one line."""
+    message = str(error.value)
+    assert "\n" not in message and len(message) < 300
+    return message
 
 
-def settings(dtype: str = "float64") -> Settings:
-    return Settings(m=6, seq_length=5, max_updates=200, sig=0.3, dtype=dtype)
+# -- Writing
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS], ids=os.strerror)
 @pytest.mark.parametrize("call", ["open", "fsync", "replace"])
 def test_a_failed_write_is_one_line_and_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
@@ -46,116 +53,165 @@ def test_a_failed_write_is_one_line_and_leaves_what_was_there(
 
     with monkeypatch.context() as patch:
         if call == "open":
-            patch.setattr(archive, "open", fails, raising=False)
+            patch.setattr("rnn.text.files.open", fails, raising=False)
         else:
             patch.setattr(os, call, fails)
         with pytest.raises(ReportError) as caught:
             write_whole(path, b"after")
-    message = str(caught.value)
-    assert message.startswith("history.csv: expected ") and os.strerror(code) in message
-    assert "\n" not in message
+    assert line(caught).startswith("history.csv: expected ") and os.strerror(code) in line(caught)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"history.csv": b"before"}
 
 
-@pytest.fixture(scope="module")
-def model(book: Corpus) -> Model:
-    return train(book, settings(), progress=False).best_model
+def test_a_folder_in_the_way_of_which_there_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ReportError, match=r"^states: expected a folder that can be written"):
+        run_folder(tmp_path / "file" / "states")
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_model_comes_back_as_it_was(book: Corpus, tmp_path: Path, dtype: str) -> None:
-    path = tmp_path / "best_model.npz"
-    saved = train(book, settings(dtype), progress=False).best_model
-    save_model(path, saved)
-    loaded = load_model(path)
-    for name in saved.parameters._fields:
-        one, other = getattr(saved.parameters, name), getattr(loaded.parameters, name)
-        np.testing.assert_array_equal(one, other)
-        assert other.dtype == dtype and other.flags.c_contiguous
-    np.testing.assert_array_equal(saved.h, loaded.h)
-    for name in ("x", "vocabulary", "update", "smooth_loss", "book"):
-        assert getattr(loaded, name) == getattr(saved, name)
+def test_a_relative_folder_is_taken_from_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnn.runs.storage.ROOT", tmp_path)
+    assert run_folder("reports/a") == tmp_path / "reports" / "a"
+    assert (tmp_path / "reports" / "a").is_dir()
 
 
-def test_the_same_model_gives_the_same_bytes(tmp_path: Path, model: Model) -> None:
-    save_model(tmp_path / "one.npz", model)
-    save_model(tmp_path / "two.npz", model)
-    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+# -- The lock
 
 
-def test_anyone_can_read_a_model_with_numpy_alone(tmp_path: Path, model: Model) -> None:
-    save_model(tmp_path / "model.npz", model)
-    with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
-        np.testing.assert_array_equal(arrays["W"], model.parameters.W)
-        assert int(arrays["update"]) == model.update
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of Unix")
+def test_a_lock_is_refused_or_waited_for_until_its_holder_dies(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    script = (
+        "import sys, time; from pathlib import Path; from rnn.runs.storage import hold\n"
+        "with hold(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, str(lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"held\n"
+        with pytest.raises(ReportError) as caught, hold(lock, wait=False):
+            raise AssertionError("another process holds it")
+        assert f"got process {other.pid}; wait until it ends" in line(caught)
+        begun = time.monotonic()
+        subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -9 {other.pid}"])
+        with hold(lock):
+            assert time.monotonic() - begun > 0.2
+            assert lock.read_text() == str(os.getpid())
+    with hold(lock, wait=False):
+        pass
+
+
+def test_without_locks_nobody_is_kept_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with hold(tmp_path / "lock"), hold(tmp_path / "lock", wait=False):
+        pass
+
+
+# -- JSON and CSV
+
+
+def test_json_and_csv_that_are_not_there_are_nothing(tmp_path: Path) -> None:
+    assert read_json(tmp_path / "a.json") is None
+    assert read_json(tmp_path / "a.json", {}) == {}
+    assert read_csv(tmp_path / "a.csv", {}) is None
+
+
+def test_json_and_csv_come_back_with_their_types(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": [1, null]}')
+    (tmp_path / "a.csv").write_text("update,loss\n1,2\n2,\n")
+    assert read_json(tmp_path / "a.json") == {"a": [1, None]}
+    table = read_csv(tmp_path / "a.csv", {"update": int, "loss": float})
+    assert table is not None
+    assert table["loss"].dtype == float and np.isnan(table["loss"][1])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", b"{\n"),
+        ("a.json", b"\xff"),
+        ("a.csv", b""),
+        ("a.csv", b"a,b\n1,2\n"),
+        ("a.csv", b"update\nmany\n"),
+        ("a.csv", b"update\n1,2,3\n1,2,3,4,5\n"),
+    ],
+)
+def test_json_and_csv_of_others_are_refused_in_one_line(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ReportError) as caught:
+        read_json(path) if path.suffix == ".json" else read_csv(path, {"update": int})
+    assert line(caught).startswith(f"{name}: expected a file that this program wrote, got ")
+
+
+# -- Arrays
+
+ARRAYS = {"W": np.arange(36.0).reshape(6, 6), "b": np.arange(6.0), "n": np.int64(3)}
+
+
+def wanted(headers: Headers) -> Headers:
+    """Want what `ARRAYS` are, for any number of rows."""
+    (m,), _ = headers["b"]
+    real = np.dtype(float)
+    return {"W": ((m, m), real), "b": ((m,), real), "n": ((), np.dtype(np.int64))}
 
 
 def refusal(path: Path) -> str:
-    """Load a file that must be refused, in one line and without much memory."""
+    """Read arrays that must be refused, in one line and without much memory."""
     tracemalloc.start()
     with pytest.raises(ReportError) as caught:
-        load_model(path)
+        read_arrays(path, wanted)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    message = str(caught.value)
-    assert path.name in message and "\n" not in message and len(message) < 300
     assert peak < 4_000_000
-    return message
+    assert line(caught).startswith(f"{path.name}: expected a file that this program wrote, got ")
+    return line(caught)
 
 
-def arrays_of(model: Model) -> dict[str, Any]:
-    return {
-        **model.parameters._asdict(),
-        "h": model.h,
-        "x": np.int64(model.x),
-        "vocabulary": np.array([ord(c) for c in model.vocabulary], "<u4"),
-        "update": np.int64(model.update),
-        "smooth_loss": np.float64(model.smooth_loss),
-        "book": np.frombuffer(bytes.fromhex(model.book), np.uint8),
-    }
-
-
-def test_arrays_put_together_by_hand_are_taken(tmp_path: Path, model: Model) -> None:
-    np.savez(tmp_path / "model.npz", **arrays_of(model))
-    assert load_model(tmp_path / "model.npz").vocabulary == model.vocabulary
-
-
-CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "an array is missing": lambda a: a.pop("W"),
-    "the one that tells m is missing": lambda a: a.pop("b"),
-    "an array too many": lambda a: a.update(Z=np.zeros(3)),
-    "a matrix of another shape": lambda a: a.update(W=np.zeros((7, 7))),
-    "a matrix flattened": lambda a: a.update(W=a["W"].ravel()),
-    "a matrix transposed in memory": lambda a: a.update(W=np.asfortranarray(a["W"])),
-    "a bias that is a matrix": lambda a: a.update(b=a["b"].reshape(1, -1)),
-    "two types of numbers": lambda a: a.update(W=a["W"].astype(np.float32)),
-    "whole numbers": lambda a: a.update({n: a[n].astype(int) for n in "WUVbch"}),
-    "big-endian numbers": lambda a: a.update({n: a[n].astype(">f8") for n in "WUVbch"}),
-    "complex numbers": lambda a: a.update({n: a[n].astype(complex) for n in "WUVbch"}),
-    "half numbers": lambda a: a.update({n: a[n].astype(np.float16) for n in "WUVbch"}),
-    "a weight that is no number": lambda a: a.update(W=a["W"] * np.nan),
-    "an infinite state": lambda a: a.update(h=a["h"] + np.inf),
-    "an unsorted vocabulary": lambda a: a.update(vocabulary=a["vocabulary"][::-1].copy()),
-    "a character twice": lambda a: a["vocabulary"].__setitem__(1, a["vocabulary"][0]),
-    "no Unicode": lambda a: a["vocabulary"].__setitem__(-1, 0xFFFFFFFF),
-    "another number of characters": lambda a: a.update(vocabulary=a["vocabulary"][:-1]),
-    "a character outside": lambda a: a.update(x=np.int64(len(a["vocabulary"]))),
-    "a negative character": lambda a: a.update(x=np.int64(-1)),
-    "a text for a number": lambda a: a.update(update="many"),
-    "no units and no characters": lambda a: a.update(
-        {n: np.zeros((0,) * np.ndim(a[n])) for n in "WUVbch"}, vocabulary=np.zeros(0, "<u4")
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
-def test_arrays_that_do_not_belong_together_are_refused(
-    tmp_path: Path, model: Model, change: Callable[[dict[str, Any]], Any]
+@pytest.mark.parametrize("digest", [False, True])
+def test_arrays_come_back_and_the_same_ones_give_the_same_bytes(
+    tmp_path: Path, digest: bool
 ) -> None:
-    arrays = {name: np.array(array) for name, array in arrays_of(model).items()}
-    change(arrays)
-    np.savez(tmp_path / "model.npz", **arrays)
-    assert refusal(tmp_path / "model.npz").startswith("model.npz: expected ")
+    for name in ("one", "two"):
+        write_arrays(tmp_path / name, ARRAYS, digest)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    found = read_arrays(tmp_path / "one", wanted, digest)
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(found[name], array)
+    assert found["W"].flags.c_contiguous
+
+
+def test_a_digest_finds_every_damaged_bit(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_arrays(path, ARRAYS, digest=True)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 101):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ReportError, match="expected a whole file, got a damaged one"):
+            read_arrays(path, wanted, digest=True)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"W": np.zeros((7, 7))},
+        {"W": np.zeros(36)},
+        {"W": np.asfortranarray(ARRAYS["W"])},
+        {"W": np.zeros((6, 6), np.float32)},
+        {"W": np.zeros((6, 6), ">f8")},
+        {"b": np.zeros((1, 6))},
+        {"n": "many"},
+        {"Z": np.zeros(3)},
+    ],
+    ids=["shape", "flat", "transposed", "type", "bytes", "rows", "text", "too many"],
+)
+def test_arrays_that_do_not_belong_together_are_refused(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    np.savez(tmp_path / "model.npz", **ARRAYS | changed)
+    refusal(tmp_path / "model.npz")
 
 
 class Dangerous:
@@ -168,10 +224,12 @@ class Dangerous:
         return Path.touch, (self.path,)
 
 
-def npy(header: dict[str, Any], data: bytes = b"") -> bytes:
+def npy(shape: tuple[int, ...], descr: str = "<f8") -> bytes:
+    """Return a header that claims a shape, with eight numbers to it."""
     file = io.BytesIO()
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
-    return file.getvalue() + data
+    return file.getvalue() + b"\0" * 64
 
 
 def zipped(entries: dict[str, bytes]) -> bytes:
@@ -182,13 +240,14 @@ def zipped(entries: dict[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-def huge(shape: tuple[int, ...]) -> bytes:
-    return npy({"descr": "<f8", "fortran_order": False, "shape": shape}, b"\0" * 64)
+def every(content: bytes) -> bytes:
+    """Put the same content under the name of every array."""
+    return zipped({f"{name}.npy": content for name in ARRAYS})
 
 
-def whole(model: Model, **changed: Any) -> bytes:
+def saved(save: Callable[..., None] = np.savez, **changed: Any) -> bytes:
     file = io.BytesIO()
-    np.savez(file, **arrays_of(model) | changed)
+    save(file, **ARRAYS | changed)
     return file.getvalue()
 
 
@@ -198,98 +257,45 @@ def objects(path: Path) -> np.ndarray:
     return array
 
 
-def compressed(model: Model) -> bytes:
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays_of(model) | {"W": np.zeros((3000, 3000))})
-    return file.getvalue()
+def sharing() -> bytes:
+    """Return an archive with two names for the bytes of one entry."""
+    content = bytearray(zipped({"W.npy": npy((8,)), "b.npy": npy((8,))}))
+    second = content.rfind(b"PK\x01\x02")
+    content[second + 42 : second + 46] = bytes(4)
+    return bytes(content)
 
 
-def all_arrays(content: bytes) -> bytes:
-    """Put the same content under the name of every array of a model."""
-    names = ("W", "b", "V", "c", "U", "h", "x", "vocabulary", "update", "smooth_loss", "book")
-    return zipped({f"{name}.npy": content for name in names})
-
-
-NO_BYTES_EACH = npy({"descr": "|V0", "fortran_order": False, "shape": (2**60,)})
-CODE = b"\x93NUMPY\x01\x00\x20\x00__import__('os').system('true')\n"
-DEEP = b"\x93NUMPY\x01\x00\x00\x20" + b"(" * 0x2000
-
-#: Files by what is wrong with them, made from a good model and a path that must stay untouched.
-FOREIGN: dict[str, Callable[[Model, Path], bytes]] = {
-    "empty": lambda model, path: b"",
-    "text": lambda model, path: b"This is no model.\n" * 50,
-    "picture": lambda model, path: b"\x89PNG\r\n\x1a\n" + bytes(500),
-    "pickle": lambda model, path: pickle.dumps(Dangerous(path)),
-    "objects": lambda model, path: whole(model, W=objects(path)),
-    "bomb": lambda model, path: compressed(model),
-    "petabytes": lambda model, path: all_arrays(huge((2**50, 8))),
-    "more than 64 bits": lambda model, path: all_arrays(huge((2**62, 2**62))),
-    "64 bits and a little": lambda model, path: all_arrays(huge((2**61 + 1, 8))),
-    "negative": lambda model, path: all_arrays(huge((-1, -8))),
-    "no bytes each": lambda model, path: all_arrays(NO_BYTES_EACH),
-    "a header that is code": lambda model, path: all_arrays(CODE),
-    "a deep header": lambda model, path: all_arrays(DEEP),
-    "another format": lambda model, path: all_arrays(b"\x93NUMPY\x03\x00" + bytes(100)),
-    "no arrays": lambda model, path: all_arrays(b"nothing"),
-    "a lying header": lambda model, path: whole(model).replace(b"(6, 6)", b"(9**9,", 1),
-    "an empty archive": lambda model, path: zipped({}),
-    "many files": lambda model, path: zipped({f"{i}.npy": huge((8,)) for i in range(500)}),
-    "a single array": lambda model, path: huge((8,)),
+#: Files by what is wrong with them, made with a path that must stay untouched.
+FOREIGN: dict[str, Callable[[Path], bytes]] = {
+    "empty": lambda path: b"",
+    "text": lambda path: b"This is no model.\n" * 50,
+    "pickle": lambda path: pickle.dumps(Dangerous(path)),
+    "objects": lambda path: saved(W=objects(path)),
+    "bomb": lambda path: saved(np.savez_compressed, W=np.zeros((3000, 3000))),
+    "petabytes": lambda path: every(npy((2**50, 8))),
+    "more than 64 bits": lambda path: every(npy((2**62, 2**62))),
+    "negative": lambda path: every(npy((-1, -8))),
+    "no bytes each": lambda path: every(npy((2**60,), "|V0")),
+    "code": lambda path: every(b"\x93NUMPY\x01\x00\x20\x00__import__('os').system('true')\n"),
+    "deep": lambda path: every(b"\x93NUMPY\x01\x00\x00\x20" + b"(" * 0x2000),
+    "another format": lambda path: every(b"\x93NUMPY\x03\x00" + bytes(100)),
+    "a lying header": lambda path: saved().replace(b"(6, 6)", b"(9**9,", 1),
+    "an empty archive": lambda path: zipped({}),
+    "many files": lambda path: zipped({f"{i}.npy": npy((8,)) for i in range(500)}),
+    "shared bytes": lambda path: sharing(),
 }
 
 
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=list(FOREIGN))
 def test_a_foreign_file_is_refused_before_memory_is_taken_or_code_is_run(
-    tmp_path: Path, model: Model, content: Callable[[Model, Path], bytes]
+    tmp_path: Path, content: Callable[[Path], bytes]
 ) -> None:
     path, touched = tmp_path / "model.npz", tmp_path / "touched"
-    path.write_bytes(content(model, touched))
-    assert refusal(path).startswith("model.npz: expected a file that this program wrote, got ")
+    path.write_bytes(content(touched))
+    refusal(path)
     assert not touched.exists()
 
 
-def test_entries_that_share_their_bytes_cannot_claim_more_than_the_file(
-    tmp_path: Path, model: Model
-) -> None:
-    content = bytearray(zipped({"W.npy": huge((8,)), "U.npy": huge((8,))}))
-    # Both entries of the directory point at the first one's bytes, under two names.
-    second = content.rfind(b"PK\x01\x02")
-    content[second + 42 : second + 46] = bytes(4)
-    (tmp_path / "model.npz").write_bytes(content)
-    refusal(tmp_path / "model.npz")
-
-
-def test_no_damage_to_a_model_goes_unnoticed(tmp_path: Path, model: Model) -> None:
-    path = tmp_path / "model.npz"
-    save_model(path, model)
-    whole, rng = path.read_bytes(), random.Random(0)
-    before = {name: np.array(array) for name, array in arrays_of(model).items()}
-    refused = 0
-    for trial in range(400):
-        damaged = bytearray(whole)
-        if trial % 2:
-            damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
-        else:
-            del damaged[rng.randrange(len(whole)) :]
-        path.write_bytes(damaged)
-        try:
-            loaded = load_model(path)
-        except ReportError as error:
-            assert "\n" not in str(error)
-            refused += 1
-        else:  # a byte that nobody reads, such as a date
-            for name, array in arrays_of(loaded).items():
-                np.testing.assert_array_equal(array, before[name])
-    assert refused > 300
-
-
-def test_a_missing_model_says_what_to_run_first(tmp_path: Path) -> None:
-    with pytest.raises(ReportError) as caught:
-        load_model(tmp_path / "best_model.npz")
-    assert str(caught.value).startswith("expected a trained model in ")
-    assert str(caught.value).endswith("run 02_training_evolution.ipynb with the same run_dir first")
-
-
-def test_a_directory_is_no_model(tmp_path: Path) -> None:
+def test_a_directory_is_not_a_file_of_arrays(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="expected a file that can be read, got Is a directory"):
-        load_model(tmp_path)
+        read_arrays(tmp_path, wanted)

@@ -1,10 +1,10 @@
 """A training that a person can watch: the curve, the latest sample, a bar, in place.
 
-Where nobody looks on, as under papermill, it is `rnn.runs.driver.train_seeds` and nothing more.
+Where the notebook is not interactive, as under papermill, it is `rnn.runs.driver.train_seeds` and
+nothing more.
 """
 
 import base64
-import html
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -12,26 +12,28 @@ from typing import Any
 
 import numpy as np
 from IPython.display import display
+from matplotlib.figure import Figure
 
-from rnn.report.figures import svg
-from rnn.report.lab.figures_live import live_figure
+from rnn.report.figures import COLOURS, PAGE_WIDTH, style, svg
+from rnn.report.lab.markup import html
 from rnn.report.paper import on_paper
-from rnn.runs.driver import last_update, train_seeds
+from rnn.report.shown import Shown
+from rnn.runs.driver import train_seeds
 from rnn.runs.progress import is_interactive
 from rnn.runs.run import Run
 from rnn.settings import Settings
 from rnn.text.corpus import Corpus
 from rnn.training import Trainer
 
-__all__ = ["LiveView", "train"]
+__all__ = ["LiveView", "live_figure", "train"]
 
 _EVERY = 1.0  # seconds from one picture to the next ...
-_POINTS = 600  # of a curve; more cannot be seen
 _SHARE = 0.1  # ... or longer, if drawing would take more than this share of one core
+_POINTS = 600  # of a curve; more cannot be seen
 
 
 def train(corpus: Corpus, settings: Settings, folder: Path, seeds: int) -> list[Run]:
-    """Train as `rnn.runs.driver.train_seeds` does, with a live view for a person who looks on.
+    """Train as `rnn.runs.driver.train_seeds` does, with a live view if the notebook is interactive.
 
     Parameters
     ----------
@@ -41,8 +43,8 @@ def train(corpus: Corpus, settings: Settings, folder: Path, seeds: int) -> list[
     Returns
     -------
     list of Run
-        In the order of the seeds.  With a person looking on, an interrupt ends the training here
-        and gives the runs as far as they came; the same call goes on from there.
+        In the order of the seeds.  In an interactive notebook an interrupt ends the training here
+        and returns the runs as far as they came; the same call continues from there.
 
     Raises
     ------
@@ -51,23 +53,16 @@ def train(corpus: Corpus, settings: Settings, folder: Path, seeds: int) -> list[
     """
     if not is_interactive():
         return train_seeds(corpus, settings, folder, seeds)
-    view = LiveView(settings)
+    view = LiveView()
     runs = train_seeds(corpus, settings, folder, seeds, watch=view.look)
     view.end(runs[0])
     return runs
 
 
 class LiveView:
-    """One output of a notebook that shows how a training goes, again and again in its place.
+    """One output of a notebook that shows the progress of a training, redrawn in its place."""
 
-    Parameters
-    ----------
-    settings : Settings
-        Those of the training.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._unit = "segment" if settings.loss == "sum" else "character"
+    def __init__(self) -> None:
         self._handle: Any = None
         self._trainers: Collection[Trainer] = ()
         self._due = 0.0
@@ -83,61 +78,77 @@ class LiveView:
         self._due = time.monotonic() + max(_EVERY - spent, spent / _SHARE)
 
     def end(self, run: Run) -> None:
-        """Show the end, whatever it was, and what can be done next."""
-        last = last_update(run.corpus, run.settings)
+        """Show how the training ended, and what can be done next."""
+        last = run.schedule.last_update
         if run.diverged:
-            said = f"Stopped: {run.diverged}."
+            self._show(f"Stopped: {run.diverged}.")
         elif run.last_update < last:
-            said = (
-                f"Stopped at update {run.last_update:,} of {last:,}. Run this cell again to go on "
-                "from there; the cells below work with what was reached."
+            self._show(
+                f"Stopped at update {run.last_update:,} of {last:,}. Run this cell again to "
+                "continue from there; the cells below work with what was reached."
             )
-        elif run.updates:
-            said = f"Done: {last:,} updates."
+        elif run.new_updates:
+            self._show(f"Done: {last:,} updates.")
         else:
-            said = f"Done before: all {last:,} updates were taken from the last checkpoint."
-        self._show(said)
+            self._show(f"Done before: all {last:,} updates were taken from the last checkpoint.")
 
-    def _show(self, said: str) -> None:
-        bundle = {"text/html": self._page(said), "text/plain": said or "training"}
-        about = {"report": {"kind": "live"}}
+    def _show(self, ended: str) -> None:
+        bundle = {"text/html": self._page(ended), "text/plain": ended or "training"}
+        shown: Any = {"raw": True, "metadata": Shown("live").as_metadata()}
         if self._handle is None:
-            self._handle = display(bundle, raw=True, metadata=about, display_id=True)
+            self._handle = display(bundle, display_id=True, **shown)
         else:
-            self._handle.update(bundle, raw=True, metadata=about)
+            self._handle.update(bundle, **shown)
 
-    def _page(self, said: str) -> str:
-        """Return the view as HTML."""
+    def _page(self, ended: str) -> str:
         first = next(iter(self._trainers))
         snapshots = list(first.state.snapshots)  # before the numbers: none is of a later update
-        curves = [_curve(trainer) for trainer in self._trainers if trainer.state.history]
-        now, lowest, reached, best = _reading(first)
-        drawn = on_paper(svg(live_figure(curves, first.last, first.per_epoch, self._unit)))
-        picture = base64.b64encode(drawn.encode()).decode()
-        where = (
-            f"Update {reached:,} of {first.last:,}: smooth loss {now:.4f}, lowest so far "
-            f"{lowest:.4f} at update {best:,}"
+        picture = on_paper(svg(live_figure(self._trainers)))
+        loss, lowest, update, best_update = _reading(first)
+        return html(
+            "live",
+            ended=ended,
+            picture=base64.b64encode(picture.encode()).decode(),
+            update=update,
+            last=first.schedule.last_update,
+            loss=loss,
+            lowest=lowest,
+            best_update=best_update,
+            snapshots=snapshots,
         )
-        sample = ""
-        if snapshots:
-            latest = snapshots[-1]
-            sample = (
-                f"<p>Synthesized before update {latest['update']:,}:</p>"
-                f'<pre class="rnn-live-sample" style="white-space: pre-wrap">'
-                f"{html.escape(latest['text'])}</pre>"
-            )
-        return (
-            f'<div class="rnn-live"><p>{html.escape(said or where)}</p>'
-            f'<img class="rnn-live-curve" style="max-width: 46em; width: 100%" '
-            f'alt="{html.escape(where)}" src="data:image/svg+xml;base64,{picture}">'
-            f"{sample}</div>"
-        )
+
+
+def live_figure(trainers: Collection[Trainer]) -> Figure:
+    """Draw smooth losses so far, the first on top, on an axis as long as the whole training."""
+    schedule = next(iter(trainers)).schedule
+    last, per_epoch = schedule.last_update, schedule.updates_per_epoch
+    curves = [_curve(trainer) for trainer in trainers if trainer.state.history]
+    with style():
+        figure = Figure(figsize=(PAGE_WIDTH * 1.2, 2.6))
+        axes = figure.subplots()
+        axes.grid(axis="x", visible=False)
+        for start in range(per_epoch, last, per_epoch):
+            axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
+        for number, (updates, losses) in reversed(list(enumerate(curves))):
+            opacity = 0.3 if number else 1
+            axes.plot(updates, losses, "-", color=COLOURS[0], alpha=opacity, linewidth=0.9)
+        # The fall from the first loss would squash all that follows.
+        updates, losses = curves[0]
+        later = losses[updates > updates[-1] / 8]
+        high, low = float(later.max()), float(min(losses.min() for _, losses in curves))
+        axes.set_ylim(low - 0.04 * (high - low) - 1e-3, high + 0.1 * (high - low) + 1e-3)
+        axes.plot(updates[-1:], losses[-1:], "o", color=COLOURS[1], markeredgewidth=0)
+        axes.set_xlim(0, last * 1.005)
+        axes.set_xlabel("update")
+        axes.set_ylabel(f"smooth loss (nats per {schedule.settings.loss_unit})")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    return figure
 
 
 def _reading(trainer: Trainer) -> tuple[float, float, int, int]:
     """Return smooth loss, the lowest, and the updates of both, all of one moment.
 
-    The engine goes on meanwhile, and writes all of them after every update.
+    The compiled loop runs meanwhile, and writes all of them after every update.
     """
     while True:
         before = trainer.state.counts.copy()
@@ -147,7 +158,7 @@ def _reading(trainer: Trainer) -> tuple[float, float, int, int]:
 
 
 def _curve(trainer: Trainer) -> tuple[np.ndarray, np.ndarray]:
-    """Return updates and smooth losses so far, thinned out, with where the training is now."""
+    """Return updates and smooth losses so far, thinned out, and those of this moment."""
     loss, _, update, _ = _reading(trainer)
     rows = [row for row in list(trainer.state.history) if row[0] < update]
     rows = [*rows[:: len(rows) // _POINTS + 1], (update, loss, None)]

@@ -1,26 +1,16 @@
-"""What the playgrounds share: how one is shown, and what is said where none can be."""
+"""What the playgrounds share: their controls, and what is shown where there can be none."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any
 
 from IPython.display import display
 
-from rnn.report.show_old import show_prose
+from rnn.report.escaping import html_text
 
-__all__ = ["STYLE", "caption", "error_line", "page", "row", "show_playground", "waiting"]
-
-#: Lets the names of toggle buttons stand beside them, as those of all other controls do, and
-#: pages be no wider than the notebook.
-STYLE = """<style>
-.rnn-controls { align-items: center; }
-.rnn-controls .widget-toggle-buttons { display: flex; align-items: baseline; width: auto;
-  height: auto; margin: 2px 18px 2px 2px; min-width: 0; }
-.rnn-controls .widget-toggle-buttons > label { flex: none; text-align: right; margin-right: 8px; }
-.rnn-controls .widget-toggle-buttons > div { display: flex; flex-wrap: wrap; min-width: 0; }
-.rnn-page > .widget-html-content { flex: 1 1 0; min-width: 0; }
-</style>"""
+__all__ = ["Playground", "control", "error_line", "show_playground"]
 
 _MISSING = (
     "The playground needs the package ipywidgets, which is not installed here. `make lab` in the "
@@ -32,17 +22,67 @@ _NO_WIDGETS = (
 )
 
 
-def show_playground(make: Callable[[], Any]) -> None:
-    """Show a playground, or a line that says what to do where there can be none.
+class Playground:
+    """Controls, a line for messages, and a page that follows the controls.
 
-    Parameters
+    Attributes
     ----------
-    make : callable
-        Returns an object with a ``widget``, which is shown, and a method ``start``, which is
-        called then and may take its time.
+    widget : ipywidgets.VBox
+        All of it.
+    message, page : ipywidgets.HTML
+        The line under the controls; the page.
     """
+
+    widget: Any
+    message: Any
+    page: Any
+
+    def start(self) -> None:
+        """Make the first page; functions are compiled and fonts loaded on their first use."""
+        with self.waiting() as tell:
+            tell("getting ready")
+            self.redraw()
+
+    def redraw(self, _: Any = None) -> None:
+        """Make the page that the controls ask for."""
+        raise NotImplementedError
+
+    def arrange(self, note: str, *rows: Sequence[Any]) -> None:
+        """Put rows of controls, which wrap where there is little room, between a note and the page.
+
+        The note is HTML.  A new value of a control redraws the page.
+        """
+        from ipywidgets import HTML, HBox, VBox
+
+        lines = [HBox(row, layout={"flex_flow": "row wrap"}) for row in rows]
+        for line in lines:
+            line.add_class("rnn-controls")
+        self.message, self.page = (HTML(layout={"width": "99%"}) for _ in range(2))
+        for wide in (self.message, self.page):
+            wide.add_class("rnn-page")
+        self.widget = VBox([HTML(note), *lines, self.message, self.page])
+        for each in chain(*rows):
+            each.observe(self.redraw, "value")
+
+    @contextmanager
+    def waiting(self) -> Iterator[Callable[[str], None]]:
+        """Give a function that shows a word in the line; clear it when the work is done."""
+
+        def tell(word: str) -> None:
+            self.message.value = (
+                f'<span class="rnn-waiting" role="status">{html_text(word)} …</span>'
+            )
+
+        try:
+            yield tell
+        finally:
+            self.message.value = ""
+
+
+def show_playground(make: Callable[[], Playground]) -> None:
+    """Show a playground, or a line that says what to do where there can be none."""
     if find_spec("ipywidgets") is None:
-        show_prose(_MISSING)
+        display({"text/markdown": _MISSING, "text/plain": _MISSING}, raw=True)
         return
     playground = make()
     # The plain text is all that a front end without widgets shows.
@@ -50,46 +90,26 @@ def show_playground(make: Callable[[], Any]) -> None:
     playground.start()
 
 
-def caption(text: str) -> dict[str, Any]:
-    """Return what a control needs for its description, all of one width."""
-    return {"description": text, "style": {"description_width": "92px"}}
+def control(kind: Any, name: str, width: str = "auto", buttons: str = "", **options: Any) -> Any:
+    """Return a control; the names of all controls have one width.
+
+    Parameters
+    ----------
+    kind : class
+        That of the widget.
+    name : str
+        What stands beside it.
+    width : str
+        The control's, as in CSS.
+    buttons : str
+        The width of each toggle button, as in CSS.
+    **options
+        Of the widget.
+    """
+    style = {"description_width": "92px"} | ({"button_width": buttons} if buttons else {})
+    return kind(description=name, layout={"width": width}, style=style, **options)
 
 
-def row(*controls: Any) -> Any:
-    """Return a row of controls that wraps where the page is narrow."""
-    from ipywidgets import HBox, Layout
-
-    controls_row = HBox(controls, layout=Layout(flex_flow="row wrap"))
-    controls_row.add_class("rnn-controls")
-    return controls_row
-
-
-def page() -> Any:
-    """Return an HTML widget that is as wide as the notebook allows."""
-    from ipywidgets import HTML, Layout
-
-    widget = HTML(layout=Layout(width="99%"))
-    widget.add_class("rnn-page")
-    return widget
-
-
-@contextmanager
-def waiting(line: Any) -> Iterator[Callable[[str], None]]:
-    """Give a function that shows a word in an HTML widget; clear it when the work is done."""
-
-    def tell(word: str) -> None:
-        line.value = f'<span role="status" style="opacity: 0.75">{word} …</span>'
-
-    try:
-        yield tell
-    finally:
-        line.value = ""
-
-
-def error_line(escaped: str) -> str:
-    """Return the HTML of one line about a value that cannot be."""
-    colour = "var(--jp-error-color1, #c62828)"
-    return (
-        f'<div role="alert" style="border-left: 4px solid {colour}; padding-left: 8px; '
-        f'line-height: 1.5; color: var(--jp-content-font-color1, inherit)">{escaped}</div>'
-    )
+def error_line(message: object) -> str:
+    """Return the HTML of a line about a value that is not possible."""
+    return f'<div class="rnn-error" role="alert">{html_text(message)}</div>'

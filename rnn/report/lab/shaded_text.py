@@ -11,47 +11,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from rnn.report.escaping import INVISIBLE, html_text
-from rnn.runs.models import Model
-from rnn.runs.writing import probabilities
+from rnn.runs.models import Model, probabilities
 from rnn.text.characters import visible
 
-__all__ = ["LEGEND", "STYLE", "room_for_alternatives", "text_html"]
+__all__ = ["room_for_alternatives", "text_html"]
 
 _SHOWN = 5  # alternatives
 _TOGETHER = 4  # characters in one place, at most: one and those that combine with it
 _SHADES = 9  # a whole number of bits each, the last for all that is less likely
 _UNSEEN = re.compile(f"[{INVISIBLE}\r\ud800-\udfff]")
-
-#: Of everything below an element of the class ``rnn-text``.
-STYLE = """<style>
-.rnn-text { position: relative; padding: 4px 0 5em; line-height: 1.5; user-select: text;
-  color: var(--jp-content-font-color1, #212121); transition: opacity 0.15s; }
-.rnn-text .written { max-width: 84ch; white-space: pre-wrap; overflow-wrap: anywhere;
-  font: 13px/1.65 var(--jp-code-font-family, monospace); margin-bottom: 8px; cursor: default; }
-.rnn-text i { font-style: normal; padding: 1px 0; }
-.rnn-text .prime, .rnn-text .prime i { font-weight: bold; }
-.rnn-text .prime { border-bottom: 2px solid var(--jp-brand-color1, #1976d2); padding-bottom: 1px; }
-.rnn-text .n::before { content: "\\21B5"; opacity: 0.6; }
-.rnn-text .u { font-size: 75%; border: 1px solid; border-radius: 3px; padding: 0 2px; }
-.rnn-text i[data-a]:hover { outline: 2px solid var(--jp-brand-color1, #1976d2); }
-.rnn-text i[data-a]:hover::after { content: attr(data-a); position: absolute; z-index: 10;
-  margin: 1.9em 0 0 -1ch; padding: 4px 8px; white-space: pre; pointer-events: none;
-  font: 12px/1.4 var(--jp-code-font-family, monospace); opacity: 1;
-  direction: ltr; unicode-bidi: bidi-override; border-radius: 3px;
-  color: var(--jp-ui-font-color1, #212121); background: var(--jp-layout-color1, #fff);
-  border: 1px solid var(--jp-border-color1, #bdbdbd); box-shadow: 0 2px 8px rgba(0, 0, 0, 0.35); }
-.rnn-text .told { max-width: 100ch; font-size: 13px; margin: 2px 0; }
-.rnn-text .scale { display: inline-block; margin-right: 0.5em; }
-.rnn-text .scale i { padding: 2px 6px; white-space: nowrap; display: inline-block; }
-.rnn-stale .rnn-text { opacity: 0.4; }
-SHADES
-</style>""".replace(
-    "SHADES",
-    "\n".join(
-        f".rnn-text .s{bits} {{ background: rgba(240, 120, 20, {0.08 * bits:.2f}) }}"
-        for bits in range(_SHADES)
-    ),
-)
 
 
 def room_for_alternatives(vocabulary: str) -> float:
@@ -77,18 +45,15 @@ def text_html(model: Model, text: str, prime: str = "") -> tuple[str, float]:
     Returns
     -------
     html : str
-        An element a character, in which those that combine with it stand too; a line feed
+        An element per character, in which those that combine with it stand too; a line feed
         follows its own.
     bits : float
         The mean of -log2 of the characters' probabilities, over `text`.
     """
-    P = probabilities(model, text, prime)
-    if len(prime) > 1:
-        P = np.concatenate([probabilities(model, prime[1:], prime[0]), P])
-    whole = (prime + text)[len(prime) > 0 :]
-    known = {character: i for i, character in enumerate(model.vocabulary)}
-    drawn = np.array([known[character] for character in whole], np.int64)
-    chances = P[np.arange(len(whole)), drawn].astype(np.float64)
+    known = prime[1:] + text  # all that the network gives a probability
+    P = probabilities(model, known, prime[:1])
+    drawn = np.array([model.vocabulary.index(character) for character in known], np.int64)
+    chances = P[np.arange(len(known)), drawn].astype(np.float64)
     bits = -np.log2(np.maximum(chances, np.finfo(P.dtype).tiny))
     shades = np.minimum(np.rint(bits), _SHADES - 1).astype(int).tolist()
     names = [_name(character) for character in model.vocabulary]
@@ -98,17 +63,14 @@ def text_html(model: Model, text: str, prime: str = "") -> tuple[str, float]:
         for p, ids, own in zip(P, likeliest.tolist(), drawn.tolist(), strict=True)
     ]
     if prime:
-        whole, shades, told = prime[0] + whole, [0, *shades], ["", *told]
+        known, shades, told = prime[0] + known, [0, *shades], ["", *told]
     read, written = (
-        "".join(_elements(whole[part], shades[part], told[part]))
+        "".join(_elements(known[part], shades[part], told[part]))
         for part in (slice(len(prime)), slice(len(prime), None))
     )
-    if prime:
-        read = f'<span class="prime">{read}</span>'
-    return (
-        f'<div class="written" dir="auto">{read}{written}</div>',
-        float(bits[len(bits) - len(text) :].mean()),
-    )
+    read = f'<span class="prime">{read}</span>' if prime else ""
+    html = f'<div class="written" dir="auto">{read}{written}</div>'
+    return html, float(bits[len(bits) - len(text) :].mean())
 
 
 def _elements(text: str, shades: list[int], told: list[str]) -> Iterator[str]:
@@ -151,10 +113,9 @@ def _alternatives(names: list[str], p: np.ndarray, likeliest: list[int], drawn: 
 
 
 def _percent(chance: float) -> str:
-    percent = 100 * chance
-    if percent >= 0.1:
-        return f"{percent:.1f}"
-    return f"{percent:.3f}" if percent >= 0.0005 else "<.001"
+    if chance >= 0.001:
+        return f"{100 * chance:.1f}"
+    return f"{100 * chance:.3f}" if chance >= 5e-6 else "<.001"
 
 
 def _name(character: str) -> str:
@@ -165,16 +126,3 @@ def _name(character: str) -> str:
 def _width(name: str) -> int:
     """Count the columns that a name takes in a monospaced font."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else not _combines(c) for c in name)
-
-
-def _scale() -> str:
-    labels = ["100 %", "50", "25", "13", "6", "3", "1.6", "0.8", "0.4 or less"]
-    return "".join(f'<i class="s{bits}">{label}</i>' for bits, label in enumerate(labels))
-
-
-#: What the shades mean.
-LEGEND = (
-    f'<span class="scale">{_scale()}</span> The network’s own probability of a character, whatever '
-    "temperature and top-p it was drawn with. Point at one for the likeliest in its place; ▸ marks "
-    "the one that stands there. A prime is underlined."
-)

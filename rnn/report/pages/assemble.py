@@ -42,7 +42,7 @@ def assemble(folder: Path, *, title: str, author: str = "", date: str = "") -> N
     paths = sorted(folder.glob("0*.ipynb"))
     if not paths:
         raise ReportError(
-            f"expected executed notebooks 0*.ipynb in {folder}, got none; do: make report"
+            f"expected executed notebooks 0*.ipynb in {folder}, got none; run make report"
         )
     cells = []
     for path in paths:

@@ -25,8 +25,9 @@ from traitlets.config import Application
 
 from rnn.errors import ReportError
 from rnn.report.escaping import html_text, html_visible, typst_string, without_surrogates
-from rnn.report.pages.fonts import font_faces
-from rnn.report.pages.pandoc import Fragment, Outline, convert
+from rnn.report.fonts import font_faces
+from rnn.report.pages.numbering import Placed, placed
+from rnn.report.pages.pandoc import convert
 from rnn.report.pages.pictures import Pictures
 from rnn.report.pages.typesetting import compile_pdf
 
@@ -34,20 +35,14 @@ __all__ = ["ReportExporter", "ReportHTMLExporter", "ReportPDFExporter"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_PROSE_MIMES = {"text/markdown": "markdown", "text/latex": "markdown", "text/html": "html"}
-_ONE_FORMULA = re.compile(r"\A\s*\$(?:\\displaystyle)?([^$]+)\$\s*\Z")
-_MONTHS = [
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-]
 
 
 class ReportExporter(TemplateExporter):
     """What the PDF and the HTML share: options, prose, pictures, the title."""
 
-    title = Unicode(help="Title; empty: the notebook's own (metadata, only H1, file name).").tag(
-        config=True
-    )
+    title = Unicode(
+        help="Title; empty: the notebook's own (metadata, only first-level heading, file name)."
+    ).tag(config=True)
     author = Unicode(help="Author; empty: those in the notebook's metadata.").tag(config=True)
     date = Unicode(
         help="Date shown under the title, as it is or as YYYY-MM-DD; empty: the one in the "
@@ -56,32 +51,23 @@ class ReportExporter(TemplateExporter):
     lang = Unicode("en", help="Language of the text, as a two-letter code.").tag(config=True)
     number_sections = Bool(True, help="Number the sections.").tag(config=True)
     contents = Bool(help="Show a list of contents.").tag(config=True)
-    display_data_priority = List(
-        Unicode(),
-        [
-            "image/svg+xml",
-            "image/png",
-            "image/jpeg",
-            "image/gif",
-            "text/markdown",
-            "text/latex",
-            "text/html",
-            "text/plain",
-        ],
-        help="Representations of an output, the best first.",
-    ).tag(config=True)
     exclude_input_prompt = Bool(True)
     exclude_output_prompt = Bool(True)
 
-    _target = ""
+    _page = _target = ""
 
     @default("extra_template_basedirs")
     def _own_templates(self) -> list[str]:
         return [str(_TEMPLATES)]
 
+    @default("template_name")
+    def _own_template(self) -> str:
+        return f"report-{self._page}"
+
     def default_filters(self) -> Any:
-        """Add the filters of the two templates to nbconvert's."""
+        """Add the filters of the templates to nbconvert's."""
         yield from super().default_filters()
+        yield "filter_data_type", lambda data: [*data]  # numbering has left the best one
         yield "typst_string", typst_string
         yield "html_text", html_text
         yield "plain_stream", lambda text: _ANSI_COLOUR.sub("", text).rstrip("\n")
@@ -110,7 +96,7 @@ class ReportExporter(TemplateExporter):
         nb = nbformat.from_dict(json.loads(without_surrogates(json.dumps(nb, ensure_ascii=False))))
         for number, cell in enumerate(nb.cells, start=1):
             name = re.sub(r"[^\w ,.-]", "", str(cell.metadata.get("source", "")))
-            cell.metadata["report"] = {"cell": number, "where": name or f"cell {number}"}
+            cell.metadata["report"] = Placed(name or f"cell {number}")
         return super().from_notebook_node(nb, resources, **kw)
 
     def _preprocess(
@@ -118,50 +104,38 @@ class ReportExporter(TemplateExporter):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
         nb, resources = super()._preprocess(nb, resources)
-        folder = resources.get("metadata", {}).get("path")
+        file = resources.get("metadata", {})
+        folder = file.get("path")
         pictures = Pictures(embed=self._target == "html")
         for cell in nb.cells:
             pictures.collect(cell, None if folder is None else Path(folder))
+            if cell.cell_type == "markdown":
+                cell.metadata["report"].prose["body"] = cell.source, "markdown"
         resources["pictures"] = pictures.files
-        head = self._head(nb)
+        title = self.title or str(nb.metadata.get("title", ""))
+        nodes = [node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))]
         outline = convert(
-            _fragments(nb),
+            filter(None, map(placed, nodes)),
             self._target,
             references=resources.get("references", {}),
             images=pictures.known,
             number_sections=self.number_sections,
-            take_title=not head["title"],
+            take_title=not title,
         )
         for line in outline.warnings:
             self.log.warning(line)
-        resources["report"] = self._with_title(head, outline, resources)
-        return nb, resources
-
-    def _head(self, nb: NotebookNode) -> dict[str, str]:
+        taken = outline.title or {}
         authors = nb.metadata.get("authors", [])
         names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]
-        return {
-            "title": self.title or str(nb.metadata.get("title", "")),
+        resources["report"] = self.trait_values(config=True) | {
+            "title": title or taken.get("plain") or file.get("name", "Notebook"),
+            "title_body": taken.get("body"),
             "author": self.author or ", ".join(filter(None, names)),
             "date": _long_date(self.date or str(nb.metadata.get("date", ""))),
-        }
-
-    def _with_title(
-        self, head: dict[str, str], outline: Outline, resources: dict[str, Any]
-    ) -> dict[str, Any]:
-        body = None
-        if not head["title"]:
-            found = outline.title or {"plain": "", "body": ""}
-            head["title"] = found["plain"] or resources.get("metadata", {}).get("name", "Notebook")
-            body = found["body"] or None
-        return head | {
-            "title_body": body,
-            "lang": self.lang,
             "headings": outline.headings,
-            "contents": self.contents,
-            "number_sections": self.number_sections,
             "generator": f"nbconvert {version('nbconvert')}",
         }
+        return nb, resources
 
 
 class ReportPDFExporter(ReportExporter):
@@ -184,32 +158,18 @@ class ReportPDFExporter(ReportExporter):
         False, help="Also use this machine's fonts; the same PDF on every machine is then lost."
     ).tag(config=True)
 
-    _target = "typst"
+    _page, _target = "pdf", "typst"
 
     @default("file_extension")
     def _source_extension(self) -> str:
         return ".typ"
 
-    @default("template_name")
-    def _own_template(self) -> str:
-        return "report-pdf"
-
-    def _preprocess(
-        self, nb: NotebookNode, resources: dict[str, Any]
-    ) -> tuple[NotebookNode, dict[str, Any]]:
-        nb, resources = super()._preprocess(nb, resources)
-        if not re.fullmatch(r"\d+(\.\d+)?(pt|mm|cm|em)", self.font_size):
-            raise ReportError(f"font_size: expected a length such as 11pt, got {self.font_size!r}")
-        resources["report"] |= {
-            name: getattr(self, name)
-            for name in ("paper", "font_size", "font", "math_font", "code_font")
-        }
-        return nb, resources
-
     def from_notebook_node(
         self, nb: NotebookNode, resources: Any = None, **kw: Any
     ) -> tuple[Any, dict[str, Any]]:
         """Render a notebook and return the bytes of the PDF."""
+        if not re.fullmatch(r"\d+(\.\d+)?(pt|mm|cm|em)", self.font_size):
+            raise ReportError(f"font_size: expected a length such as 11pt, got {self.font_size!r}")
         source, resources = super().from_notebook_node(nb, resources, **kw)
         style = (_TEMPLATES / "report-pdf/style.typ").read_bytes()
         pdf = compile_pdf(
@@ -233,15 +193,11 @@ class ReportHTMLExporter(ReportExporter):
     ).tag(config=True)
     code_language = Unicode("python", help="Language to highlight code in.").tag(config=True)
 
-    _target = "html"
+    _page = _target = "html"
 
     @default("file_extension")
     def _source_extension(self) -> str:
         return ".html"
-
-    @default("template_name")
-    def _own_template(self) -> str:
-        return "report-html"
 
     def default_filters(self) -> Any:
         """Add highlighted code."""
@@ -266,34 +222,10 @@ class ReportHTMLExporter(ReportExporter):
         return str(highlight(source, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
 
 
-def _fragments(nb: NotebookNode) -> list[Fragment]:
-    """Collect everything of a notebook that pandoc sets."""
-    found = []
-    for cell in nb.cells:
-        about = cell.metadata["report"]
-        where = about["where"]
-        if cell.cell_type == "markdown":
-            found.append(Fragment(cell.source, "markdown", about, "body", where))
-        for output in cell.get("outputs", ()):
-            about = output.get("metadata", {}).get("report", {})
-            for key in ("caption", "title", "lead"):
-                if key in about:
-                    found.append(Fragment(about[key], "markdown", about, key, where))
-            for one in about.get("texts", ()):
-                found.append(Fragment(one["title"], "markdown", one, "title", where))
-            source = _PROSE_MIMES.get(about.get("mime", ""))
-            if source:
-                text = str(output.data[about["mime"]])
-                if about["mime"] == "text/latex":
-                    text = _ONE_FORMULA.sub(r"$$\1$$", text)
-                found.append(Fragment(text, source, about, "body", where))
-    return found
-
-
 def _long_date(date: str) -> str:
     """Write an ISO date out in words, and leave any other text as it is."""
     try:
         day = datetime.date.fromisoformat(date)
     except ValueError:
         return date
-    return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
+    return f"{day:%B} {day.day}, {day.year}"

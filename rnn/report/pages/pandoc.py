@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,36 +11,11 @@ import pypandoc
 
 from rnn.errors import ReportError
 from rnn.report.escaping import without_surrogates
+from rnn.report.pages.numbering import Placed
 
-__all__ = ["Fragment", "Outline", "convert"]
+__all__ = ["Outline", "convert"]
 
 _SCRIPT = Path(__file__).parent / "templates" / "prose.lua"
-
-
-@dataclass
-class Fragment:
-    """A piece of prose, and the metadata dictionary its rendering goes to.
-
-    Attributes
-    ----------
-    text : str
-        Markdown or HTML, as `source` says.
-    source : str
-        ``markdown`` or ``html``.
-    place : dict
-        Gets the rendering under `key` and the bare words under ``key + "_plain"``.
-    key : str
-        ``body``, ``caption``, ``title`` or ``lead``; all but the first are set in one line, without
-        blocks.
-    where : str
-        The cell, for messages.
-    """
-
-    text: str
-    source: str
-    place: dict[str, Any]
-    key: str
-    where: str
 
 
 @dataclass
@@ -52,7 +28,7 @@ class Outline:
 
 
 def convert(
-    fragments: list[Fragment],
+    places: Iterable[Placed],
     to: str,
     *,
     references: dict[str, str],
@@ -60,12 +36,13 @@ def convert(
     number_sections: bool,
     take_title: bool,
 ) -> Outline:
-    """Render all fragments in place.
+    """Render the prose of all places.
 
     Parameters
     ----------
-    fragments : list of Fragment
-        In the order of the page: identifiers and numbers of headings follow it.
+    places : iterable of Placed
+        In the order of the page, which identifiers and numbers of headings follow.  Their `prose`
+        is `rendered`: what is under ``body`` as paragraphs, the rest as one line.
     to : str
         ``typst`` or ``html``.
     references : dict of str to str
@@ -80,58 +57,46 @@ def convert(
     Raises
     ------
     ReportError
-        If pandoc is missing or refuses a fragment, or a reference leads nowhere; it names the
-        cell.
+        If pandoc is missing or cannot read some prose, or a reference leads nowhere; it names
+        the cell.
     """
+    parts = [(one, key, *prose) for one in places for key, prose in one.prose.items()]
     job = {
         "to": to,
         "fragments": [
             {
-                "text": without_surrogates(fragment.text).replace("\x00", "\u2400"),
-                "from": fragment.source,
-                "inline": fragment.key != "body",
+                "text": without_surrogates(text).replace("\x00", "\u2400"),
+                "from": source,
+                "inline": key != "body",
             }
-            for fragment in fragments
+            for _, key, text, source in parts
         ],
         "references": references,
         "images": images,
         "number_sections": number_sections,
         "take_title": take_title,
     }
+    command = [pypandoc.get_pandoc_path(), "lua", str(_SCRIPT)]
     try:
-        run = subprocess.run(
-            [pypandoc.get_pandoc_path(), "lua", str(_SCRIPT)],
-            input=json.dumps(job).encode(),
-            capture_output=True,
-            check=False,
-        )
+        run = subprocess.run(command, input=json.dumps(job).encode(), capture_output=True)
     except OSError as error:
         raise ReportError(
-            f"expected a pandoc that runs, got {error}; do: pip install pypandoc_binary"
+            f"expected a pandoc that runs, got {error}; run pip install pypandoc_binary"
         ) from None
     if run.returncode != 0:
         reason = run.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise ReportError(f"pandoc stopped with status {run.returncode}: {reason[0]}")
     answer = json.loads(run.stdout)
     outline = Outline(answer["headings"] or [], answer["title"] or None)
-    for fragment, result in zip(fragments, answer["fragments"] or [], strict=True):
-        _check(fragment, result, references)
-        fragment.place[fragment.key] = result["body"]
-        fragment.place[fragment.key + "_plain"] = " ".join(result["plain"].split())
-        outline.warnings += [f"{fragment.where}: {line}" for line in result["warnings"] or ()]
+    for (one, key, _, source), result in zip(parts, answer["fragments"] or [], strict=True):
+        if "unknown" in result:
+            raise ReportError(
+                f"{one.where}: expected a reference to a figure or table of this report, got "
+                f"#{result['unknown']}; choose from {', '.join(sorted(references)) or 'none'}"
+            )
+        if "error" in result:
+            got = " ".join(str(result["error"]).split())[:300]
+            raise ReportError(f"{one.where}: expected {source} that pandoc can read, got: {got}")
+        one.rendered[key] = result["body"]
+        outline.warnings += [f"{one.where}: {line}" for line in result["warnings"] or ()]
     return outline
-
-
-def _check(fragment: Fragment, result: dict[str, Any], references: dict[str, str]) -> None:
-    if "unknown" in result:
-        known = ", ".join(sorted(references)) or "none"
-        raise ReportError(
-            f"{fragment.where}: expected a reference to a figure or table of this report, "
-            f"got #{result['unknown']}; known labels: {known}"
-        )
-    if "error" in result:
-        lines = [line.strip() for line in str(result["error"]).splitlines() if line.strip()]
-        raise ReportError(
-            f"{fragment.where}: expected {fragment.source} that pandoc can read, "
-            f"got: {' '.join(lines)[:300]}"
-        )

@@ -3,12 +3,12 @@
 import base64
 import re
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, unquote
 
 from nbformat import NotebookNode
 
 from rnn.errors import ReportError
+from rnn.report.pages.numbering import placed
 from rnn.report.paper import off_paper
 
 __all__ = ["Pictures"]
@@ -60,51 +60,49 @@ class Pictures:
         ReportError
             If a picture is not in base64.
         """
-        self._take_attachments(cell)
+        here = placed(cell)
+        if here:
+            self._take_attachments(cell, here.where)
         if folder is not None and cell.cell_type == "markdown":
             self._take_neighbours(cell.source, folder.resolve())
-        for index, output in enumerate(cell.get("outputs", ())):
-            about = output.get("metadata", {}).get("report", {})
-            mime = about.get("mime", "")
-            if mime in _SUFFIX:
-                content = _content(output.data[mime], mime, about["where"])
-                about["picture"] = self._keep(f"cell{about['cell']}-{index}", mime, content)
+        for output in cell.get("outputs", ()):
+            one = placed(output)
+            if one and one.mime in _SUFFIX:
+                one.picture = self._keep(one.mime, _content(output.data, one.mime, one.where))
 
-    def _take_attachments(self, cell: NotebookNode) -> None:
+    def _take_attachments(self, cell: NotebookNode, where: str) -> None:
         """Give attachments addresses of their own: two cells may use one name."""
-        about = cell.metadata["report"]
-        for count, (name, data) in enumerate(sorted(cell.get("attachments", {}).items())):
+        for name, data in sorted(cell.get("attachments", {}).items()):
             mime = next((mime for mime in _SUFFIX if mime in data), None)
             if mime is None:
                 continue
-            address = f"attachment:{about['cell']}-{count}"
+            address = f"attachment:{len(self.known)}"
             for spelling in (name, quote(name)):
                 pattern = rf"attachment:{re.escape(spelling)}(?![\w.-])"
                 cell.source = re.sub(pattern, address, cell.source)
-            content = _content(data[mime], mime, about["where"])
-            self.known[address] = self._keep(f"attached{about['cell']}-{count}", mime, content)
+            self.known[address] = self._keep(mime, _content(data, mime, where))
 
     def _take_neighbours(self, source: str, folder: Path) -> None:
         for address in sorted(set(_FILE.findall(source)) - self.known.keys()):
             path = (folder / unquote(address)).resolve()
             if path.is_relative_to(folder) and path.is_file():
                 mime = _MIME[path.suffix[1:].lower()]
-                name = f"beside{len(self.known)}"
-                self.known[address] = self._keep(name, mime, path.read_bytes())
+                self.known[address] = self._keep(mime, path.read_bytes())
 
-    def _keep(self, name: str, mime: str, content: bytes) -> str:
+    def _keep(self, mime: str, content: bytes) -> str:
+        """Return the address of a picture in the page."""
         if self.embed:
             return f"data:{mime};base64,{base64.b64encode(content).decode()}"
-        file = f"{name}.{_SUFFIX[mime]}"
+        file = f"{len(self.files)}.{_SUFFIX[mime]}"
         self.files[file] = content
         return file
 
 
-def _content(data: Any, mime: str, where: str) -> bytes:
+def _content(data: NotebookNode, mime: str, where: str) -> bytes:
     """Return a picture's bytes from the way notebooks keep it."""
     if mime == "image/svg+xml":
-        return off_paper(str(data)).encode()
+        return off_paper(str(data[mime])).encode()
     try:
-        return base64.b64decode(str(data), validate=False)
+        return base64.b64decode(str(data[mime]), validate=False)
     except ValueError:
         raise ReportError(f"{where}: expected a picture in base64, got something else") from None

@@ -9,7 +9,7 @@ import typst
 
 from rnn.errors import ReportError
 from rnn.report.escaping import INVISIBLE, stand_in
-from rnn.report.pages.fonts import code_points
+from rnn.report.fonts import code_points
 
 __all__ = ["compile_pdf"]
 

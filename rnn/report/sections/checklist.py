@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Callable
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +12,29 @@ import pandas as pd
 
 from rnn.errors import ReportError
 from rnn.gradient_check import ACCEPTED
-from rnn.report.sections.words import count, enumerate_all
+from rnn.report.show import Section
 from rnn.runs.results import read_results
 
-__all__ = ["checklist", "checklist_reading"]
+__all__ = ["facts", "show"]
 
-_LAST_SNAPSHOT = 100_000
-_EVERY = 10_000
+_SNAPSHOTS = [1, *range(10_000, 100_001, 10_000)]  # updates before which one is asked for
 _SNAPSHOT_LENGTH = 200
 _BEST_LENGTH = 1000
+_ITEMS = ("gradients", "loss", "snapshots", "best")
 
 
-def checklist(folder: Path) -> pd.DataFrame:
-    """Tick off what the assignment asks for.
+def show(section: Section, folder: Path) -> None:
+    """Show what the assignment asks for, and what a run has of it."""
+    values = facts(folder)
+    table = section.rows("table", values)
+    section.table(table, "tab-checklist", values)
+    done = [bool(values[item].get("done")) for item in _ITEMS]
+    missing = [asked for asked, has in zip(table.iloc[:, 0], done, strict=True) if not has]
+    section.prose("reading", {"missing": missing})
 
-    Parameters
-    ----------
-    folder : Path
-        A run's folder; ``gradient_check.csv``, ``history.csv``, ``snapshots.json`` and
-        ``results.json`` are looked at.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row an item: ``asked for``, ``done`` ('yes' or 'no'), ``found`` (what there is, or
-        what is missing).
+def facts(folder: Path) -> dict[str, Any]:
+    """Return what a run's folder has of each item: nothing, or whether it is ``done`` and numbers.
 
     Raises
     ------
@@ -42,116 +42,83 @@ def checklist(folder: Path) -> pd.DataFrame:
         If a file is there but is not one of a run.
     """
     results = read_results(folder)
-    rows = [
-        ("how the gradients were checked", *_gradients(folder)),
-        ("a graph of the smooth loss over at least 2 epochs", *_loss(folder, results)),
-        (
-            f"{_SNAPSHOT_LENGTH} characters before the first and before every {_EVERY:,}th update "
-            f"up to {_LAST_SNAPSHOT:,}",
-            *_snapshots(folder),
-        ),
-        (
-            f"{_BEST_LENGTH:,} characters from the model with the lowest loss",
-            *_best(folder, results),
-        ),
-    ]
-    table = pd.DataFrame(rows, columns=["asked for", "done", "found"])
-    table["done"] = table["done"].map({True: "yes", False: "no"})
-    return table
+    return {
+        "accepted": ACCEPTED,
+        "wanted": len(_SNAPSHOTS),
+        "gradients": _gradients(folder / "gradient_check.csv"),
+        "loss": _loss(folder / "history.csv", results.get("training", {})),
+        "snapshots": _snapshots(folder / "snapshots.json"),
+        "best": _best(folder / "best_model.npz", results),
+    }
 
 
-def checklist_reading(table: pd.DataFrame) -> str:
-    """Say whether anything is missing."""
-    missing = table[table["done"] == "no"]["asked for"].tolist()
-    if not missing:
-        return "All that the assignment asks for is in this report."
-    return f"Of what the assignment asks for, this report has not: {'; '.join(missing)}."
-
-
-def _gradients(folder: Path) -> tuple[bool, str]:
-    table = _csv(folder / "gradient_check.csv", ("oracle", "h", "parameter", "norm_wise"))
+def _gradients(path: Path) -> dict[str, Any]:
+    columns = ["oracle", "h", "parameter", "norm_wise"]
+    table = _read(path, lambda path: pd.read_csv(path)[columns])
     if table is None or table.empty:
-        return False, "no gradient_check.csv; run 01_gradient_check.ipynb"
+        return {}
     # The check's own step comes first; rows with others show how the error depends on the step.
     table = table[table["h"] == table.groupby("oracle")["h"].transform("first")]
-    oracles = enumerate_all(list(dict.fromkeys(table["oracle"])))
-    parameters = enumerate_all(list(dict.fromkeys(table["parameter"])))
     worst = float(table["norm_wise"].max())
-    told = f"{parameters} against {oracles}, largest norm-wise relative error {worst:.2g}"
-    if not np.isfinite(table["norm_wise"]).all() or worst > ACCEPTED:
-        return False, f"{told}, above {ACCEPTED:g}: the gradients or the check are wrong"
-    return True, told
+    return {
+        "done": bool(np.isfinite(table["norm_wise"]).all() and worst <= ACCEPTED),
+        "parameters": list(table["parameter"].unique()),
+        "oracles": list(table["oracle"].unique()),
+        "worst": worst,
+    }
 
 
-def _loss(folder: Path, results: dict[str, Any]) -> tuple[bool, str]:
-    history = _csv(folder / "history.csv", ("update", "smooth_loss"))
-    per_epoch = results.get("training", {}).get("updates_per_epoch")
+def _loss(path: Path, training: dict[str, Any]) -> dict[str, Any]:
+    history = _read(path, lambda path: pd.read_csv(path)[["update", "smooth_loss"]])
+    per_epoch = training.get("updates_per_epoch")
     if history is None or history.empty or not per_epoch:
-        return False, "no history.csv of a training; run 02_training_evolution.ipynb"
+        return {}
     last = int(history["update"].max())
     epochs = math.floor(100 * last / per_epoch) / 100  # 1.999 is not 2
-    told = f"{count(last, 'update')}, {epochs:g} {'epoch' if epochs == 1 else 'epochs'}"
-    if epochs < 2:
-        return False, f"{told}; train for at least {2 * per_epoch:,} updates"
-    return True, told
+    return {"done": epochs >= 2, "epochs": epochs, "updates": last, "least": 2 * per_epoch}
 
 
-def _snapshots(folder: Path) -> tuple[bool, str]:
-    snapshots = _json(folder / "snapshots.json")
-    if snapshots is None:
-        return False, "no snapshots.json; run 02_training_evolution.ipynb"
-    lengths = {snapshot["update"]: len(snapshot["text"]) for snapshot in snapshots}
-    wanted = [1, *range(_EVERY, _LAST_SNAPSHOT + 1, _EVERY)]
-    missing = [update for update in wanted if update not in lengths]
-    short = [update for update in wanted if lengths.get(update, math.inf) < _SNAPSHOT_LENGTH]
-    told = f"{count(len(wanted) - len(missing), 'snapshot')} of {len(wanted)}"
-    if missing:
-        return False, f"{told}; none before update {missing[0]:,}"
-    if short:
-        return False, f"{told}, but {lengths[short[0]]} characters before update {short[0]:,}"
-    return True, f"{told}, of at least {min(lengths[update] for update in wanted)} characters"
+def _snapshots(path: Path) -> dict[str, Any]:
+    lengths = _read(path, _lengths)
+    if lengths is None:
+        return {}
+    found = {update: lengths[update] for update in _SNAPSHOTS if update in lengths}
+    missing = [update for update in _SNAPSHOTS if update not in lengths]
+    short = [update for update in found if found[update] < _SNAPSHOT_LENGTH]
+    return {
+        "done": not missing and not short,
+        "found": len(found),
+        "missing_before": missing[0] if missing else 0,
+        "short_before": short[0] if short else 0,
+        "characters": found[short[0]] if short else min(found.values(), default=0),
+    }
 
 
-def _best(folder: Path, results: dict[str, Any]) -> tuple[bool, str]:
+def _lengths(path: Path) -> dict[int, int]:
+    """Return the characters of each snapshot, by its update."""
+    return {index(one["update"]): len(one["text"]) for one in json.loads(path.read_bytes())}
+
+
+def _best(path: Path, results: dict[str, Any]) -> dict[str, Any]:
     text, training = results.get("sampling", {}).get("text"), results.get("training", {})
-    if text is None or not (folder / "best_model.npz").exists():
-        return False, "no text of the best model; run 03_best_model_sampling.ipynb"
-    told = f"{len(text):,} characters"
-    if len(text) < _BEST_LENGTH:
-        return False, f"{told}; raise length"
-    loss, update = training.get("lowest_smooth_loss"), training.get("lowest_smooth_loss_update")
-    return True, told if loss is None else f"{told}, smooth loss {loss:.4f} at update {update:,}"
+    if text is None or not path.exists():
+        return {}
+    return {
+        "done": len(text) >= _BEST_LENGTH,
+        "characters": len(text),
+        "smooth_loss": training.get("lowest_smooth_loss"),
+        "trained": training.get("lowest_smooth_loss_update"),
+    }
 
 
-def _csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
-    """Return a table, or None if there is no such file."""
+def _read(path: Path, parse: Callable[[Path], Any]) -> Any:
+    """Return what a file holds, or None if there is no such file."""
     try:
-        table = pd.read_csv(path)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise _strange(path, str(error)) from None
-    lacking = [name for name in columns if name not in table]
-    if lacking:
-        raise _strange(path, f"no column {lacking[0]!r}")
-    return table
-
-
-def _json(path: Path) -> list[dict[str, Any]] | None:
-    """Return snapshots, or None if there is no such file."""
-    try:
-        snapshots = json.loads(path.read_bytes())
-        if all(isinstance(x["update"], int) and isinstance(x["text"], str) for x in snapshots):
-            return snapshots
+        return parse(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise _strange(path, f"{type(error).__name__}: {error}") from None
-    raise _strange(path, "other entries")
-
-
-def _strange(path: Path, why: str) -> ReportError:
-    return ReportError(
-        f"{path.name}: expected what a run writes, got something else "
-        f"({why.splitlines()[0]}); delete it and run again"
-    )
+        raise ReportError(
+            f"{path.name}: expected what a run writes, got something else "
+            f"({type(error).__name__}: {str(error).splitlines()[0]}); delete it and run again"
+        ) from None

@@ -1,149 +1,96 @@
 """The smooth loss and the place in the text: the lowest may fall where the text is easiest."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 
-from rnn.report.sections.words import count
-from rnn.settings import Settings
+from rnn.report.figures import COLOURS, PAGE_WIDTH, style
+from rnn.report.show import Section
+from rnn.runs.run import Run
 
-__all__ = ["lowest_places", "place_alt", "place_caption", "place_reading", "places_differ"]
+__all__ = ["facts", "figure", "lowest_places", "reason_not_comparable", "show"]
 
 _LOOKS_BACK = 1000  # updates after which a loss counts 1/e in the smooth loss
 _CLOSE = 0.1  # of the text: lowest losses within this much lie close together
+_LABELLED = 8  # epochs, at most, that each have a label at their line
 
 
-def lowest_places(history: pd.DataFrame, updates_per_epoch: int) -> pd.DataFrame:
+def show(section: Section, run: Run) -> None:
+    """Show the smooth loss over the place in the text, where the two can be compared."""
+    places = lowest_places(run)
+    values = facts(run, places)
+    if not values["reason"]:
+        section.figure(figure(run, places), "fig-place", values, source="history.csv")
+    section.prose("reading", values)
+
+
+def lowest_places(run: Run) -> pd.DataFrame:
     """Find the lowest smooth loss of every epoch.
-
-    Parameters
-    ----------
-    history : pandas.DataFrame
-        Columns ``update``, ``epoch`` and ``smooth_loss``.
-    updates_per_epoch : int
-        Updates that read the text once.
 
     Returns
     -------
     pandas.DataFrame
-        One row an epoch: ``epoch``, ``update``, ``place`` (how much of the text was read then, 0
+        One row per epoch: ``epoch``, ``update``, ``place`` (how much of the text was read then, 0
         to 1), ``lowest``, ``highest``, ``complete`` (whether the epoch was read to its end).
         Epochs without a finite loss have none.
     """
-    rows = []
+    history, per_epoch = run.history, run.updates_per_epoch
     last = history["update"].max()
+    rows = []
     for epoch, part in history[np.isfinite(history["smooth_loss"])].groupby("epoch"):
-        lowest = part.loc[part["smooth_loss"].idxmin()]
-        update = int(lowest["update"])
-        place = ((update - 1) % updates_per_epoch + 1) / updates_per_epoch
-        rows.append(
-            (epoch, update, place, lowest["smooth_loss"], part["smooth_loss"].max(),
-             bool(last >= epoch * updates_per_epoch))
-        )  # fmt: skip
+        update = int(part["update"][part["smooth_loss"].idxmin()])
+        place = ((update - 1) % per_epoch + 1) / per_epoch
+        losses = part["smooth_loss"]
+        rows.append((epoch, update, place, losses.min(), losses.max(), last >= epoch * per_epoch))
     columns = ["epoch", "update", "place", "lowest", "highest", "complete"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype({"complete": bool})
 
 
-def places_differ(history: pd.DataFrame, updates_per_epoch: int, settings: Settings) -> str:
-    """Say why the smooth loss cannot be held against the place in the text; empty if it can."""
-    if settings.order != "sequential" or settings.batch_size > 1:
-        how = {
-            "sequential": f"in {settings.batch_size} streams at once",
-            "chunks": "in shuffled chunks",
-            "random": "at random positions",
-        }[settings.order]
-        return (
-            f"The text was read {how}, so that an update stands for no one place in it: the "
-            "lowest smooth loss is not that of the easiest pages."
-        )
-    if updates_per_epoch < 5 * _LOOKS_BACK:
-        return (
-            f"The smooth loss looks back over some {_LOOKS_BACK:,} updates and an epoch has "
-            f"{updates_per_epoch:,}, so that it cannot tell easy pages of the text from hard ones."
-        )
-    if lowest_places(history, updates_per_epoch)["complete"].sum() < 2:
-        return (
-            "The text was not read twice to its end, so that it cannot be seen whether the lowest "
-            "smooth loss falls at the same place every time."
-        )
-    return ""
+def reason_not_comparable(run: Run, places: pd.DataFrame) -> str:
+    """Return why the smooth loss cannot be compared with the place in the text.
+
+    ``order`` if an update reads no one place, ``short`` if an epoch is short against what the
+    smooth loss averages over, ``once`` if the text was not read twice; empty if it can.
+    """
+    if run.settings.order != "sequential" or run.settings.batch_size > 1:
+        return "order"
+    if run.updates_per_epoch < 5 * _LOOKS_BACK:
+        return "short"
+    return "once" if places["complete"].sum() < 2 else ""
 
 
-def place_caption(history: pd.DataFrame, updates_per_epoch: int) -> str:
-    """Caption the figure of the smooth loss against the place in the text."""
-    first = (
-        " The first epoch's fall from the start is cut off."
-        if len(lowest_places(history, updates_per_epoch)) > 1
-        else ""
-    )
-    return (
-        "Smooth loss against the place in the text, one line an epoch, the later the darker. The "
-        f"dots mark the lowest smooth loss of each epoch.{first}"
-    )
-
-
-def place_alt(history: pd.DataFrame, updates_per_epoch: int) -> str:
-    """Tell the figure to those who cannot see it."""
-    lowest = lowest_places(history, updates_per_epoch)
-    told = "; ".join(
-        f"epoch {row['epoch']}: {row['lowest']:.1f} at {row['place']:.2f} of the text"
-        for row in lowest.to_dict("records")
-    )
-    return f"Curves of the smooth loss over the text, one an epoch. Lowest in {told}."
-
-
-def place_reading(history: pd.DataFrame, updates_per_epoch: int, settings: Settings) -> str:
-    """Say where in the text the lowest smooth losses fall, and what that means."""
-    why_not = places_differ(history, updates_per_epoch, settings)
-    if why_not:
-        return why_not
-    part = "the part of the text that was trained on" if settings.held_out else "the text"
-    table = lowest_places(history, updates_per_epoch)
-    table = table[table["complete"]]
-    later = table[table["epoch"] > 1]
-    swing = float((later["highest"] - later["lowest"]).mean())
-    fall = -float(np.diff(table["lowest"]).mean())
-    unit = "nats" if settings.loss == "mean" else "nats a segment"
-    sentences = [
-        f"After the first epoch, which falls from the start, the smooth loss goes up and down by "
-        f"{swing:.2f} {unit} within an epoch{'' if len(later) == 1 else ' on average'}; from one "
-        f"epoch to the next its lowest value {'falls' if fall >= 0 else 'rises'} by {abs(fall):.2f}"
-        f"{'' if len(later) == 1 else ' on average'}."
-    ]
+def facts(run: Run, places: pd.DataFrame) -> dict[str, Any]:
+    """Return where in the text the lowest smooth losses fall, and how much the loss varies."""
+    values = {
+        "reason": reason_not_comparable(run, places),
+        "order": run.settings.order,
+        "batch_size": run.settings.batch_size,
+        "held_out": run.settings.held_out,
+        "unit": run.settings.loss_unit,
+        "updates_per_epoch": run.updates_per_epoch,
+        "looks_back": _LOOKS_BACK,
+    }
+    if values["reason"]:
+        return values
+    whole = places[places["complete"]]
+    later = whole[whole["epoch"] > 1]
     begin, end = _arc(later["place"].to_numpy())
-    width = (end - begin) % 1
-    if len(later) == 1:
-        sentences.append(
-            f"The lowest smooth loss of the second epoch falls at {end:.2f} of {part}; one such "
-            "place does not show whether it is always the same."
-        )
-    elif width <= _CLOSE:
-        where = (
-            f"between {begin:.2f} and {end:.2f} of {part}"
-            if begin <= end
-            else f"between {begin:.2f} of {part} and {end:.2f} of its next reading"
-        )
-        if f"{begin:.2f}" == f"{end:.2f}":
-            where = f"at {end:.2f} of {part}"
-        sentences.append(
-            f"The lowest smooth loss of each of these {len(later)} epochs falls {where}."
-        )
-        if swing > fall:
-            sentences.append(
-                "So the lowest smooth loss says as much about the text as about the model: it is "
-                "reached where the text is easiest to predict, and a loss over the whole text is "
-                "the fairer measure of a model."
-            )
-    else:
-        spread = ", ".join(f"{place:.2f}" for place in later["place"])
-        sentences.append(
-            f"The lowest smooth losses of the {count(len(later), 'epoch')} after the first fall at "
-            f"{spread} of {part}, not all at one place."
-        )
-    sentences.append(
-        f"A loss counts in the smooth loss for some {_LOOKS_BACK:,} updates, "
-        f"{_LOOKS_BACK / updates_per_epoch:.2f} of {part}, after it was read."
-    )
-    return " ".join(sentences)
+    swing = float((later["highest"] - later["lowest"]).mean())
+    fall = -float(np.diff(whole["lowest"]).mean())
+    return values | {
+        "epochs": places.to_dict("records"),
+        "later": later["place"].tolist(),
+        "begin": begin,
+        "end": end,
+        "close": (end - begin) % 1 <= _CLOSE,
+        "swing": swing,
+        "fall": fall,
+        "easiest": swing > fall,
+    }
 
 
 def _arc(places: np.ndarray) -> tuple[float, float]:
@@ -152,3 +99,49 @@ def _arc(places: np.ndarray) -> tuple[float, float]:
     gaps = np.diff(np.append(around, around[0] + 1))
     widest = int(np.argmax(gaps))
     return float(around[(widest + 1) % len(around)]), float(around[widest])
+
+
+def figure(run: Run, places: pd.DataFrame) -> Figure:
+    """Draw the smooth loss over the place in the text, one line per epoch."""
+    rows, per_epoch = run.history, run.updates_per_epoch
+    rows = rows[np.isfinite(rows["smooth_loss"])]
+    epochs = places["epoch"].tolist()
+    shades = LinearSegmentedColormap.from_list("", ["#5f9fd0", COLOURS[0], "#021a33"])
+    later = rows[rows["epoch"] > epochs[0]] if len(epochs) > 1 else rows
+    low, high = rows["smooth_loss"].min(), later["smooth_loss"].max()
+    room = max(high - low, 1e-9) * 0.06
+    ends: list[tuple[float, str, tuple]] = []
+    with style():
+        figure = Figure(figsize=(PAGE_WIDTH, 3.0))
+        axes = figure.subplots()
+        for i, epoch in enumerate(epochs):
+            colour = shades(i / max(len(epochs) - 1, 1))
+            part = rows[rows["epoch"] == epoch]
+            place = ((part["update"] - 1) % per_epoch + 1) / per_epoch
+            axes.plot(place, part["smooth_loss"], "-", color=colour, linewidth=0.8)
+            axes.plot(places["place"][i], places["lowest"][i], "o", color=COLOURS[1], zorder=3,
+                      markeredgecolor=colour, markeredgewidth=0.6)  # fmt: skip
+            end = float(part["smooth_loss"].iloc[-1])
+            if place.iloc[-1] < 0.9:
+                axes.annotate(f"epoch {epoch}", (place.iloc[-1], end), xytext=(4, 0), va="center",
+                              textcoords="offset points", fontsize=8, color=colour)  # fmt: skip
+            elif len(epochs) <= _LABELLED or epoch in (epochs[0], epochs[-1]):
+                ends.append((end, f"epoch {epoch}", colour))
+        axes.set_ylim(low - room, high + room)
+        axes.set_xlim(0, 1)
+        _label_ends(axes, ends)
+        axes.set_xlabel("place in the text (share read)")
+        axes.set_ylabel(f"smooth loss (nats per {run.settings.loss_unit})")
+    return figure
+
+
+def _label_ends(axes: Axes, ends: list[tuple[float, str, tuple]]) -> None:
+    """Write the lines' names beside their ends, moved apart where they would touch."""
+    bottom, top = axes.get_ylim()
+    least = (top - bottom) / 17
+    height = bottom - least
+    for end, name, colour in sorted(ends):
+        height = max(min(end, top), height + least)
+        axes.annotate(name, (1, height), xytext=(4, 0), xycoords=("axes fraction", "data"),
+                      textcoords="offset points", va="center", fontsize=8, color=colour,
+                      annotation_clip=False)  # fmt: skip

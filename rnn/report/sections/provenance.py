@@ -4,69 +4,40 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from rnn.report.show import Section
 from rnn.runs.results import read_results
 
-__all__ = ["provenance_table"]
+__all__ = ["facts", "show"]
 
 _FILES = ("best_model.npz", "history.csv")
 
 
-def provenance_table(folder: Path) -> pd.DataFrame:
-    """Return where a run's numbers come from, as a table of two columns.
+def show(section: Section, folder: Path) -> None:
+    """Show what a run's numbers come from."""
+    values = facts(folder)
+    section.table(section.rows("table", values), "tab-provenance", values, source="results.json")
 
-    Parameters
-    ----------
-    folder : Path
-        The run's folder; its ``results.json`` and the files that are named with their sha256.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``property`` and ``value``.  It holds no time and no path, so that two runs of the
-        same inputs on one machine give the same.
+def facts(folder: Path) -> dict[str, Any]:
+    """Return where a run's numbers come from, what is not known as None or empty.
+
+    There is no time and no path, so two runs of the same inputs on one machine have the same.
     """
     results = read_results(folder)
-    source = results.get("provenance", {})
-    training = results.get("training", {})
+    source, training = results.get("provenance", {}), results.get("training", {})
     parameters = training.get("parameters", {})
-    sampling = results.get("sampling", {})
-    rows = [("commit", _commit(source))]
-    if parameters:
-        told = ", ".join(
-            f"{name} = {_value(value)}" for name, value in parameters.items() if name != "seed"
-        )
-        rows.append(("settings", told))
-    seeds = [
-        f"{section['seed']} ({name})"
-        for name, section in (("training", parameters), ("text of the best model", sampling))
-        if "seed" in section
-    ]
-    if seeds:
-        rows.append(("seeds", ", ".join(seeds)))
-    versions = source.get("versions", {})
-    if versions:
-        rows.append(("versions", ", ".join(f"{name} {versions[name]}" for name in versions)))
-    rows.append(("machine", source.get("machine") or "unknown"))
-    book = training.get("book", {}).get("sha256")
-    if book:
-        rows.append(("sha256 of the text", book))
-    for name in _FILES:
-        if (folder / name).is_file():
-            digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            rows.append((f"sha256 of {name}", digest))
-    return pd.DataFrame(rows, columns=["property", "value"])
-
-
-def _commit(source: dict[str, Any]) -> str:
-    commit = source.get("commit")
-    if not commit:
-        return "unknown: not run from a git repository"
-    return f"{commit}, {'nothing changed since' if source.get('clean') else 'with changes since'}"
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "none"
-    return f"{value:g}" if isinstance(value, float) else str(value) or "none"
+    drawn = {"training": parameters, "sampling": results.get("sampling", {})}
+    return {
+        "commit": source.get("commit"),
+        "clean": source.get("clean"),
+        "settings": {name: value for name, value in parameters.items() if name != "seed"},
+        "seeds": {name: section["seed"] for name, section in drawn.items() if "seed" in section},
+        "versions": source.get("versions", {}),
+        "machine": source.get("machine"),
+        "book": training.get("book", {}).get("sha256"),
+        "files": {
+            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            for name in _FILES
+            if (folder / name).is_file()
+        },
+    }

@@ -1,154 +1,179 @@
-"""What single hidden units tell: the table, the coloured text and the sentences."""
+"""What single hidden units indicate: the table, and text coloured by their activations."""
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
-from rnn.analysis.hidden_units import CLEARLY, FEATURES, Stretch
-from rnn.report.sections.figures_meaning import Passage
-from rnn.report.sections.words import count, enumerate_all
-from rnn.report.show_old import escape
+from rnn.analysis.hidden_units import CLEARLY, FEATURES, Stretch, tell
+from rnn.report.figures import PAGE_WIDTH, style
+from rnn.report.show import Section
+from rnn.runs.models import Model
+from rnn.text.corpus import Corpus
 
-__all__ = [
-    "clear_units",
-    "passages",
-    "units_alt",
-    "units_caption",
-    "units_reading",
-    "units_table_caption",
-    "units_view",
-]
+__all__ = ["Passage", "clear_units", "facts", "figure", "passages", "show", "table"]
 
 _SHOWN = 3  # units whose text is coloured
 _PASSAGE = 252  # characters of a passage
+_COLUMNS = 84  # characters of a line
+_CELL = PAGE_WIDTH * 72 / _COLUMNS  # width of a character's cell, in points
+_LINE = 2.1 * _CELL
+_ADVANCE = 0.60205  # of DejaVu Sans Mono, in units of its size
+_SIGNS = LinearSegmentedColormap.from_list("", ["#5ba4d9", "#ffffff", "#f0a050"])
 
 
-def clear_units(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the features that a unit tells clearly, those told best over chance first.
+class Passage(NamedTuple):
+    """A piece of text under a title, with a unit's activation, -1 to 1, at each character."""
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `rnn.analysis.hidden_units.tell`.
-    """
-    clear = table[table["clear"].astype(bool)]
+    title: str
+    text: str
+    activations: np.ndarray
+
+
+def show(section: Section, model: Model, corpus: Corpus) -> None:
+    """Show which hidden units indicate something, and the text coloured by them."""
+    stretch = Stretch.of(model.parameters, model.h, model.vocabulary, corpus.ids)
+    told = tell(stretch)
+    values = facts(stretch, told)
+    section.prose("reading", values)
+    if not values["clear"]:
+        return
+    section.table(table(told), "tab-units", values, source="best_model.npz",
+                  caption="table_caption", float_format="{:.2f}")  # fmt: skip
+    shown = []
+    for row, part in passages(stretch, told):
+        title = section.line("title", row, plain=True)
+        shown.append(Passage(title, stretch.text[part], stretch.H[part, row["unit"] - 1]))
+    values["passages"] = [
+        {"title": one.title, "positive": np.mean(one.activations > 0), "characters": len(one.text)}
+        for one in shown
+    ]
+    section.figure(figure(shown), "fig-units", values, source="best_model.npz")
+
+
+def clear_units(told: pd.DataFrame) -> pd.DataFrame:
+    """Return the features that a unit indicates clearly, best over the character read first."""
+    clear = told[told["clear"].astype(bool)]
     gain = clear["score"] - clear["character_alone"]
     return clear.loc[gain.sort_values(ascending=False, kind="stable").index]
 
 
-def units_view(table: pd.DataFrame) -> pd.DataFrame:
-    """Turn the table of what units tell into one to be shown: clear ones alone."""
-    clear = clear_units(table)
-    return pd.DataFrame(
-        {
-            "feature": clear["feature"],
-            "unit": clear["unit"].map(str),
-            "measure": clear["measure"],
-            "unit's score": clear["score"].map("{:.2f}".format),
-            "character alone": clear["character_alone"].map("{:.2f}".format),
-        }
-    ).reset_index(drop=True)
+def facts(stretch: Stretch, told: pd.DataFrame) -> dict[str, Any]:
+    """Return which features units indicate, and which of them need a memory."""
+    clear = clear_units(told)
+    return {
+        "features": len(told),
+        "units": stretch.H.shape[1],
+        "chosen_on": stretch.half,
+        "measured_on": len(stretch.text) - stretch.half,
+        "least_auc": CLEARLY["AUC"],
+        "least_correlation": CLEARLY["rank correlation"],
+        "clear": len(clear),
+        "remembering": clear[clear["score"] - clear["character_alone"] >= 0.01].to_dict("records"),
+        "missed": told["feature"][~told["clear"].astype(bool)].tolist(),
+    }
 
 
-def passages(stretch: Stretch, table: pd.DataFrame) -> list[Passage]:
-    """Choose the units and the text to be coloured.
+def table(told: pd.DataFrame) -> pd.DataFrame:
+    """Return the features that units indicate clearly, to be shown."""
+    heads = {"feature": "feature", "unit": "unit", "measure": "measure",
+             "score": "unit's score", "character_alone": "character alone"}  # fmt: skip
+    return clear_units(told)[[*heads]].round(2).rename(columns=heads).reset_index(drop=True)
 
-    Of the clearly told features the three in which the unit surpasses the character just read
-    most, each with a unit of its own; of the stretch's second half, for a yes-or-no feature the
-    passage with the most equal share of both, else the first.
+
+def passages(stretch: Stretch, told: pd.DataFrame) -> list[tuple[dict, slice]]:
+    """Choose the rows of `told` and the places in the stretch that are to be coloured.
+
+    Of the clearly indicated features the three in which the unit surpasses the character just
+    read most, each with a unit of its own; of the stretch's second half, for a yes-or-no feature
+    the passage with the most equal share of both, else the first.
     """
-    chosen = clear_units(table).drop_duplicates("unit").head(_SHOWN)
-    by_name = {feature.name: feature for feature in FEATURES}
+    rules = {feature.name: feature.values for feature in FEATURES}
+    begins = np.arange(stretch.half, max(len(stretch.text) - _PASSAGE, stretch.half) + 1)
     found = []
-    for row in chosen.to_dict("records"):
-        begins = np.arange(stretch.half, max(len(stretch.text) - _PASSAGE, stretch.half) + 1)
-        begin = stretch.half
-        values = by_name[row["feature"]].values(stretch.text)
+    for row in clear_units(told).drop_duplicates("unit").head(_SHOWN).to_dict("records"):
+        values, begin = rules[row["feature"]](stretch.text), stretch.half
         if values.dtype == bool:
             yes = np.append(0, np.cumsum(values))
             ends = np.minimum(begins + _PASSAGE, len(values))
             uneven = np.abs((yes[ends] - yes[begins]) / (ends - begins) - 0.5)
             begin = int(begins[np.argmin(uneven)])
-        part = slice(begin, begin + _PASSAGE)
-        score = f"{row['measure']} {row['score']:.2f}"
-        high = "high" if row["sign"] > 0 else "low"
-        title = f"unit {row['unit']}, {high}: {row['feature']} ({score})"
-        H = stretch.H[part, row["unit"] - 1].astype(float)
-        found.append(Passage(title, stretch.text[part], H))
+        found.append((row, slice(begin, begin + _PASSAGE)))
     return found
 
 
-def units_table_caption(stretch: Stretch) -> str:
-    """Caption the table of what units tell."""
-    return (
-        f"What single units tell clearly of {len(stretch.text) - stretch.half:,} characters that "
-        "had no part in choosing them, beside what the character just read tells alone."
-    )
+def figure(passages: Sequence[Passage]) -> Figure:
+    """Draw passages of text, each character on the colour of a unit's activation.
+
+    Orange is positive and blue negative, white is zero; in grey print a bar under the character
+    marks negative ones, the thicker the more negative.
+    """
+    rows = [math.ceil(len(passage.text) / _COLUMNS) for passage in passages]
+    height = sum(rows) * _LINE + len(passages) * 2.2 * _LINE
+    with style():
+        figure = Figure(figsize=(PAGE_WIDTH, height / 72))
+        axes = figure.subplots()
+        axes.set_position((0, 0, 1, 1))
+        axes.set_axis_off()
+        axes.set_xlim(0, PAGE_WIDTH * 72)
+        axes.set_ylim(height, 0)
+        top = 0.0
+        for passage, lines in zip(passages, rows, strict=True):
+            axes.text(0, top + 1.45 * _LINE, passage.title.replace("$", r"\$"), fontsize=8.5)
+            top += 1.9 * _LINE
+            _draw_cells(axes, np.asarray(passage.activations, float), top)
+            _draw_letters(axes, passage.text, top)
+            top += (lines + 0.3) * _LINE
+    return figure
 
 
-def units_caption(shown: list[Passage]) -> str:
-    """Caption the coloured text."""
-    whose = "a hidden unit" if len(shown) == 1 else f"{len(shown)} hidden units"
-    return (
-        f"Text of the book that had no part in the choice of the units, coloured by the activation "
-        f"of {whose} after each character was read: orange is positive, blue with a bar below is "
-        "negative, white is near zero. A line end is shown as ↵, a character without a glyph by "
-        "its code point."
-    )
+def _draw_cells(axes: Axes, activations: np.ndarray, top: float) -> None:
+    """Colour the cells, and put bars into those that are negative."""
+    places = np.arange(len(activations))
+    left, upper = places % _COLUMNS * _CELL, top + places // _COLUMNS * _LINE
+    lower = upper + 0.94 * _LINE
+    axes.add_collection(_boxes(left, upper, lower, _SIGNS((activations + 1) / 2)))
+    below = activations < 0
+    bars = lower + activations * 0.16 * _LINE
+    axes.add_collection(_boxes(left[below], bars[below], lower[below], (0.08, 0.2, 0.45, 1)))
 
 
-def units_alt(shown: list[Passage]) -> str:
-    """Tell the coloured text to those who cannot see it."""
-    told = "; ".join(
-        f"{passage.title}, positive at {np.mean(passage.activations > 0):.0%} of "
-        f"{len(passage.text)} characters"
-        for passage in shown
-    )
-    return f"Passages of text, each character on a colour for a hidden unit's activation: {told}."
+def _boxes(left: np.ndarray, top: np.ndarray, bottom: np.ndarray, colours: Any) -> PolyCollection:
+    corners = np.stack([left, top, left + _CELL, top, left + _CELL, bottom, left, bottom], axis=1)
+    return PolyCollection(list(corners.reshape(-1, 4, 2)), facecolors=colours, edgecolors="none")
 
 
-def units_reading(stretch: Stretch, table: pd.DataFrame) -> str:
-    """Say which features units tell, and which of them need a memory."""
-    if table.empty:
-        return (
-            "The text is too short, or too much the same, to ask what single hidden units tell "
-            "about it."
-        )
-    clear = clear_units(table)
-    asked = (
-        f"I looked for units that tell {count(len(table), 'feature')} of the text by a single "
-        f"number, their activation. On {stretch.half:,} characters the unit that tells each best "
-        f"was chosen among {stretch.H.shape[1]:,}, on the {len(stretch.text) - stretch.half:,} "
-        "that follow it was measured: by the area under the curve (AUC), the probability that the "
-        "activation tells a character with the feature from one without (chance: 0.5), or by "
-        "Spearman's rank correlation (chance: 0)."
-    )
-    bounds = f"an AUC of {CLEARLY['AUC']} or a correlation of {CLEARLY['rank correlation']}"
-    if clear.empty:
-        return f"{asked} No unit reaches {bounds} for any of them."
-    sentences = [
-        asked,
-        f"For {len(clear)} of the {len(table)} a unit reaches {bounds}."
-        if len(clear) < len(table)
-        else f"For {'each' if len(table) > 1 else 'it'} a unit reaches {bounds}.",
-    ]
-    more = clear[clear["score"] - clear["character_alone"] >= 0.01]
-    if len(more):
-        told = [
-            f"unit {row['unit']} tells '{escape(row['feature'])}' with {row['score']:.2f}, where "
-            f"the character alone gives {row['character_alone']:.2f}"
-            for row in more.to_dict("records")
-        ]
-        sentences.append(
-            "To tell more than the character just read does by itself takes a memory of what came "
-            f"before: {'; '.join(told)}."
-        )
-    else:
-        sentences.append(
-            "None of them tells more than the character just read does by itself, so none shows a "
-            "memory of what came before."
-        )
-    missed = table[~table["clear"].astype(bool)]
-    if len(missed):
-        names = [f"'{escape(name)}'" for name in missed["feature"]]
-        sentences.append(f"No single unit tells {enumerate_all(names, 'or')} clearly.")
-    return " ".join(sentences)
+def _draw_letters(axes: Axes, text: str, top: float) -> None:
+    """Write the characters into their cells; those without a glyph as small code points."""
+    mono = FontProperties(family="DejaVu Sans Mono", size=_CELL / _ADVANCE)
+    drawable = get_font(findfont(mono)).get_charmap()
+    for line in range(math.ceil(len(text) / _COLUMNS)):
+        upper, shown = top + line * _LINE, ""
+        for column, character in enumerate(text[line * _COLUMNS :][:_COLUMNS]):
+            plain = (
+                ord(character) in drawable
+                and character.isprintable()
+                and not unicodedata.category(character).startswith("M")
+            )
+            shown += "↵" if character == "\n" else character if plain else "\xa0"
+            if not plain and character not in "\n ":
+                _draw_code_point(axes, ord(character), column * _CELL, upper)
+        axes.text(0, upper + 0.66 * _LINE, shown.replace(" ", "\xa0"), fontproperties=mono,
+                  parse_math=False)  # fmt: skip
+
+
+def _draw_code_point(axes: Axes, point: int, left: float, top: float) -> None:
+    """Write a code point in hexadecimal into a cell, two digits a line."""
+    digits = f"{point:04X}" if point < 0x10000 else f"{point:06X}"
+    pairs = [digits[i : i + 2] for i in range(0, len(digits), 2)]
+    size = min(0.8 * _CELL, 1.6 * _CELL / len(pairs))
+    axes.text(left + _CELL / 2, top + 0.45 * _LINE, "\n".join(pairs), ha="center", va="center",
+              fontsize=size, linespacing=0.95, family="DejaVu Sans Mono")  # fmt: skip

@@ -14,8 +14,6 @@ from pages import Page, pdf_text, to_html, to_pdf
 
 from rnn import training as trainer
 from rnn.report.lab import live
-from rnn.report.sections.loss_story import seeds_reading
-from rnn.runs.driver import train
 from rnn.settings import Settings
 from rnn.text.corpus import Corpus, load_corpus
 
@@ -55,6 +53,13 @@ class Screen:
     def page(self) -> str:
         (output,) = self.outputs
         return str(output["data"]["text/html"])
+
+    @property
+    def status(self) -> str:
+        """The line above the curve."""
+        found = re.search(r"<p>(.*?)</p>", self.page, re.DOTALL)
+        assert found
+        return found[1]
 
 
 @pytest.fixture
@@ -107,9 +112,10 @@ def test_view_is_one_output_drawn_again_with_curve_and_latest_sample(
     assert len(screen.outputs) == 1 and screen.drawn >= 2
     assert screen.page.startswith('<div class="rnn-live">')
     assert 'class="rnn-live-curve"' in screen.page
-    assert f"Done: {UPDATES} updates" in screen.page
+    assert f"{UPDATES}" in screen.status
     last = run.state.snapshots[-1]
-    assert last["update"] == UPDATES and f"before update {UPDATES}" in screen.page
+    assert last["update"] == UPDATES
+    assert f"lowest so far {run.lowest_smooth_loss:.4f} at update {run.best_update}" in screen.page
     shown = re.findall(r"<pre[^>]*>(.*?)</pre>", screen.page, re.DOTALL)
     assert len(shown) == 1 and "<" not in shown[0], "what was synthesized is no markup"
     assert last["text"] in "".join(Page(screen.page).words)
@@ -121,7 +127,7 @@ def test_view_is_left_out_of_the_pages(book: Corpus, tmp_path: Path, screen: Scr
     cell = new_code_cell("train()", outputs=[new_output("display_data", **output)])
     nb = new_notebook(cells=[cell])
     for page in (pdf_text(to_pdf(nb)), Page(to_html(nb)).text):
-        assert "Done" not in page and "Synthesized" not in page
+        assert screen.status not in page
     assert "rnn-live" not in to_html(nb)
 
 
@@ -134,11 +140,11 @@ def test_interrupt_ends_a_watched_training_with_what_was_reached_and_the_next_go
         (part,) = live.train(book, settings(), tmp_path / "part", 1)
     assert signal.getsignal(signal.SIGINT) is before
     assert 0 < part.last_update < UPDATES
-    assert f"Stopped at update {part.last_update} of {UPDATES}. Run this cell again" in screen.page
+    assert f"{part.last_update}" in screen.status and f"{UPDATES}" in screen.status
     assert part.history["update"].iloc[-1] == part.last_update, "it can be told and drawn"
     assert part.best_model.update <= part.last_model.update == part.last_update
     (rest,) = live.train(book, settings(), tmp_path / "part", 1)
-    assert rest.updates == UPDATES - part.last_update
+    assert rest.new_updates == UPDATES - part.last_update
     (whole,) = live.train(book, settings(), tmp_path / "whole", 1)
     assert rest.history.equals(whole.history)
     assert (rest.state.theta == whole.state.theta).all()
@@ -158,35 +164,26 @@ def test_view_of_several_seeds_draws_them_all(
 ) -> None:
     drawn: list[int] = []
     figure = live.live_figure
-    monkeypatch.setattr(
-        live, "live_figure", lambda curves, *a: drawn.append(len(curves)) or figure(curves, *a)
-    )
+
+    def counted(trainers: Any) -> Any:
+        made = figure(trainers)
+        drawn.append(len([line for line in made.axes[0].lines if len(line.get_xdata()) > 2]))
+        return made
+
+    monkeypatch.setattr(live, "live_figure", counted)
     live.train(book, settings(), tmp_path, 3)
     assert drawn[-1] == 3 and len(screen.outputs) == 1
 
 
-def test_seeds_that_were_stopped_at_different_updates_are_not_held_against_each_other(
-    book: Corpus,
-) -> None:
-    ended = [
-        train(book, settings(seed=seed, max_updates=100 * (seed + 1)), progress=False)
-        for seed in range(3)
-    ]
-    told = seeds_reading(ended)
-    assert "ended after different numbers of updates, 100 to 300" in told and "average" not in told
-    alike = [train(book, settings(seed=seed), progress=False) for seed in range(2)]
-    assert f"{np.mean([one.lowest_smooth_loss for one in alike]):.4f} on average" in seeds_reading(
-        alike
-    )
-
-
-def test_view_of_a_finished_training_says_where_it_was_taken_from(
+def test_view_of_a_finished_training_says_that_nothing_was_trained(
     book: Corpus, tmp_path: Path, screen: Screen
 ) -> None:
     live.train(book, settings(), tmp_path, 1)
+    trained = screen.status
     screen.outputs.clear()
-    live.train(book, settings(), tmp_path, 1)
-    assert "taken from the last checkpoint" in screen.page
+    (run,) = live.train(book, settings(), tmp_path, 1)
+    assert run.new_updates == 0
+    assert f"{UPDATES}" in screen.status and screen.status != trained
 
 
 def test_view_is_drawn_once_a_second_and_less_often_where_drawing_is_slow(
@@ -197,7 +194,7 @@ def test_view_is_drawn_once_a_second_and_less_often_where_drawing_is_slow(
     monkeypatch.setattr(live, "_SHARE", 0.1)
     clock, cost = [0.0], [0.01]
     monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
-    view = live.LiveView(settings())
+    view = live.LiveView()
     looks: list[float] = []
 
     def show(said: str) -> None:
@@ -205,7 +202,7 @@ def test_view_is_drawn_once_a_second_and_less_often_where_drawing_is_slow(
         clock[0] += cost[0]
 
     monkeypatch.setattr(view, "_show", show)
-    at_work = trainer.Trainer(book, settings(), run.state, len(book), 1, UPDATES)
+    at_work = trainer.Trainer(book, run.schedule, run.state)
     while clock[0] < 10:
         view.look([at_work])
         clock[0] += 0.2
@@ -219,10 +216,18 @@ def test_view_is_drawn_once_a_second_and_less_often_where_drawing_is_slow(
 
 def test_curve_is_thinned_out_and_ends_where_the_training_is(book: Corpus, tmp_path: Path) -> None:
     (run,) = live.train(book, settings(), tmp_path, 1)
-    at_work = trainer.Trainer(book, settings(), run.state, len(book), 1, UPDATES)
+    at_work = trainer.Trainer(book, run.schedule, run.state)
     run.state.history[:] = [(update, 1.0, None) for update in range(1, 5000)]
     run.state.counts[0] = 5000
     updates, losses = live._curve(at_work)
     assert len(updates) == len(losses) <= 700
     assert (updates[0], updates[-1]) == (1, 5000)
     assert losses[-1] == run.state.losses[0]
+
+
+@pytest.mark.parametrize("loss", ["sum", "mean"])
+def test_curve_names_the_unit_of_the_loss(book: Corpus, tmp_path: Path, loss: str) -> None:
+    (run,) = live.train(book, settings(loss=loss), tmp_path, 1)
+    at_work = trainer.Trainer(book, run.schedule, run.state)
+    label = live.live_figure([at_work]).axes[0].get_ylabel()
+    assert ("segment" in label) == (loss == "sum") and ("character" in label) == (loss == "mean")

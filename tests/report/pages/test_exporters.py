@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output, new_raw_cell
 from pages import (
     PNG,
+    SVG,
     Page,
     code,
     figure,
@@ -28,6 +29,7 @@ from pages import (
     spoken,
     stream,
     table,
+    texts,
     to_html,
     to_pdf,
 )
@@ -295,6 +297,20 @@ def test_attached_pictures_are_shown() -> None:
     assert pictures == [{"src": f"data:image/png;base64,{PNG}", "alt": "seen"}]
 
 
+@pytest.mark.parametrize(
+    ("mime", "data"),
+    [
+        ("image/png", PNG),
+        ("image/gif", "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"),
+        ("image/svg+xml", SVG),
+    ],
+)
+def test_a_picture_that_a_cell_made_is_shown_with_what_it_said_of_it(mime: str, data: str) -> None:
+    nb = notebook(code("x", shown({mime: data, "text/plain": "<a picture>"})))
+    assert "a picture" in spoken(to_pdf(nb))
+    assert [a["alt"] for a in Page(to_html(nb)).of("img")] == ["a picture"]
+
+
 def test_pictures_beside_the_notebook_are_shown_and_others_never(tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     folder.mkdir()
@@ -398,6 +414,13 @@ def test_a_sample_keeps_its_lines_and_its_title() -> None:
         "one",
     ]
     assert "<pre>one\n\n  two  three</pre>" in to_html(nb)
+
+
+def test_texts_of_a_notebook_of_an_older_version_keep_their_titles() -> None:
+    about = {"kind": "texts", "lead": "A lead", "texts": [{"title": "One", "text": "two"}]}
+    old = notebook(code("x", shown({"text/plain": "two"}, about)))
+    new = notebook(code("x", texts(("One", "two"))))
+    assert to_html(old) == to_html(new)
 
 
 def test_a_sample_is_not_parted_from_its_title() -> None:

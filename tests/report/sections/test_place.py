@@ -1,25 +1,27 @@
 """The smooth loss and the place in the text, on histories made up for it."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from section_outputs import said
 
-from rnn.report.sections.loss import published_points
-from rnn.report.sections.place import (
-    lowest_places,
-    place_alt,
-    place_caption,
-    place_reading,
-    places_differ,
-)
+from rnn.report.sections.place import facts, lowest_places, reason_not_comparable
 from rnn.settings import Settings
 
 U = 10_000
-CLASSIC = Settings()
 
 
-def history(lowest: list[float], whole: bool = True) -> pd.DataFrame:
-    """Return a history with a valley at each of these places, one an epoch."""
+def run(history: pd.DataFrame, updates_per_epoch: int = U, **settings: Any) -> Any:
+    return SimpleNamespace(
+        history=history, updates_per_epoch=updates_per_epoch, settings=Settings(**settings)
+    )
+
+
+def valleys(lowest: list[float], whole: bool = True, **settings: Any) -> Any:
+    """Return a run with a valley at each of these places, one an epoch."""
     update = np.arange(100, len(lowest) * U + 1, 100)
     if not whole:
         update = update[: -U // 200]
@@ -28,11 +30,19 @@ def history(lowest: list[float], whole: bool = True) -> pd.DataFrame:
     valley = np.abs(place - np.array(lowest)[epoch - 1])
     loss = 50 - epoch + 5 * np.minimum(valley, 0.5)
     loss[epoch == 1] += 20 * (1 - place[epoch == 1])
-    return pd.DataFrame({"update": update, "epoch": epoch, "smooth_loss": loss})
+    return run(pd.DataFrame({"update": update, "epoch": epoch, "smooth_loss": loss}), **settings)
+
+
+def found(one: Any) -> dict[str, Any]:
+    return facts(one, lowest_places(one))
+
+
+def told(one: Any) -> str:
+    return said("place", "reading", found(one))
 
 
 def test_the_lowest_loss_of_every_epoch_is_found_at_its_place() -> None:
-    table = lowest_places(history([1.0, 0.3, 0.52]), U)
+    table = lowest_places(valleys([1.0, 0.3, 0.52]))
     assert list(table["epoch"]) == [1, 2, 3]
     np.testing.assert_allclose(table["place"][1:], [0.3, 0.52], atol=0.011)
     assert list(table["complete"]) == [True, True, True]
@@ -40,76 +50,78 @@ def test_the_lowest_loss_of_every_epoch_is_found_at_its_place() -> None:
 
 def test_the_last_update_of_an_epoch_lies_at_its_end() -> None:
     rows = {"update": [U - 100, U, U + 1], "epoch": [1, 1, 2], "smooth_loss": [3.0, 2.0, 4.0]}
-    table = lowest_places(pd.DataFrame(rows), U)
+    table = lowest_places(run(pd.DataFrame(rows)))
     assert list(table["place"]) == [1.0, 1 / U]
     assert list(table["complete"]) == [True, False]
 
 
 def test_places_that_lie_close_together_are_said_to() -> None:
-    text = place_reading(history([1, 0.91, 0.92, 0.93]), U, CLASSIC)
-    assert "each of these 3 epochs falls between 0.91 and 0.93 of the text" in text
-    assert "where the text is easiest" in text
+    one = valleys([1, 0.91, 0.92, 0.93])
+    values = found(one)
+    assert values["close"] and values["easiest"]
+    assert (values["begin"], values["end"]) == pytest.approx((0.91, 0.93), abs=0.011)
+    assert "0.91" in told(one) and "0.93" in told(one)
 
 
 def test_places_that_lie_apart_are_not_said_to_be_close() -> None:
-    text = place_reading(history([1, 0.2, 0.92, 0.5]), U, CLASSIC)
-    assert "0.20, 0.92, 0.50" in text and "not all at one place" in text
-    assert "easiest" not in text
+    one = valleys([1, 0.2, 0.92, 0.5])
+    assert not found(one)["close"]
+    assert all(place in told(one) for place in ("0.20", "0.92", "0.50"))
 
 
 def test_the_end_of_the_text_lies_close_to_its_beginning() -> None:
-    text = place_reading(history([1, 0.97, 0.02, 0.99]), U, CLASSIC)
-    assert "between 0.97 of the text and 0.02 of its next reading" in text
+    values = found(valleys([1, 0.97, 0.02, 0.99]))
+    assert values["close"]
+    assert (values["begin"], values["end"]) == pytest.approx((0.97, 0.02), abs=0.011)
 
 
 def test_an_epoch_that_was_not_read_to_its_end_is_left_out() -> None:
-    text = place_reading(history([1, 0.4, 0.41, 0.9], whole=False), U, CLASSIC)
-    assert "2 epochs falls between 0.40 and 0.41" in text
+    values = found(valleys([1, 0.4, 0.41, 0.9], whole=False))
+    assert values["later"] == pytest.approx([0.4, 0.41], abs=0.011)
+    assert len(values["epochs"]) == 4, "the figure has it"
 
 
 def test_one_epoch_after_the_first_shows_no_rule() -> None:
-    text = place_reading(history([1, 0.4]), U, CLASSIC)
-    assert "does not show whether it is always the same" in text
+    values = found(valleys([1, 0.4]))
+    assert len(values["later"]) == 1
+    assert said("place", "reading", values) != said("place", "reading", values | {"later": [1, 2]})
 
 
-@pytest.mark.parametrize(
-    ("settings", "reason"),
-    [
-        (Settings(order="random"), "at random positions"),
-        (Settings(order="chunks"), "in shuffled chunks"),
-        (Settings(batch_size=4), "in 4 streams at once"),
-    ],
-)
-def test_other_reading_orders_have_no_place(settings: Settings, reason: str) -> None:
-    assert reason in place_reading(history([1, 0.9, 0.9]), U, settings)
+def test_swing_and_fall_are_those_of_the_valleys() -> None:
+    values = found(valleys([1, 0.5, 0.5]))
+    assert values["swing"] == pytest.approx(2.5, abs=0.05)
+    assert values["fall"] == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("settings", [{"order": "random"}, {"order": "chunks"}, {"batch_size": 4}])
+def test_other_reading_orders_have_no_place(settings: dict[str, Any], shown) -> None:
+    one = valleys([1, 0.9, 0.9], **settings)
+    assert found(one)["reason"] == "order"
+    out = shown("place", one)
+    assert not out.records, "no figure"
+    assert ("4" in out.prose) == ("batch_size" in settings)
 
 
 def test_short_texts_and_short_runs_say_why_there_is_nothing_to_see() -> None:
-    assert "cannot tell easy pages" in places_differ(history([1, 0.9]), 400, CLASSIC)
-    assert "not read twice" in place_reading(history([1]), U, CLASSIC)
-    assert not places_differ(history([1, 0.5]), U, CLASSIC)
+    short = run(valleys([1, 0.9]).history, 400)
+    assert reason_not_comparable(short, lowest_places(short)) == "short"
+    assert "400" in told(short)
+    assert found(valleys([1]))["reason"] == "once"
+    assert not found(valleys([1, 0.5]))["reason"]
 
 
-def test_losses_that_are_no_numbers_are_left_out() -> None:
-    rows = history([1, 0.4, 0.4])
+def test_losses_that_are_nan_are_left_out() -> None:
+    rows = valleys([1, 0.4, 0.4]).history
     rows.loc[rows["epoch"] == 3, "smooth_loss"] = np.nan
-    assert list(lowest_places(rows, U)["epoch"]) == [1, 2]
+    assert list(lowest_places(run(rows))["epoch"]) == [1, 2]
 
 
-def test_caption_and_alternative_text_tell_of_the_epochs() -> None:
-    rows = history([1, 0.4])
-    assert "first epoch's fall" in place_caption(rows, U)
-    assert "epoch 2: 48.0 at 0.4" in place_alt(rows, U)
+def test_the_figure_is_told_with_every_epoch(shown) -> None:
+    (record,) = shown("place", valleys([1, 0.4])).records
+    assert record.label == "fig-place"
+    assert "epoch 2: 48.0 at 0.4" in record.alt
 
 
-def test_published_losses_belong_to_the_assignments_book_and_settings_alone() -> None:
-    assert published_points("goblet", CLASSIC, 310_107)["students"][-1] == (308_052, 40.0659)
-    assert not published_points("saltmarrow", CLASSIC, 310_107)
-    assert not published_points("goblet", Settings(m=50), 310_107)
-    assert not published_points("goblet", Settings(optimizer="adam"), 310_107)
-    assert published_points("goblet", Settings(course="2026"), 2000) == {
-        "course staff": [(1, 4.605), (1000, 3.381)]
-    }
-    assert published_points("goblet", Settings(seed=3, epochs=2), 1) == {
-        "course staff": [(1, 109.236)]
-    }
+def test_the_unit_of_the_loss_is_that_of_the_run() -> None:
+    assert "per segment" in told(valleys([1, 0.4]))
+    assert "per character" in told(valleys([1, 0.4], loss="mean"))

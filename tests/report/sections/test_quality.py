@@ -2,19 +2,14 @@
 
 import math
 import re
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from section_outputs import said
 
 from rnn.analysis.text_quality import Book, quality_table
-from rnn.report.sections.quality import (
-    quality_alt,
-    quality_caption,
-    quality_reading,
-    quality_view,
-    table_caption,
-)
+from rnn.report.sections.quality import facts, table
 
 SENTENCE = (
     "the ferry took Wren and Moss over to Saltmarrow, and then Moss said to Wren: it was late. "
@@ -22,43 +17,58 @@ SENTENCE = (
 BOOK = Book(SENTENCE * 40)
 OTHERS = Book("one word after another stands in this other text and then stands there again " * 30)
 NOISE = "qz7 x#v Kqq wwv zzxq qqq vvww kzzz "
+OWN = {"characters_off": 0.1, "pairs_off": 0.4, "copied": 12.0}
 
 
-def read(book: Book, *texts: str, own: dict[str, float] | None = None) -> str:
+def measured(book: Book, *texts: str, own: dict[str, float] | None = None) -> dict[str, Any]:
     snapshots = [
         {"update": 1 if i == 0 else 10_000 * i, "smooth_loss": 50.0 - i, "text": text}
         for i, text in enumerate(texts)
     ]
     own = book.own(len(texts[0])) if own is None else own
-    return quality_reading(quality_table(snapshots, book), book, own)
+    return facts(quality_table(snapshots, book), book, own)
+
+
+def read(book: Book, *texts: str, own: dict[str, float] | None = None) -> str:
+    return said("quality", "reading", measured(book, *texts, own=own))
 
 
 def test_a_run_that_learns_is_said_to_spell() -> None:
-    text = read(BOOK, NOISE * 2, "and the ferry said then took late over ferry qq")
-    assert "before update 10,000 it is all" in text
-    assert "learned to spell" in text
+    texts = NOISE * 2, "and the ferry said then took late over ferry qq"
+    values = measured(BOOK, *texts)
+    assert values["better"] and values["spells"] and not values["was_better"]
+    assert values["words"] == [{"before": 1, "share": 0.0}, {"before": 10_000, "share": 1.0}]
+    assert "100% before update 10,000" in read(BOOK, *texts)
+
+
+def test_a_run_that_was_better_in_between_is_said_to_have_been() -> None:
+    values = measured(BOOK, NOISE * 2, SENTENCE, "and the ferry took qqqq zzzz over late qq")
+    assert values["better"] and values["was_better"]
+    assert (values["best"], values["best_before"]) == (1.0, 10_000)
 
 
 def test_a_run_that_learns_nothing_is_not_said_to_spell() -> None:
-    text = read(BOOK, NOISE, NOISE)
-    assert "hardly changed" in text and "learned" not in text
-    assert "do not appear in any snapshot" in text
+    values = measured(BOOK, NOISE, NOISE)
+    assert not values["better"] and not values["worse"]
+    assert not values["names"] and values["book_names"] == 3
+    assert all(name in read(BOOK, NOISE, NOISE) for name in BOOK.names[:3])
 
 
 def test_a_run_that_gets_worse_is_said_to() -> None:
-    assert "spells worse than the first" in read(BOOK, SENTENCE, NOISE)
+    assert measured(BOOK, SENTENCE, NOISE)["worse"]
 
 
 def test_a_single_snapshot_is_told_without_a_change() -> None:
-    text = read(BOOK, SENTENCE[:60])
-    assert "at first" not in text and "it is" not in text.split("“")[0]
-    assert "Before update 1, all of the synthesized words are words of the book" in text
+    values = measured(BOOK, SENTENCE[:60])
+    assert len(values["words"]) == len(values["pairs_off"]) == 1
+    assert "100% before update 1" in said("quality", "reading", values)
+    assert "first" not in said("quality", "alt", values)
 
 
 def test_names_are_told_with_the_update_of_their_first() -> None:
-    text = read(BOOK, NOISE, "then Moss said", "Moss and Wren and so")
-    assert "2 of the 3 most frequent appear" in text
-    assert re.search(r"Moss \(10,000\) and Wren \(20,000\)", text)
+    texts = NOISE, "then Moss said", "Moss and Wren and so"
+    assert len(measured(BOOK, *texts)["names"]) == 2
+    assert re.search(r"Moss \(10,000\) and Wren \(20,000\)", read(BOOK, *texts))
 
 
 def test_a_book_without_names_has_no_sentence_of_names() -> None:
@@ -70,29 +80,34 @@ def test_a_book_whose_words_are_not_set_apart_is_told_so() -> None:
     rng = np.random.default_rng(0)
     lines = ["".join(map(chr, rng.integers(0x4E00, 0x4F00, 9))) for _ in range(500)]
     book = Book("。".join(lines))
-    text = read(book, lines[0] + "。" + lines[7])
-    assert "occur in it only once" in text and "nan" not in text
-    assert "of the 19 characters" in text
+    values = measured(book, lines[0] + "。" + lines[7])
+    assert not values["has_words"] and not values["words"]
+    assert values["longest_of"] == 19
+    assert "%" not in said("quality", "reading", values).split(".")[0]
 
 
 def test_a_phrase_longer_than_the_book_repeats_is_said_to_be_learned_by_heart() -> None:
-    own = {"characters_off": 0.1, "pairs_off": 0.4, "copied": 12.0}
-    assert "learned by heart" in read(BOOK, SENTENCE, own=own)
-    assert "nothing unusual" in read(BOOK, SENTENCE, own=own | {"copied": len(SENTENCE) / 1.5})
-    assert "does not recite" in read(BOOK, NOISE, own=own)
+    short, usual, long = (
+        measured(BOOK, text, own=OWN | {"copied": own})
+        for text, own in ((NOISE, 12.0), (SENTENCE, len(SENTENCE) / 1.5), (SENTENCE, 12.0))
+    )
+    assert short["longest"] <= 12 and not short["by_heart"]
+    assert usual["longest"] > usual["own_copied"] and not usual["by_heart"]
+    assert long["by_heart"]
+    last = {said("quality", "reading", one).split(":")[-1] for one in (short, usual, long)}
+    assert len(last) == 3
 
 
 def test_nothing_in_common_is_told_without_a_stretch() -> None:
-    assert "No character of the snapshots stands in the book." in read(BOOK, "§§§§")
+    assert "“" not in read(BOOK, "§§§§")
 
 
 def test_the_first_snapshot_as_near_as_the_book_is_named() -> None:
     own = {"characters_off": 0.3, "pairs_off": 0.6, "copied": 12.0}
-    text = read(BOOK, NOISE, SENTENCE, SENTENCE, own=own)
-    assert "the snapshot before update 10,000 is the first" in text
-    assert "which no snapshot comes near" in read(BOOK, NOISE, own=own)
+    assert measured(BOOK, NOISE, SENTENCE, SENTENCE, own=own)["near_before"] == 10_000
+    assert measured(BOOK, NOISE, own=own)["near_before"] == 0
     far = {"characters_off": 0.9, "pairs_off": 0.97, "copied": 2.0}
-    assert "which no snapshot comes near" in read(BOOK, "§§§§", own=far)
+    assert measured(BOOK, "§§§§", own=far)["near_before"] == 0
 
 
 def test_markup_in_texts_and_names_stays_text() -> None:
@@ -103,30 +118,30 @@ def test_markup_in_texts_and_names_stays_text() -> None:
 
 @pytest.mark.parametrize("texts", [("",), ("\n",), ("", SENTENCE), (SENTENCE, ""), ("a", "b")])
 @pytest.mark.parametrize("book", [BOOK, OTHERS, Book("ab"), Book("7 7 7 7")])
-def test_no_text_however_short_gives_a_number_that_is_none(
-    book: Book, texts: tuple[str, ...]
-) -> None:
-    text = read(book, *texts)
-    assert "nan" not in re.sub("“.*?”", "", text)
-    assert text.strip().endswith(".")
-
-
-def test_no_snapshot_at_all_is_told() -> None:
-    assert quality_reading(pd.DataFrame(), BOOK, {}) == "There is no snapshot to read."
+def test_no_text_however_short_gives_nan(book: Book, texts: tuple[str, ...]) -> None:
+    values = measured(book, *texts)
+    for block in ("reading", "caption", "alt"):
+        text = said("quality", block, values)
+        assert "nan" not in re.sub("“.*?”", "", text).lower()
+        assert text.endswith(".")
 
 
 def test_the_table_leaves_out_what_says_nothing() -> None:
     snapshots = [{"update": 10_000, "smooth_loss": 45.1236, "text": "one word after another"}]
-    view = quality_view(quality_table(snapshots, OTHERS))
+    view = table(quality_table(snapshots, OTHERS))
     assert list(view.iloc[0][:3]) == ["10,000", "45.1236", "100%"]
     assert "new names" not in view
-    assert "words" not in quality_view(quality_table(snapshots, Book("§ 小川")))
+    assert "words" not in table(quality_table(snapshots, Book("§ 小川")))
 
 
-def test_caption_and_alternative_text_are_free_of_numbers_that_are_none() -> None:
-    table = quality_table([{"update": 1, "smooth_loss": 9.0, "text": "小川"}], Book("小川の"))
-    none = dict.fromkeys(("characters_off", "pairs_off", "copied"), math.nan)
-    assert "nan" not in quality_caption(table, none) + quality_alt(table)
-    assert "[Figure](#fig-quality)" in table_caption("fig-quality")
-    own = {"characters_off": 0.1, "pairs_off": 0.4, "copied": 12.0}
-    assert "10% and 40% off and have 12.0 characters" in quality_caption(table, own)
+def test_a_measure_that_is_nan_is_a_dash() -> None:
+    snapshots = [{"update": 1, "smooth_loss": 9.0, "text": text} for text in ("x", SENTENCE)]
+    assert table(quality_table(snapshots, BOOK))["pairs off"][0] == "–"
+
+
+def test_the_caption_has_the_books_own_numbers() -> None:
+    caption = said("quality", "caption", measured(BOOK, SENTENCE, own=OWN))
+    assert all(number in caption for number in ("10%", "40%", "12.0"))
+    none = dict.fromkeys(OWN, math.nan)
+    assert "%" not in said("quality", "caption", measured(BOOK, SENTENCE, own=none))
+    assert "[Figure](#fig-quality)" in said("quality", "table_caption", {"names": []})

@@ -1,25 +1,21 @@
-"""What single hidden units tell, in a table, in coloured text and in sentences."""
+"""What single hidden units indicate, in a table, in coloured text and in sentences."""
+
+from typing import Any
 
 import numpy as np
-import pandas as pd
+import pytest
+from section_outputs import said
 
 from rnn.analysis.hidden_units import FEATURES, Stretch, tell
-from rnn.report.sections.units import (
-    clear_units,
-    passages,
-    units_alt,
-    units_caption,
-    units_reading,
-    units_table_caption,
-    units_view,
-)
+from rnn.report.sections import units
+from rnn.report.sections.units import clear_units, facts, passages, table
 
 TEXT = 'The sea, the sand. The harbour said: "He is late." And so it was.\n' * 60
 BY_NAME = {feature.name: feature for feature in FEATURES}
 
 
 def stretch(**told: int) -> Stretch:
-    """Return a stretch of noise whose units tell features: the unit from 0 of each by a word."""
+    """Return a stretch of noise whose units indicate features: its number from 0 by a word."""
     vocabulary = sorted(set(TEXT))
     ids = np.array([vocabulary.index(x) for x in TEXT], np.uint8)
     H = np.random.default_rng(0).standard_normal((len(TEXT), 12)) / 3
@@ -29,65 +25,72 @@ def stretch(**told: int) -> Stretch:
     return Stretch(TEXT, ids, np.tanh(H))
 
 
-def test_only_what_a_unit_tells_clearly_is_shown() -> None:
+def found(there: Stretch) -> dict[str, Any]:
+    return facts(there, tell(there))
+
+
+def test_only_what_a_unit_indicates_clearly_is_shown() -> None:
     there = stretch(quotation=4)
-    table = tell(there)
-    assert list(units_view(table)["feature"]) == ["inside quotation marks"]
-    assert units_view(table)["unit"][0] == "5"
-    text = units_reading(there, table)
-    assert f"For 1 of the {len(table)} a unit reaches" in text
-    assert "unit 5 tells 'inside quotation marks'" in text
-    assert "No single unit tells 'a capital is due" in text
+    shown, values = table(tell(there)), found(there)
+    assert list(shown["feature"]) == ["inside quotation marks"]
+    assert list(shown["unit"]) == [5]
+    assert values["clear"] == 1 and len(values["missed"]) == values["features"] - 1
+    text = said("units", "reading", values)
+    assert f"1 of the {values['features']}" in text
+    assert "unit 5" in text and "inside quotation marks" in text
+    assert all(feature in text for feature in values["missed"])
 
 
-def test_noise_tells_nothing_and_is_said_to() -> None:
+def test_noise_indicates_nothing_and_is_said_to() -> None:
     there = stretch()
-    table = tell(there)
-    assert clear_units(table).empty and units_view(table).empty
-    assert passages(there, table) == []
-    assert "No unit reaches an AUC of 0.75" in units_reading(there, table)
+    told = tell(there)
+    assert clear_units(told).empty and table(told).empty
+    assert passages(there, told) == []
+    assert "0.75" in said("units", "reading", found(there))
 
 
-def test_what_the_character_tells_by_itself_is_no_memory() -> None:
-    there = stretch(vowel=2)
-    table = tell(there)
-    assert list(clear_units(table)["feature"]) == ["a vowel was read"]
-    assert "so none shows a memory" in units_reading(there, table)
+def test_what_the_character_indicates_by_itself_is_no_memory() -> None:
+    values = found(stretch(vowel=2))
+    assert values["clear"] == 1 and values["remembering"] == []
 
 
 def test_features_that_need_a_memory_come_first() -> None:
-    table = tell(stretch(vowel=2, quotation=4))
-    assert list(clear_units(table)["feature"]) == ["inside quotation marks", "a vowel was read"]
+    told = tell(stretch(vowel=2, quotation=4))
+    assert list(clear_units(told)["feature"]) == ["inside quotation marks", "a vowel was read"]
+    (remembering,) = found(stretch(vowel=2, quotation=4))["remembering"]
+    assert remembering["unit"] == 5
 
 
 def test_a_passage_lies_in_the_half_that_chose_nothing_and_shows_both_sides() -> None:
     there = stretch(quotation=4)
-    (passage,) = passages(there, tell(there))
-    assert passage.text in TEXT[there.half :]
-    yes = BY_NAME["inside quotation marks"].values(TEXT)
-    begin = there.half + TEXT[there.half :].index(passage.text)
-    assert 0.1 < yes[begin : begin + len(passage.text)].mean() < 0.5
-    assert passage.title.startswith("unit 5, high: inside quotation marks (AUC ")
+    ((row, part),) = passages(there, tell(there))
+    assert there.half <= part.start and part.stop <= len(TEXT)
+    assert 0.1 < BY_NAME["inside quotation marks"].values(TEXT)[part].mean() < 0.5
+    title = said("units", "title", row)
+    assert all(words in title for words in ("5", "inside quotation marks", "AUC"))
 
 
 def test_no_unit_is_coloured_twice() -> None:
     there = stretch(vowel=2, quotation=2)
-    table = tell(there)
-    assert len(passages(there, table)) == clear_units(table)["unit"].nunique()
+    told = tell(there)
+    assert len(passages(there, told)) == clear_units(told)["unit"].nunique()
 
 
 def test_a_text_too_short_to_ask_is_said_to_be() -> None:
     short = Stretch("ab", np.zeros(2, np.uint8), np.zeros((2, 3)))
-    table = tell(short)
-    assert passages(short, table) == []
-    assert units_view(table).empty
-    assert "too short" in units_reading(short, table)
+    told = tell(short)
+    assert passages(short, told) == [] and table(told).empty
+    assert found(short)["features"] == 0
+    assert said("units", "reading", found(short))
 
 
-def test_caption_and_alternative_text_say_what_is_coloured() -> None:
-    there = stretch(quotation=4)
-    shown = passages(there, tell(there))
-    assert "of a hidden unit" in units_caption(shown)
-    assert f"{len(TEXT) // 2:,} characters" in units_table_caption(there)
-    assert "positive at" in units_alt(shown) and "of 252 characters" in units_alt(shown)
-    assert isinstance(units_view(tell(there)), pd.DataFrame)
+def test_table_and_figure_say_what_is_coloured(shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Read(Stretch):
+        of = classmethod(lambda cls, *_: stretch(quotation=4))
+
+    monkeypatch.setattr(units, "Stretch", Read)
+    nothing: Any = type("Model", (), {"parameters": 0, "h": 0, "vocabulary": "", "ids": 0})
+    out = shown("units", nothing, nothing)
+    assert out.labels == ["tab-units", "fig-units"]
+    assert f"{len(TEXT) // 2:,} characters" in out.records[0].caption
+    assert "of 252 characters" in out.records[1].alt and "unit 5" in out.records[1].alt

@@ -1,7 +1,7 @@
 -- Turns every piece of prose of a notebook into Typst or HTML in one run of `pandoc lua`.
 --
 -- Standard input is JSON: {to, fragments = {{text, from, inline}}, references, images,
--- take_title}. Standard output is JSON: {fragments = {{body, plain | error, warnings}},
+-- take_title}. Standard output is JSON: {fragments = {{body | error, warnings}},
 -- headings, title}. Nothing raw and no attribute of the source survives: what a page shows is
 -- built from pandoc's document tree alone, so no text can become markup of the page.
 
@@ -319,9 +319,8 @@ arrange_headings(documents)
 for index, fragment in ipairs(job.fragments) do
   if documents[index] then
     current = {warnings = {}}
-    local plain = pandoc.utils.stringify(documents[index])
     local ok, body = pcall(finish, documents[index], fragment)
-    results[index] = ok and {body = body, plain = plain, warnings = current.warnings}
+    results[index] = ok and {body = body, warnings = current.warnings}
       or {error = tostring(body), unknown = current.unknown}
   end
 end

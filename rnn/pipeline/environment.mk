@@ -1,0 +1,37 @@
+# Which Python works, and where: nothing is written outside this folder.
+
+cache := $(CURDIR)/.cache
+export XDG_CACHE_HOME := $(cache)
+export MPLCONFIGDIR := $(cache)/matplotlib
+export IPYTHONDIR := $(cache)/ipython
+export JUPYTER_CONFIG_DIR := $(cache)/jupyter/config
+export JUPYTER_DATA_DIR := $(cache)/jupyter/data
+export JUPYTER_RUNTIME_DIR := $(cache)/jupyter/runtime
+export JUPYTER_PATH :=
+# JupyterLab without news and extensions from a network: neither asked for nor asked about.
+export JUPYTER_CONFIG_PATH := $(CURDIR)/rnn/pipeline/jupyterlab
+export JUPYTER_PREFER_ENV_PATH := 1
+# JupyterLab asks npm, where there is one, for language servers.
+export npm_config_cache := $(cache)/npm
+export UV_CACHE_DIR := $(cache)/uv
+export UV_PYTHON_DOWNLOADS := never
+export PIP_NO_CACHE_DIR := 1
+export PIP_USER := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONNOUSERSITE := 1
+export PYTHONPATH :=
+
+# An active conda environment other than base is used as it is; else there is .venv.
+ifneq ($(and $(CONDA_PREFIX),$(filter-out base,$(CONDA_DEFAULT_ENV))),)
+python := $(CONDA_PREFIX)/bin/python
+PYTHONPATH := $(CURDIR):$(cache)/rnn
+else
+python := .venv/bin/python
+locked := .venv/installed.lock
+endif
+
+# Before the set-up, the first Python that is new enough.
+pipeline = python="$(python)"; test -x "$$python" || for python in $(PYTHON) ""; do \
+    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; done; \
+    test "$$python" || { echo "set-up: expected Python 3.11 or newer, got $$(python3 --version 2>&1 | head -n 1); install one (Debian: apt install python3 python3-venv) or name it with PYTHON=" >&2; exit 1; }; \
+    exec "$$python" -m rnn.pipeline "$(python)"

@@ -1,0 +1,160 @@
+"""The set-up, once: ``.venv`` with the locked packages, or a look at the active conda environment.
+
+It leaves stamps, in ``.venv`` or ``.cache``, with what it depends on.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rnn.pipeline import refuse
+from rnn.pipeline.locks import turn
+
+__all__ = ["add_browser", "is_ready", "prepare"]
+
+_VENV = ".venv/bin/python"
+_LOCK, _INSTALLED_LOCK = Path("requirements.lock"), Path(".venv/installed.lock")
+
+#: What conda-forge calls differently from the package index of Python.
+_CONDA_NAMES = {"brotli": "brotli-python", "pypandoc_binary": "pypandoc", "typst": "typst-py"}
+
+
+def prepare(python: str) -> None:
+    """Set up the Python that runs the project, unless that is done already.
+
+    Parameters
+    ----------
+    python : str
+        ``.venv/bin/python``, which is made with the Python that runs this; or that of an active
+        conda environment, into which nothing is installed.
+    """
+    with turn(Path(".cache/set-up.lock")):
+        if is_ready(python):
+            return
+        if python != _VENV:
+            _look_at_conda(python)
+        else:
+            if not os.access(_VENV, os.X_OK):
+                _make_venv()
+            if not _is_locked():
+                how = "uv" if shutil.which("uv") else "pip (a minute or two, once)"
+                print(f"set-up: installing {_LOCK} into .venv with {how}", flush=True)
+                _install("--require-hashes", "--only-binary", ":all:", "-r", str(_LOCK))
+                shutil.copyfile(_LOCK, _INSTALLED_LOCK)
+            # This project itself, so that its exporters have names.
+            _install("--no-index", "--no-deps", "--no-build-isolation", "--editable", ".")
+        _stamp(python).write_bytes(_state(python))
+
+
+def is_ready(python: str) -> bool:
+    """Tell whether the set-up is done, for this place, this lock and this ``pyproject.toml``."""
+    stamp = _stamp(python)
+    done = os.access(python, os.X_OK) and stamp.exists() and stamp.read_bytes() == _state(python)
+    return done and (python != _VENV or _is_locked())
+
+
+def add_browser(python: str) -> None:
+    """Install what drives a browser: it is large, and wanted by few."""
+    prepare(python)
+    look = [python, "-c", "import axe_core_python, playwright"]
+    if subprocess.run(look, stderr=subprocess.DEVNULL).returncode:
+        if python != _VENV:
+            expected = "the active conda environment to hold axe-core-python and playwright"
+            remedy = "run python -m pip install axe-core-python playwright"
+            refuse("set-up", expected, "one without", remedy)
+        print("set-up: installing pyproject.toml's extra 'browser' into .venv (once)", flush=True)
+        _install("--no-build-isolation", "--editable", ".[browser]")
+
+
+def _stamp(python: str) -> Path:
+    return Path(".venv/installed.rnn" if python == _VENV else ".cache/conda.ready")
+
+
+def _state(python: str) -> bytes:
+    """Return what the set-up depends on: the place, and what the project says of itself."""
+    place = Path.cwd() if python == _VENV else python
+    return os.fsencode(f"{place}\n") + Path("pyproject.toml").read_bytes()
+
+
+def _is_locked() -> bool:
+    """Tell whether the lock that was installed is today's; one only touched changes nothing."""
+    return _INSTALLED_LOCK.exists() and _INSTALLED_LOCK.read_bytes() == _LOCK.read_bytes()
+
+
+def _make_venv() -> None:
+    """Make ``.venv``, whole or not at all, with the Python that runs this."""
+    shutil.rmtree(".venv", ignore_errors=True)
+    make = [sys.executable, "-m", "venv"]
+    if shutil.which("uv"):
+        make = ["uv", "venv", "--quiet", "--python", sys.executable]
+    elif not all(map(importlib.util.find_spec, ("ensurepip", "venv"))):
+        remedy = "install it (Debian: apt install python3-venv)"
+        refuse("set-up", "the module venv", "a Python without it", remedy)
+    try:
+        _run(*make, ".venv")
+    except BaseException:
+        shutil.rmtree(".venv", ignore_errors=True)
+        raise
+
+
+def _install(*options: str) -> None:
+    """Install into ``.venv`` with uv where there is one, else with pip."""
+    pip = ["uv", "pip", "install", "--python", _VENV]
+    pip = pip if shutil.which("uv") else [_VENV, "-m", "pip", "install"]
+    _run(*pip, "--quiet", *options)
+
+
+def _run(*command: str) -> None:
+    if subprocess.run(command).returncode:
+        remedy = "look at it and run make again"
+        refuse("set-up", f"success of {' '.join(command)}", "the error above", remedy)
+
+
+def _look_at_conda(python: str) -> None:
+    """Refuse an environment that lacks something; nothing is installed into it."""
+    found = sys.version.split()[0] if os.access(python, os.X_OK) else "none"
+    if found == "none" or sys.version_info < (3, 11):
+        expected = "Python 3.11 or newer in the active conda environment"
+        refuse("set-up", expected, found, "run conda env create -f environment.yml")
+    missing = ", ".join(_lacking())
+    if missing:
+        refuse("set-up", "the active conda environment to hold what environment.yml names",
+               f"one without {missing}", "run conda env update -f environment.yml, or conda "
+               "deactivate to let make use a .venv of its own")  # fmt: skip
+    # What tells nbconvert of this project's exporters; the Makefile puts it on PYTHONPATH.
+    shutil.rmtree(".cache/rnn", ignore_errors=True)
+    Path(".cache/rnn").mkdir()
+    build = "from flit_core.buildapi import prepare_metadata_for_build_wheel as metadata;"
+    _run(python, "-c", f"{build} metadata('.cache/rnn')")
+
+
+def _lacking() -> Iterator[str]:
+    """Yield what the Python that runs this lacks to run, test and show the project."""
+    import tomllib
+    from importlib.metadata import distributions
+
+    found = {_plain(package.name): package.version for package in distributions()}
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    for line in [*project["dependencies"], *extras["dev"], *extras["lab"]]:
+        name, least = line.split(" >=")
+        conda_name = _CONDA_NAMES.get(name, name)
+        there = found.get(_plain(name)) or found.get(_plain(conda_name), "")
+        if _numbers(there) < _numbers(least):
+            yield f"{conda_name} >={least}" + (f" (there is {there})" if there else "")
+    # The wheel pypandoc_binary carries it inside.
+    if not Path(sys.executable).with_name("pandoc").exists() and "pypandoc-binary" not in found:
+        yield "pandoc"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", text)[:3]]

@@ -1,0 +1,30 @@
+"""HTML and style sheets of what JupyterLab shows: Jinja and CSS files beside these modules."""
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from rnn.report.escaping import without_surrogates
+
+__all__ = ["html", "style"]
+
+_FOLDER = Path(__file__).parent
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_FOLDER),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def html(name: str, /, **values: Any) -> str:
+    """Return ``NAME.html`` with values filled in; what is not marked as safe there is escaped."""
+    return without_surrogates(_TEMPLATES.get_template(f"{name}.html").render(values))
+
+
+def style(*names: str) -> str:
+    """Return the style sheets ``NAME.css`` as one HTML element."""
+    sheets = [(_FOLDER / f"{name}.css").read_text(encoding="utf-8") for name in names]
+    return f"<style>\n{''.join(sheets)}</style>"

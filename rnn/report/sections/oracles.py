@@ -1,0 +1,76 @@
+"""Two oracles and harder settings, to tell wrong gradients from coarse estimates."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rnn.gradient_check import (
+    ACCEPTED,
+    BURN_IN,
+    CENTRAL,
+    COMPLEX,
+    PARAMETERS,
+    THRESHOLDS,
+    Case,
+)
+from rnn.report.show import Section
+from rnn.runs.check_results import first_setting
+
+__all__ = ["facts", "oracles_table", "settings_table", "show"]
+
+_short = "{:.1e}".format
+
+
+def show(section: Section, errors: pd.DataFrame, case: Case) -> None:
+    """Show what both oracles say, in `errors` of `rnn.gradient_check.check`, of its first case.
+
+    All its cases, the settings, follow in a second table.
+    """
+    values, source = facts(errors, case), "gradient_check.csv"
+    section.prose("setting", values)
+    section.table(oracles_table(errors), "tab-oracles", values, source=source)
+    section.prose("reading", values)
+    section.prose("harder", values)
+    section.table(
+        settings_table(errors), "tab-settings", values, source=source, caption="harder_caption"
+    )
+
+
+def facts(errors: pd.DataFrame, case: Case) -> dict[str, Any]:
+    """Return what the sentences about oracles and settings mention."""
+    accepted = [word for word, end in THRESHOLDS.items() if end <= ACCEPTED]
+    return {
+        "thresholds": list(THRESHOLDS.items()),
+        "K": case.architecture.K,
+        "looked_at": len(dict(case.small().parts())["c"]),
+        "not_read": case.architecture.K - len(np.unique(case.x)),
+        "zeros": first_setting(errors, CENTRAL).loc["U", "exactly_zero"],
+        "burn_in": BURN_IN,
+        "settings": errors["setting"].nunique(),
+        "rejected": errors[~errors["verdict"].isin(accepted)]["setting"].nunique(),
+        "largest_complex": errors[errors["oracle"] == COMPLEX]["max"].max(skipna=False),
+    }
+
+
+def oracles_table(errors: pd.DataFrame) -> pd.DataFrame:
+    """Return what each oracle says of each parameter in the first setting."""
+    central, stepped = first_setting(errors, CENTRAL), first_setting(errors, COMPLEX)
+    table = {
+        "exactly zero": central["exactly_zero"].map("{:.1%}".format),
+        "central, norm-wise": central["norm_wise"].map(_short),
+        "verdict": central["verdict"],
+        "complex step, max": stepped["max"].map(_short),
+        "verdict ": stepped["verdict"],
+    }
+    return pd.DataFrame(table).rename_axis(None)
+
+
+def settings_table(errors: pd.DataFrame) -> pd.DataFrame:
+    """Return the errors of each parameter in each setting, and the complex step's largest."""
+    central = errors[errors["oracle"] == CENTRAL]
+    table = central.pivot(index="setting", columns="parameter", values="norm_wise")
+    table = table.loc[central["setting"].unique(), list(PARAMETERS)]
+    stepped = errors[errors["oracle"] == COMPLEX].groupby("setting")["max"]
+    table["complex step"] = stepped.max(skipna=False)
+    return table.map(_short).rename_axis(columns=None)

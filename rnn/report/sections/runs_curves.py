@@ -1,0 +1,210 @@
+"""The smooth losses of several runs over one another, and how they compare for the same effort."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import XAxis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from rnn.report.figures import COLOURS, PAGE_WIDTH, style
+from rnn.report.sections.runs_settings import alike, ranked
+from rnn.report.show import Section
+from rnn.runs.finished import AXES, FinishedRun
+
+__all__ = ["axes_of", "budgets", "facts", "figure", "loss_limits", "show"]
+
+Runs = Sequence[FinishedRun]
+
+_MARKERS = "os^Dv"  # with the colours, for grey print: dashes of noisy curves look alike
+_MARKS = 8  # across a panel
+_LEGEND = 4  # names in a row of the legend, at most
+_UNEVEN = 4  # times the shortest run: from there on a long one squeezes it
+_FALL = 0.05  # of a run: the fall at its beginning, which would squash the rest
+
+
+def show(section: Section, runs: Runs) -> None:
+    """Show the losses over one another, and what they were after the same effort."""
+    labels = {axis: section.line(axis, {}, plain=True) for axis in AXES}
+    values = facts(runs) | {"labels": labels}
+    section.figure(figure(runs, labels), "fig-runs", values)
+    section.prose("budgets", values)
+
+
+def facts(runs: Runs) -> dict[str, Any]:
+    """Return what the sentences about the curves mention."""
+    panels = axes_of(runs)
+    return {
+        "panels": panels,
+        "against": [axis for axis in AXES if axis in panels or axis == "character"],
+        "untimed": [run.name for run in runs if math.isnan(run.seconds_per_update)],
+        "lowest": [
+            (run.name, run.per_character(run.lowest_smooth_loss), run.last_update) for run in runs
+        ],
+        "budgets": budgets(runs, panels),
+        "pace": 0 if "character" in panels else runs[0].characters_per_update,
+    }
+
+
+def axes_of(runs: Runs) -> list[str]:
+    """Return what the losses have a panel against.
+
+    None of characters where it would only repeat that of updates, none of seconds where no run was
+    timed.
+    """
+    left_out = {
+        "character": alike(run.characters_per_update for run in runs),
+        "second": not _curves(runs, "second"),
+    }
+    return [axis for axis in AXES if not left_out.get(axis)]
+
+
+def budgets(runs: Runs, panels: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the losses after as many updates, characters and seconds as all runs had.
+
+    Returns
+    -------
+    list of dict
+        The ``axis``, the ``amount`` on it and the ``losses`` by the names of the runs; nothing of
+        an axis on which fewer than two runs have a loss.
+    """
+    found = []
+    for axis in panels:
+        curves = _curves(runs, axis)
+        most = min(float(x[-1]) for x, _ in curves.values())
+        losses = ranked({runs[i].name: np.interp(most, *curve) for i, curve in curves.items()})
+        if len(losses) > 1:
+            found.append({"axis": axis, "amount": most, "losses": losses})
+    return found
+
+
+def _curves(runs: Runs, axis: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Return where the losses stand and the losses, by the number of the run, if that is known."""
+    found = {i: (run.places(axis), run.losses) for i, run in enumerate(runs)}
+    return {i: curve for i, curve in found.items() if np.isfinite(curve[0]).all()}
+
+
+def loss_limits(runs: Runs) -> tuple[float, float]:
+    """Return the lowest and the highest loss to draw.
+
+    The fall at the beginning of the runs is cut off, but no run is left out whole: the upper limit
+    is the lowest loss that a run has after a twentieth of its length, or higher, so that the lowest
+    loss of every run is well inside.
+    """
+    curves = _curves(runs, "update").values()
+    finite = [(x[keep], y[keep]) for x, y in curves if (keep := np.isfinite(y)).any()]
+    if not finite:
+        return 0.0, 1.0
+    lowest = [float(y.min()) for _, y in finite]
+    fallen = min(float(np.interp(_FALL * x[-1], x, y)) for x, y in finite)
+    bottom, worst = min(lowest), max(lowest)
+    top = max(fallen, worst + 0.25 * (worst - bottom))
+    room = 0.05 * max(top - bottom, 1e-3 * abs(bottom), 1e-9)
+    return bottom - room, top + room
+
+
+def figure(runs: Runs, labels: Mapping[str, str]) -> Figure:
+    """Draw the losses of runs over one another, a panel for each thing they are drawn against.
+
+    Parameters
+    ----------
+    runs : sequence of FinishedRun
+        In the order of their colours; one that was not timed has no curve over the seconds.
+    labels : mapping
+        What the axes are called, by `AXES`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        As wide as the page's text; all panels have the same losses.
+    """
+    panels, limits = axes_of(runs), loss_limits(runs)
+    rows = math.ceil(len(runs) / _LEGEND)
+    height = 2.1 if len(panels) < 3 else 1.75
+    with style():
+        figure = Figure(figsize=(PAGE_WIDTH, height * len(panels) + 0.18 * rows + 0.1))
+        grid = figure.subplots(len(panels), squeeze=False)[:, 0]
+        lines: dict[int, Line2D] = {}
+        for axes, axis in zip(grid, panels, strict=True):
+            curves = _curves(runs, axis)
+            drawn = {i: _draw(axes, *curve, i) for i, curve in curves.items()}
+            axes.set_ylim(limits)
+            axes.set_xlabel(labels[axis], labelpad=1)
+            _scale(axes)
+            for i, line in drawn.items():
+                _mark(line, axes, i, len(runs))
+            lines |= drawn
+        if "character" not in panels:
+            pace = runs[0].characters_per_update
+            scale = (lambda x: x * pace, lambda x: x / pace)
+            above = grid[0].secondary_xaxis("top", functions=scale)
+            above.set_xlabel(labels["character"], labelpad=3)
+            _write_out(above.xaxis, grid[0].get_xscale() == "log")
+        figure.supylabel("smooth loss (nats per character)", fontsize=9.5)
+        _legend(figure, lines, [run.name for run in runs])
+    return figure
+
+
+def _draw(axes: Axes, x: np.ndarray, y: np.ndarray, i: int) -> Line2D:
+    """Draw the losses of the run with the number i."""
+    finite = np.isfinite(y)
+    (line,) = axes.plot(
+        x[finite], y[finite], "-", color=COLOURS[i % len(COLOURS)], linewidth=0.8,
+        marker=_MARKERS[i % len(_MARKERS)], markersize=4, markerfacecolor="white",
+        markeredgewidth=0.8,
+    )  # fmt: skip
+    return line
+
+
+def _mark(line: Line2D, axes: Axes, i: int, runs: int) -> None:
+    """Mark a curve at its end and at a few places, elsewhere than the other runs."""
+    x = np.asarray(line.get_xdata(), dtype=float)
+    between = np.geomspace if axes.get_xscale() == "log" else np.linspace
+    places = between(*axes.get_xlim(), 2 * runs * _MARKS + 1)[2 * i + 1 :: 2 * runs]
+    last = len(x) - 1
+    marked = np.unique([*np.searchsorted(x, places).clip(max=last), last])
+    line.set_markevery([int(at) for at in marked if at >= 0])
+    # A long curve was cut to what is in sight before it had marks, which count all of it.
+    line.recache_always()
+
+
+def _scale(axes: Axes) -> None:
+    """Let the axis be logarithmic where a short run would be lost beside a long one."""
+    curves = [np.asarray(line.get_data()) for line in axes.lines]
+    ends = [x[-1] for x, _ in curves if len(x)] or [1.0]
+    uneven = max(ends) > _UNEVEN * min(ends)
+    if uneven:
+        # From where the first curve comes into sight.
+        seen = [x[y <= axes.get_ylim()[1]] for x, y in curves]
+        left = min((x[0] for x in seen if len(x)), default=min(ends))
+        axes.set_xscale("log")
+        axes.set_xlim(left * 0.95, max(ends) * 1.05)
+    else:
+        axes.set_xlim(0, max(ends) * 1.01)
+    _write_out(axes.xaxis, uneven)
+
+
+def _write_out(axis: XAxis, logarithmic: bool) -> None:
+    """Write the numbers of an axis in full."""
+    if logarithmic:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+
+
+def _legend(figure: Figure, lines: Mapping[int, Line2D], names: Sequence[str]) -> None:
+    """Write the names of the runs above the panels, row by row."""
+    columns = math.ceil(len(names) / math.ceil(len(names) / _LEGEND))
+    order = [i for column in range(columns) for i in range(column, len(names), columns)]
+    legend = figure.legend(
+        [lines[i] for i in order], [f"run {i}" for i in order], loc="outside upper center",
+        ncols=columns, borderaxespad=0.1, handlelength=2.6,
+    )  # fmt: skip
+    # A name is no mathematics, and one that begins with "_" is a name all the same.
+    for text, i in zip(legend.get_texts(), order, strict=True):
+        text.set_parse_math(False)
+        text.set_text(names[i])

@@ -1,0 +1,207 @@
+"""The section about the loss: what its figure draws and what its sentences mention."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from rnn.report.figures import svg
+from rnn.report.sections.loss import facts, figure, published_points, seed_facts
+from rnn.report.sentences import Sentences
+from rnn.runs.driver import train
+from rnn.runs.run import Run
+from rnn.settings import Settings
+from rnn.text.corpus import Corpus, load_corpus
+
+SETTINGS: dict[str, Any] = {"m": 8, "seq_length": 5, "epochs": 10, "max_updates": 500}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    path = tmp_path_factory.mktemp("book") / "book.txt"
+    path.write_text("Wren said, and wrote, and read again.\n" * 27, encoding="utf-8")
+    return load_corpus(str(path))
+
+
+def trained(corpus: Corpus, **given: Any) -> Run:
+    return train(corpus, Settings(**SETTINGS | given), progress=False)
+
+
+@pytest.fixture(scope="module")
+def run(corpus: Corpus) -> Run:
+    """Return a run of two epochs and a half."""
+    run = trained(corpus)
+    assert run.updates_per_epoch == 205
+    return run
+
+
+def lowest_losses(runs: Sequence[Run]) -> Any:
+    return np.array([run.lowest_smooth_loss for run in runs])
+
+
+def said(block: str, values: dict[str, Any]) -> str:
+    return " ".join(Sentences().render("loss", block, values).split())
+
+
+def lines(drawn: Figure, marker: str) -> list[Any]:
+    return [line for line in drawn.axes[0].lines if line.get_marker() == marker]
+
+
+# ---- The figure -----------------------------------------------------------------------------
+
+
+def test_the_loss_is_drawn_over_the_updates(run: Run) -> None:
+    line = figure(run).axes[0].lines[0]
+    np.testing.assert_array_equal(line.get_xdata(), run.history["update"])
+    np.testing.assert_array_equal(line.get_ydata(), run.history["smooth_loss"])
+
+
+def test_the_best_update_is_marked_and_named(run: Run) -> None:
+    drawn = figure(run)
+    (mark,) = lines(drawn, "o")
+    assert mark.get_xydata().tolist() == [[run.best_update, run.lowest_smooth_loss]]
+    words = [text.get_text() for text in drawn.axes[0].texts]
+    assert any(f"{run.lowest_smooth_loss:.4f}" in text for text in words)
+
+
+def test_epochs_are_marked_where_they_begin_and_named(run: Run) -> None:
+    axes = figure(run).axes[0]
+    starts = [line.get_xdata()[0] for line in axes.lines[1:] if line.get_marker() == "None"]
+    assert starts == [205, 410]
+    names = [text.get_text() for text in axes.texts]
+    assert [name for name in names if name.startswith("epoch")] == ["epoch 1", "epoch 2", "epoch 3"]
+
+
+@pytest.mark.parametrize("loss", ["sum", "mean"])
+def test_the_loss_on_the_held_out_part_is_drawn_in_the_unit_of_the_loss(
+    corpus: Corpus, loss: str
+) -> None:
+    run = trained(corpus, held_out=0.2, loss=loss)
+    axes = figure(run).axes[0]
+    (line,) = lines(figure(run), "s")
+    measured = run.history["validation_loss"].dropna()
+    scale = 5 if loss == "sum" else 1
+    np.testing.assert_allclose(line.get_ydata(), scale * measured)
+    assert run.settings.loss_unit in axes.get_ylabel()
+    assert len(axes.get_legend().get_texts()) == 2
+
+
+def test_other_seeds_are_a_band_from_the_lowest_to_the_highest(corpus: Corpus) -> None:
+    runs = [trained(corpus, seed=seed) for seed in range(3)]
+    (band,) = figure(runs[0], runs[1:]).axes[0].collections
+    losses = np.array([run.history["smooth_loss"] for run in runs])
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (losses.min(), losses.max())
+
+
+def test_published_losses_stand_beside_the_curve_with_the_names_of_their_sources(
+    corpus: Corpus,
+) -> None:
+    goblet = replace(corpus, name="goblet")
+    run = train(goblet, Settings(epochs=60, max_updates=1100), progress=False)
+    drawn = figure(run)
+    points = published_points("goblet", run.settings, 1100)
+    assert points == {"course staff": [(1, 109.236), (1000, 86.412)]}
+    labels = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
+    assert labels == list(points)
+    (line,) = lines(drawn, "D")
+    assert [tuple(point) for point in line.get_xydata()] == points["course staff"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "who"),
+    [
+        ("goblet", {}, ["course staff", "students"]),
+        ("goblet", {"seed": 5, "epochs": 3}, ["course staff", "students"]),
+        ("goblet", {"course": "2026"}, ["course staff"]),
+        ("goblet", {"m": 50}, []),
+        ("goblet", {"loss": "mean"}, []),
+        ("saltmarrow", {}, []),
+    ],
+)
+def test_published_losses_are_shown_where_they_can_be_compared(
+    name: str, given: dict[str, Any], who: list[str]
+) -> None:
+    assert list(published_points(name, Settings(**given), 10**6)) == who
+
+
+def test_a_run_without_others_held_out_part_or_published_losses_has_no_legend(run: Run) -> None:
+    assert figure(run).axes[0].get_legend() is None
+
+
+@pytest.mark.parametrize("updates", [1, 2])
+def test_a_run_of_an_update_or_two_can_be_drawn(corpus: Corpus, updates: int) -> None:
+    assert svg(figure(trained(corpus, max_updates=updates))).startswith("<svg")
+
+
+@pytest.mark.parametrize("loss", [math.inf, math.nan])
+def test_a_loss_that_became_infinite_can_be_drawn(corpus: Corpus, loss: float) -> None:
+    run = trained(corpus)
+    run.state.history[3:] = [(update, loss, None) for update, *_ in run.state.history[3:]]
+    assert svg(figure(run)).startswith("<svg")
+
+
+# ---- The sentences --------------------------------------------------------------------------
+
+
+def test_the_reading_mentions_the_losses_of_the_run(run: Run) -> None:
+    values = facts(run)
+    text = said("reading", values)
+    nats = run.lowest_smooth_loss / 5
+    numbers = (run.lowest_smooth_loss, run.state.history[0][1], nats, nats / math.log(2))
+    assert all(f"{number:.4f}" in text for number in numbers)
+    assert f"{math.exp(nats):.3f}" in text
+    assert f"{5 * math.log(run.corpus.K):.4f}" in text
+    assert f"{run.best_update:,}" in text
+
+
+def test_whole_epochs_are_counted_and_their_last_losses_found(run: Run) -> None:
+    values, history = facts(run), run.history.set_index("update")["smooth_loss"]
+    assert (values["whole_epochs"], values["last_whole_epoch"]) == (2, 2)
+    assert values["after_first_epoch"] == history[205]
+    assert values["after_last_epoch"] == history[410]
+    assert f"{history[410]:.4f}" in said("reading", values)
+    assert facts(trained(run.corpus, max_updates=100))["whole_epochs"] == 0
+
+
+def test_a_training_that_diverged_is_told_of_with_its_reason(run: Run) -> None:
+    values = facts(run) | {"diverged": "the loss <b>exploded</b>"}
+    assert r"the loss \<b\>exploded\<\/b\>" in said("reading", values)
+    assert "exploded" not in said("reading", facts(run))
+
+
+def test_caption_and_alternative_have_the_numbers_of_the_figure(run: Run) -> None:
+    values = facts(run)
+    caption, alt = said("caption", values), said("alt", values)
+    assert f"{run.lowest_smooth_loss:.4f}" in caption and f"{run.best_update:,}" in caption
+    assert "2.44" in caption
+    for number in (run.state.history[0][1], run.smooth_loss, run.lowest_smooth_loss):
+        assert f"{number:.1f}" in alt
+
+
+def test_seeds_are_told_of_by_mean_and_standard_deviation(corpus: Corpus) -> None:
+    runs = [trained(corpus, seed=seed) for seed in (3, 4, 5)]
+    values = seed_facts(runs)
+    text = said("seeds", values)
+    lowest = lowest_losses(runs)
+    assert f"{lowest.mean():.4f}" in text and f"{lowest.std(ddof=1):.4f}" in text
+    assert {"3", "5"} <= set(re.findall(r"\b\d\b", text))
+
+
+def test_seeds_that_were_stopped_at_different_updates_are_not_compared(corpus: Corpus) -> None:
+    runs = [trained(corpus, seed=seed, max_updates=100 * (seed + 1)) for seed in range(3)]
+    text = said("seeds", seed_facts(runs))
+    assert "100" in text and "300" in text
+    assert f"{lowest_losses(runs).mean():.4f}" not in text
+
+
+@pytest.mark.parametrize("given", [{}, {"held_out": 0.2}, {"max_updates": 1}, {"loss": "mean"}])
+def test_no_sentence_has_a_number_that_is_none(corpus: Corpus, given: dict[str, Any]) -> None:
+    values = facts(trained(corpus, **given))
+    text = " ".join(said(block, values) for block in ("caption", "alt", "reading"))
+    assert not re.search(r"\b(nan|inf|None)\b", text)

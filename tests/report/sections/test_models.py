@@ -1,0 +1,69 @@
+"""Losses over the whole text, in a table and in sentences."""
+
+import math
+
+import pytest
+from section_outputs import said
+
+from rnn.report.sections.models import facts, table
+
+COUNTS = {"all characters alike": 4.0, "character frequencies": 3.0, "frequencies of pairs": 2.5}
+
+
+def told(models: dict[str, float]) -> str:
+    return said("models", "reading", facts(models, COUNTS) | {"held_out": 0.0})
+
+
+def test_bits_and_perplexity_follow_from_nats() -> None:
+    losses = table({"last": math.log(8)}, COUNTS)
+    assert list(losses.loc["last"]) == ["2.0794", "3.0000", "8.000"]
+    assert list(losses.index) == [*COUNTS, "last"]
+
+
+def test_a_loss_that_is_nan_is_a_dash_and_told_of() -> None:
+    assert set(table({"last": math.nan}, {}).loc["last"]) == {"–"}
+    values = facts({"last": math.nan}, COUNTS)
+    assert not values["finite"]
+    assert "last nan" in said("models", "alt", values).lower()
+    assert "nan" not in told({"last": math.nan})
+
+
+def test_a_loss_too_large_for_its_perplexity_is_told() -> None:
+    assert list(table({"last": 3000.0}, {}).loc["last"]) == ["3000.0000", "4328.0851", "∞"]
+
+
+def test_the_best_model_is_named_and_the_others_distances() -> None:
+    models = {"first model": 1.9, "last model": 1.8}
+    values = facts(models, COUNTS)
+    assert (values["best"], values["nats"]) == ("last model", 1.8)
+    assert values["others"] == {"first model": pytest.approx(0.1)}
+    for words in ("last model", "1.8000 nats", "2.5969 bits", "0.1000 nats"):
+        assert words in told(models)
+
+
+def test_models_of_the_same_loss_are_said_to_be() -> None:
+    assert facts({"a": 1.5, "b": 1.5}, COUNTS)["others"] == {"b": 0.0}
+    assert "0.0000" not in told({"a": 1.5, "b": 1.5})
+
+
+def test_a_network_that_beats_all_counting_says_by_how_much() -> None:
+    assert facts({"last": 2.0}, COUNTS)["missed"] == ""
+    assert "20%" in told({"last": 2.0})
+
+
+def test_a_network_between_the_baselines_names_both() -> None:
+    values = facts({"last": 2.8}, COUNTS)
+    assert (values["beaten"], values["missed"]) == ("character frequencies", "frequencies of pairs")
+    for words in ("character frequencies (3.0000 nats)", "frequencies of pairs (2.5000 nats)"):
+        assert words in told({"last": 2.8})
+
+
+def test_a_network_that_learned_nothing_beats_none() -> None:
+    assert facts({"last": 4.0}, COUNTS)["beaten"] == ""
+
+
+def test_table_and_figure_have_captions_of_their_own() -> None:
+    values = facts({"a": 1.0, "b": 1.0}, COUNTS) | {"held_out": 0.1}
+    captions = {said("models", block, values) for block in ("caption", "figure_caption")}
+    assert len(captions) == 2
+    assert any("2 models" in caption for caption in captions)
