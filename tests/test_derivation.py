@@ -13,12 +13,12 @@ import nbformat
 import numpy as np
 import pypandoc
 import pytest
+from rnn.cell import size, views
+from rnn.vanilla import Vanilla
 
 from rnn import model, vanilla
-from rnn.cell import size, views
 from rnn.gradient_check import complex_step
 from rnn.model import NO_FRESH, backward, forward
-from rnn.vanilla import Vanilla
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
