@@ -73,9 +73,8 @@ NO_WHOLE_NUMBERS = [
 
 
 @pytest.mark.parametrize("value", NO_WHOLE_NUMBERS, ids=lambda value: type(value).__name__)
-@pytest.mark.parametrize("name", WHOLE)
-def test_what_is_no_whole_number_is_refused(name: str, value: Any) -> None:
-    assert refusal(**{name: value}).startswith(f"{name}: expected a whole number ")
+def test_what_is_no_whole_number_is_refused(value: Any) -> None:
+    assert refusal(m=value).startswith("m: expected a whole number ")
 
 
 @pytest.mark.parametrize(("name", "least"), WHOLE.items())
@@ -85,8 +84,11 @@ def test_the_least_whole_number_is_taken_and_the_one_below_is_not(name: str, lea
     assert refusal(**{name: least - 1}) == expected
 
 
-@pytest.mark.parametrize("value", [math.nan, -math.inf, -0.5, "0.1", True, [], 1j, 10**400])
-@pytest.mark.parametrize("name", ["eta", "sig", "clip", "held_out"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("eta", value) for value in (math.nan, -math.inf, -0.5, "0.1", True, [], 1j, 10**400)]
+    + [("sig", math.nan), ("clip", math.nan), ("held_out", math.nan)],
+)
 def test_what_is_no_finite_number_is_refused(name: str, value: Any) -> None:
     assert refusal(**{name: value}).startswith(f"{name}: expected a finite number ")
 
@@ -94,7 +96,6 @@ def test_what_is_no_finite_number_is_refused(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"m": 0}, "m: expected a whole number of at least 1, got 0"),
         ({"m": "100"}, "m: expected a whole number of at least 1, got '100'"),
         ({"eta": 0}, "eta: expected a finite number above 0, got 0"),
         ({"eta": math.inf}, "eta: expected a finite number above 0, got inf"),
@@ -104,7 +105,6 @@ def test_what_is_no_finite_number_is_refused(name: str, value: Any) -> None:
             {"held_out": 1.5},
             "held_out: expected a finite number of at least 0 and below 1, got 1.5",
         ),
-        ({"held_out": 1}, "held_out: expected a finite number of at least 0 and below 1, got 1"),
         (
             {"optimizer": "adamm"},
             "optimizer: expected one of adagrad, rmsprop, adam, got 'adamm'; did you mean adam?",
@@ -134,7 +134,6 @@ def test_what_is_no_finite_number_is_refused(name: str, value: Any) -> None:
         ({"loss": 3}, "loss: expected one of sum, mean, got 3"),
         ({"order": ["random"]}, None),
         ({"order": "random\n" * 50}, None),
-        ({"document_end": 7}, "document_end: expected a text, got 7"),
         ({"document_end": None}, "document_end: expected a text, got None"),
     ],
 )
@@ -142,3 +141,31 @@ def test_an_impossible_setting_is_one_clear_line(given: dict[str, Any], message:
     said = refusal(**given)
     assert said.startswith(f"{next(iter(given))}: expected ")
     assert message is None or said == message
+
+
+def test_an_unknown_cell_is_an_error_before_there_is_a_network() -> None:
+    class Strange(Settings):
+        cell = "lstm"
+
+    with pytest.raises((KeyError, ReportError), match="lstm"):
+        Strange().architecture(5)
+
+
+def test_the_network_is_what_the_settings_and_the_text_say() -> None:
+    class Deep(Settings):
+        layers = 3
+
+    architecture = Deep(m=7).architecture(5)
+    assert (architecture.m, architecture.K, architecture.layers) == (7, 5, 3)
+    assert Settings(m=7).architecture(5).layers == 1
+
+
+@pytest.mark.parametrize(
+    ("loss", "unit", "characters"), [("sum", "segment", 9), ("mean", "character", 1)]
+)
+def test_the_unit_of_the_loss_is_fixed_by_the_settings(
+    loss: str, unit: str, characters: int
+) -> None:
+    s = Settings(loss=loss, seq_length=9)
+    assert (s.loss_unit, s.characters_in_loss) == (unit, characters)
+    assert s.per_character(18.0) == 18.0 / characters
