@@ -24,8 +24,8 @@ from rnn.gradient_check import (
 )
 from rnn.gradient_mistakes import CLIPPED, effective_clip, gradients_with_mistake, mistakes_of
 from rnn.report.lab.error_map import ErrorMap, error_figure, error_map, png
-from rnn.report.lab.markup import html, style
 from rnn.report.lab.playground import Playground, control, show_playground
+from rnn.report.markup import html, style
 from rnn.report.sentences import enumerated
 
 __all__ = ["GradientPlayground", "show"]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from rnn.errors import ReportError
-from rnn.report.lab.markup import html, style
 from rnn.report.lab.playground import Playground, control, error_line, show_playground
 from rnn.report.lab.shaded_text import room_for_alternatives, text_html
+from rnn.report.markup import html, style
 from rnn.runs import results
 from rnn.runs.models import Model, load_model, probabilities, write
 
