@@ -77,9 +77,11 @@ def _woff2_subset(name: str, text: str) -> str | None:
         return None
     logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
     options = subset.Options(
-        hinting=False, layout_features=["kern", "liga"], name_IDs=[1, 2, 6, 13, 14],
+        hinting=False,
+        layout_features=["kern", "liga"],
+        name_IDs=[1, 2, 6, 13, 14],
         notdef_outline=True,
-    )  # fmt: skip
+    )
     options.drop_tables += ["FFTM", "PfEd"]
     font = TTFont(io.BytesIO(source), lazy=True, recalcBBoxes=False, recalcTimestamp=False)
     subsetter = subset.Subsetter(options)

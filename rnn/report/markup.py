@@ -1,5 +1,6 @@
 """HTML and style sheets of what JupyterLab shows: Jinja and CSS files in folders below."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ __all__ = ["html", "style"]
 
 _LAB = Path(__file__).with_name("lab")
 _TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader([_LAB, _LAB.with_name("templates")]), autoescape=True,
-    undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-)  # fmt: skip
+    loader=jinja2.FileSystemLoader([_LAB, _LAB.with_name("templates")]),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters["base64"] = lambda data: base64.b64encode(data).decode()
 
 
 def html(name: str, /, **values: Any) -> str:

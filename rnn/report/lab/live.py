@@ -4,7 +4,6 @@ Where the notebook is not interactive, as under papermill, it is `rnn.runs.drive
 nothing more.
 """
 
-import base64
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -35,21 +34,8 @@ _POINTS = 600  # of a curve; more cannot be seen
 def train(corpus: Corpus, settings: Settings, folder: Path, seeds: int) -> list[Run]:
     """Train as `rnn.runs.driver.train_seeds` does, with a live view if the notebook is interactive.
 
-    Parameters
-    ----------
-    corpus, settings, folder, seeds
-        As for `rnn.runs.driver.train_seeds`.
-
-    Returns
-    -------
-    list of Run
-        In the order of the seeds.  In an interactive notebook an interrupt ends the training here
-        and returns the runs as far as they came; the same call continues from there.
-
-    Raises
-    ------
-    ReportError, KeyboardInterrupt
-        As for `rnn.runs.driver.train_seeds`.
+    There an interrupt ends the training and returns the runs as far as they came; the same call
+    continues from there.
     """
     if not is_interactive():
         return train_seeds(corpus, settings, folder, seeds)
@@ -93,29 +79,22 @@ class LiveView:
             self._show(f"Done before: all {last:,} updates were taken from the last checkpoint.")
 
     def _show(self, ended: str) -> None:
-        bundle = {"text/html": self._page(ended), "text/plain": ended or "training"}
+        first = next(iter(self._trainers))
+        snapshots = list(first.state.snapshots)  # before the numbers: none is of a later update
+        page = html(
+            "live",
+            ended=ended,
+            picture=on_paper(svg(live_figure(self._trainers))).encode(),
+            reading=_reading(first),
+            last=first.schedule.last_update,
+            snapshots=snapshots,
+        )
+        bundle = {"text/html": page, "text/plain": ended or "training"}
         shown: Any = {"raw": True, "metadata": Shown("live").as_metadata()}
         if self._handle is None:
             self._handle = display(bundle, display_id=True, **shown)
         else:
             self._handle.update(bundle, **shown)
-
-    def _page(self, ended: str) -> str:
-        first = next(iter(self._trainers))
-        snapshots = list(first.state.snapshots)  # before the numbers: none is of a later update
-        picture = on_paper(svg(live_figure(self._trainers)))
-        loss, lowest, update, best_update = _reading(first)
-        return html(
-            "live",
-            ended=ended,
-            picture=base64.b64encode(picture.encode()).decode(),
-            update=update,
-            last=first.schedule.last_update,
-            loss=loss,
-            lowest=lowest,
-            best_update=best_update,
-            snapshots=snapshots,
-        )
 
 
 def live_figure(trainers: Collection[Trainer]) -> Figure:

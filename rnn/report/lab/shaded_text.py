@@ -7,6 +7,7 @@ drawn from, with a temperature and a nucleus, is derived from that.
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -45,8 +46,7 @@ def text_html(model: Model, text: str, prime: str = "") -> tuple[str, float]:
     Returns
     -------
     html : str
-        An element per character, in which those that combine with it stand too; a line feed
-        follows its own.
+        An element per character and those that combine with it.
     bits : float
         The mean of -log2 of the characters' probabilities, over `text`.
     """
@@ -58,10 +58,7 @@ def text_html(model: Model, text: str, prime: str = "") -> tuple[str, float]:
     shades = np.minimum(np.rint(bits), _SHADES - 1).astype(int).tolist()
     names = [_name(character) for character in model.vocabulary]
     likeliest = np.argsort(-P, axis=1, kind="stable")[:, :_SHOWN]
-    told = [
-        _alternatives(names, p, ids, own)
-        for p, ids, own in zip(P, likeliest.tolist(), drawn.tolist(), strict=True)
-    ]
+    told = list(map(partial(_alternatives, names), P, likeliest.tolist(), drawn.tolist()))
     if prime:
         known, shades, told = prime[0] + known, [0, *shades], ["", *told]
     read, written = (
@@ -104,18 +101,13 @@ def _element(characters: str, shade: str, alternatives: str) -> str:
 def _alternatives(names: list[str], p: np.ndarray, likeliest: list[int], drawn: int) -> str:
     """List the likeliest characters of a place, the drawn one marked and always among them."""
     shown = likeliest if drawn in likeliest else [*likeliest, drawn]
-    width = max(_width(names[k]) for k in shown)
-    return "\n".join(
-        f"{'▸' if k == drawn else ' '} {names[k]}{' ' * (width - _width(names[k]))} "
-        f"{_percent(float(p[k])):>5} %"
-        for k in shown
-    )
-
-
-def _percent(chance: float) -> str:
-    if chance >= 0.001:
-        return f"{100 * chance:.1f}"
-    return f"{100 * chance:.3f}" if chance >= 5e-6 else "<.001"
+    width, lines = max(_width(names[k]) for k in shown), []
+    for k in shown:
+        percent = 100 * float(p[k])
+        told = f"{percent:.{1 if percent >= 0.1 else 3}f}" if percent >= 5e-4 else "<.001"
+        space = " " * (width - _width(names[k]))
+        lines.append(f"{'▸' if k == drawn else ' '} {names[k]}{space} {told:>5} %")
+    return "\n".join(lines)
 
 
 def _name(character: str) -> str:
