@@ -17,13 +17,6 @@ from fontTools.ttLib import TTCollection, TTFont, TTLibError
 __all__ = ["code_points", "embedded_fonts", "font_faces"]
 
 
-def _slanted(letters: str) -> str:
-    """Return the italic letters that browsers draw for the plain ones of a formula."""
-    latin, greek = range(0x1D434, 0x1D468), range(0x1D6E2, 0x1D715)
-    italic = map(chr, (0x210E, *latin, *greek))  # Planck's constant stands for the italic h
-    return "".join(c for c in italic if unicodedata.normalize("NFKC", c) in letters)
-
-
 @cache
 def embedded_fonts() -> dict[str, bytes]:
     """Return the font files inside Typst's compiled module, by PostScript name.
@@ -104,7 +97,10 @@ def font_faces(page: str) -> str:
         ("Page Mono", "normal", "400", "DejaVuSansMono", text),
     ]
     if formulas:
-        letters = formulas + _slanted(formulas) + "√"  # which <msqrt> draws without naming it
+        # Browsers draw italic letters for plain ones, U+210E for an h, and a root for <msqrt>.
+        italic = map(chr, (0x210E, *range(0x1D434, 0x1D468), *range(0x1D6E2, 0x1D715)))
+        slanted = (c for c in italic if unicodedata.normalize("NFKC", c) in formulas)
+        letters = formulas + "".join(slanted) + "√"
         faces.append(("Page Math", "normal", "400", "NewCMMath-Book", letters))
     return "".join(
         f'@font-face{{font-family:"{family}";font-style:{style};font-weight:{weight};'

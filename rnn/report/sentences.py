@@ -122,12 +122,8 @@ class Sentences:
     ----------
     folder : str
         A folder with Markdown files that take the place of the project's own; relative to the
-        working directory if it is there, else to the project's root.  Empty for none.
-
-    Raises
-    ------
-    ReportError
-        If there is no such folder, or a file in it is not one of a section's blocks in Jinja.
+        working directory if it is there, else to the project's root.  Empty for none.  A
+        `ReportError` if it does not exist, or has a file, a block or a tag that ours do not know.
     """
 
     def __init__(self, folder: str = "") -> None:
@@ -159,7 +155,7 @@ class Sentences:
     def render(
         self, section: str, block: str, values: Mapping[str, Any], *, plain: bool = False
     ) -> str:
-        """Return a block of sentences.
+        """Return a block of sentences; a mistake is a `ReportError` with its file and line.
 
         Parameters
         ----------
@@ -169,11 +165,6 @@ class Sentences:
             What the sentences mention.
         plain : bool
             Whether the result is plain text and not Markdown.
-
-        Raises
-        ------
-        ReportError
-            If a file has a mistake; it names the file and the line.
         """
         path = _OURS / f"{section}.md"
         context = self._template(path, plain).new_context(dict(values))

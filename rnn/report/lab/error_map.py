@@ -112,11 +112,9 @@ def error_figure(shown: ErrorMap) -> Figure:
     spans = [(i, min(i + per_strip, columns)) for i in range(0, columns, per_strip)]
     longest = [max(map(len, names[first:last]), default=1) for first, last in spans]
     below = [0.25 + (0.052 * length if length > 1 else 0) for length in longest]  # upright names
-    handles = []
-    if shown.zero.any():
-        handles.append(Patch(label="both gradients are exactly zero", **_ZERO))
-    if shown.left_out:
-        handles.append(Patch(label=f"{shown.left_out:,} more characters: not looked at", **_EMPTY))
+    omission = f"{shown.left_out:,} more characters: not looked at"
+    handles = [Patch(label="both gradients are exactly zero", **_ZERO)] * bool(shown.zero.any())
+    handles += [Patch(label=omission, **_EMPTY)] * bool(shown.left_out)
     note = 0.3 if handles else 0.06
     total = note + 1.04 + sum(below) + strips * height
     left = _LEFT if strips > 1 else max(_LEFT, (_WIDTH - cell * (columns + omitted)) / 2)

@@ -12,13 +12,9 @@ from rnn.report.escaping import html_text
 
 __all__ = ["Playground", "control", "error_line"]
 
-_MISSING = (
-    "The playground needs the package ipywidgets, which is not installed here. `make lab` in the "
-    "project's folder sets it up and opens the notebooks; then run this cell again."
-)
-_NO_WIDGETS = (
-    "The playground needs a front end that shows widgets: `make lab` in the project's folder opens "
-    "the notebooks in one; run this cell again there."
+_ADVICE = (
+    "The playground needs {}. `make lab` in the project's folder sets that up and opens the "
+    "notebooks; then run this cell again."
 )
 
 
@@ -33,11 +29,13 @@ class Playground:
     def show(cls, *arguments: Any, **options: Any) -> None:
         """Show a playground, or a line that says what to do where there can be none."""
         if find_spec("ipywidgets") is None:
-            display({"text/markdown": _MISSING, "text/plain": _MISSING}, raw=True)
+            told = _ADVICE.format("the package ipywidgets, which is not installed here")
+            display({"text/markdown": told, "text/plain": told}, raw=True)
             return
         playground = cls(*arguments, **options)
         # The plain text is all that a front end without widgets shows.
-        display({**playground.widget._repr_mimebundle_(), "text/plain": _NO_WIDGETS}, raw=True)
+        told = _ADVICE.format("a front end that shows widgets")
+        display({**playground.widget._repr_mimebundle_(), "text/plain": told}, raw=True)
         playground.start()
 
     def start(self) -> None:

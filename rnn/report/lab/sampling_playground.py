@@ -73,7 +73,7 @@ class SamplingPlayground(Playground):
         self.redraw()
 
     def _next_seed(self, _: Any) -> None:
-        self.seed.value = self.seed.value + 1 if self.seed.value < self.seed.max else 0
+        self.seed.value = (self.seed.value + 1) % (self.seed.max + 1)
 
     def redraw(self, _: Any = None) -> None:
         """Write the text that the controls ask for."""

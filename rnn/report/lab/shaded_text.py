@@ -38,17 +38,15 @@ def text_html(model: Model, text: str, prime: str = "") -> tuple[str, float]:
     ----------
     model : Model
         Whose probabilities are shown.
-    text : str
-        What the model wrote.
-    prime : str
-        What it read before; shown too, with how likely it was from its second character on.
+    text, prime : str
+        What the model wrote, and what it read before; from its second character on the prime is
+        shown with how likely it was.
 
     Returns
     -------
-    html : str
-        An element per character and those that combine with it.
-    bits : float
-        The mean of -log2 of the characters' probabilities, over `text`.
+    html, bits : str, float
+        An element per character and those that combine with it; the mean of -log2 of the
+        characters' probabilities, over `text`.
     """
     known = prime[1:] + text  # all that the network gives a probability
     P = probabilities(model, known, prime[:1])
