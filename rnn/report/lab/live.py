@@ -6,6 +6,7 @@ nothing more.
 
 import time
 from collections.abc import Collection
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,9 @@ def train(corpus: Corpus, settings: Settings, folder: Path, seeds: int) -> list[
 class LiveView:
     """One output of a notebook that shows the progress of a training, redrawn in its place."""
 
-    def __init__(self) -> None:
-        self._handle: Any = None
-        self._trainers: Collection[Trainer] = ()
-        self._due = 0.0
+    _handle: Any = None
+    _trainers: Collection[Trainer] = ()
+    _due = 0.0  # when the next picture is
 
     def look(self, trainers: Collection[Trainer]) -> None:
         """Show where the trainers are, if the last picture is old enough."""
@@ -65,18 +65,8 @@ class LiveView:
 
     def end(self, run: Run) -> None:
         """Show how the training ended, and what can be done next."""
-        last = run.schedule.last_update
-        if run.diverged:
-            self._show(f"Stopped: {run.diverged}.")
-        elif run.last_update < last:
-            self._show(
-                f"Stopped at update {run.last_update:,} of {last:,}. Run this cell again to "
-                "continue from there; the cells below work with what was reached."
-            )
-        elif run.new_updates:
-            self._show(f"Done: {last:,} updates.")
-        else:
-            self._show(f"Done before: all {last:,} updates were taken from the last checkpoint.")
+        ended = html("live_ended", run=run, last=run.schedule.last_update)
+        self._show(unescape(ended).strip())
 
     def _show(self, ended: str) -> None:
         first = next(iter(self._trainers))
