@@ -40,7 +40,7 @@ def _text_font() -> str:
         file.write(font)
     atexit.register(os.unlink, file.name)
     font_manager.fontManager.addfont(file.name)
-    return font_manager.FontProperties(fname=file.name).get_name()
+    return font_manager.fontManager.ttflist[-1].name
 
 
 @contextmanager
