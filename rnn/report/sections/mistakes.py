@@ -21,13 +21,11 @@ def show(section: Section, mistakes: pd.DataFrame, cases: Sequence[Case]) -> Non
 def facts(mistakes: pd.DataFrame) -> dict[str, Any]:
     """Return what the sentences about the mistakes mention."""
     planted = mistakes[mistakes["mistake"] != "none"]
-    nearest = planted.nsmallest(1, "complex").iloc[0]
     return {
         "accepted": ACCEPTED,
         "burn_in": BURN_IN,
         "planted": len(planted),
-        "nearest": nearest["mistake"],
-        "nearest_error": nearest["complex"],
+        "nearest": planted.nsmallest(1, "complex").iloc[0].to_dict(),
         "right_error": mistakes["complex"].iloc[0],
         "hidden": planted[planted["easy"] <= ACCEPTED]["mistake"].tolist(),
     }
