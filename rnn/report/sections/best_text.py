@@ -7,8 +7,6 @@ from rnn.report.show import Section
 from rnn.runs.models import Model
 from rnn.text.corpus import Corpus
 
-__all__ = ["show"]
-
 
 def show(
     section: Section, model: Model, written: str, corpus: Corpus, *,

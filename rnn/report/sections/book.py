@@ -6,8 +6,6 @@ from pathlib import Path
 from rnn.report.show import Section
 from rnn.runs.results import load_settings, read_results
 
-__all__ = ["show"]
-
 
 def show(section: Section, folder: Path) -> None:
     """Show the passport of a run's text, with what is unusual about it."""

@@ -14,8 +14,6 @@ from rnn.report.show import Section
 from rnn.runs.results import read_results
 from rnn.runs.storage import read_file
 
-__all__ = ["facts", "show"]
-
 _SNAPSHOTS = [1, *range(10_000, 100_001, 10_000)]  # updates before which one is asked for
 _SNAPSHOT_LENGTH = 200
 _BEST_LENGTH = 1000

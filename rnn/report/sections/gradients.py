@@ -9,8 +9,6 @@ from rnn.report.show import Section
 from rnn.runs.check_results import first_setting
 from rnn.text.corpus import Corpus
 
-__all__ = ["facts", "show"]
-
 
 def show(
     section: Section, errors: pd.DataFrame, case: Case, corpus: Corpus, sig: float, eps: float

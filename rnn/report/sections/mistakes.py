@@ -8,8 +8,6 @@ import pandas as pd
 from rnn.gradient_check import ACCEPTED, BURN_IN, Case
 from rnn.report.show import Section
 
-__all__ = ["facts", "show", "table"]
-
 
 def show(section: Section, mistakes: pd.DataFrame, cases: Sequence[Case]) -> None:
     """Show what `rnn.gradient_mistakes.check_mistakes` found in the first and last of `cases`."""

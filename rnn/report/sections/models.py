@@ -13,8 +13,6 @@ from rnn.report.figures import COLOURS, page_figure
 from rnn.report.show import Section
 from rnn.runs.run import Run
 
-__all__ = ["facts", "figure", "show", "table"]
-
 Losses = dict[str, float]  # nats per character by a name, such as 'last model'; NaN for none
 
 

@@ -9,8 +9,6 @@ from rnn.gradient_check import ACCEPTED, BURN_IN, CENTRAL, COMPLEX, PARAMETERS, 
 from rnn.report.show import Section
 from rnn.runs.check_results import first_setting
 
-__all__ = ["facts", "oracles_table", "settings_table", "show"]
-
 _short = "{:.1e}".format
 
 

@@ -12,8 +12,6 @@ from rnn.report.figures import COLOURS, page_figure
 from rnn.report.show import Section
 from rnn.runs.run import Run
 
-__all__ = ["facts", "figure", "lowest_places", "reason_not_comparable", "show"]
-
 _LOOKS_BACK = 1000  # updates after which a loss counts 1/e in the smooth loss
 _CLOSE = 0.1  # of the text: lowest losses within this much lie close together
 _LABELLED = 8  # epochs, at most, that each have a label at their line

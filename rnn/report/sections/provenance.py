@@ -7,8 +7,6 @@ from typing import Any
 from rnn.report.show import Section
 from rnn.runs.results import read_results
 
-__all__ = ["facts", "show"]
-
 _SOURCE = ("commit", "clean", "versions", "machine")
 
 

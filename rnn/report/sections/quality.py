@@ -12,8 +12,6 @@ from rnn.report.sections import snapshots
 from rnn.report.show import Section
 from rnn.runs.run import Run
 
-__all__ = ["facts", "figure", "show", "table"]
-
 _CHANGED = 0.1  # shares that differ by less are said to have hardly changed
 _AS_NEAR = 0.1  # of the book's own difference, or of what it lacks to 1: so much more is as near
 _BY_HEART = 2  # times what the book repeats of itself: longer copies look learned by heart

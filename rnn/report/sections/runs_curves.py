@@ -16,8 +16,6 @@ from rnn.report.sections.runs_settings import Runs, alike, ranked
 from rnn.report.show import Section
 from rnn.runs.finished import AXES
 
-__all__ = ["facts", "figure", "loss_limits", "show"]
-
 _MARKERS = "os^Dv"  # with the colours, for grey print: dashes of noisy curves look alike
 _MARKS = 8  # across a panel
 _LEGEND = 4  # names in a row of the legend, at most

@@ -10,8 +10,6 @@ from rnn.report.sections.runs_settings import COLUMNS, NONE, Runs, ranked
 from rnn.report.show import Section
 from rnn.runs.finished import FinishedRun
 
-__all__ = ["facts", "show", "table"]
-
 
 def show(section: Section, runs: Runs) -> None:
     """Show the headline numbers and what they say."""

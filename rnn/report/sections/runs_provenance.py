@@ -5,8 +5,6 @@ import pandas as pd
 from rnn.report.sections.runs_settings import COLUMNS, NONE, Runs, written
 from rnn.report.show import Section
 
-__all__ = ["show", "table"]
-
 
 def show(section: Section, runs: Runs) -> None:
     """Show where the numbers of the runs come from."""

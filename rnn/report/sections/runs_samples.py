@@ -5,8 +5,6 @@ from typing import Any
 from rnn.report.sections.runs_settings import Runs, alike
 from rnn.report.show import Section
 
-__all__ = ["facts", "show"]
-
 #: How a version that did not say so drew: from the network's own probabilities, without a prime.
 _OWN = {"temperature": 1.0, "top_p": 1.0, "prime": ""}
 

@@ -5,8 +5,6 @@ from typing import Any
 from rnn.report.sections.runs_settings import Runs
 from rnn.report.show import Section
 
-__all__ = ["facts", "show"]
-
 
 def show(section: Section, runs: Runs) -> None:
     """Show what every run wrote at about the last update at which all took a snapshot."""

@@ -5,8 +5,6 @@ from typing import Any
 from rnn.report.show import Section
 from rnn.runs.run import Run
 
-__all__ = ["selected", "show"]
-
 
 def show(section: Section, run: Run) -> None:
     """Show the snapshots that the assignment asks for, and say how they were made."""

@@ -8,8 +8,6 @@ from matplotlib.figure import Figure
 from rnn.report.figures import NOTE, page_figure
 from rnn.report.show import Section
 
-__all__ = ["facts", "figure", "show"]
-
 
 def show(section: Section, steps: pd.DataFrame, h: float) -> None:
     """Show the errors of `rnn.gradient_check.check_steps` over the step; `h` is the check's."""

@@ -3,8 +3,6 @@
 from rnn.report.show import Section
 from rnn.runs.run import Run
 
-__all__ = ["show"]
-
 
 def show(section: Section, run: Run) -> None:
     """Say what the network was trained on and how."""

@@ -19,8 +19,6 @@ from rnn.report.show import Section
 from rnn.runs.models import Model
 from rnn.text.corpus import Corpus
 
-__all__ = ["Passage", "clear_units", "facts", "figure", "passages", "show", "table"]
-
 _SHOWN = 3  # units whose text is coloured
 _PASSAGE = 252  # characters of a passage
 _COLUMNS = 84  # characters of a line
