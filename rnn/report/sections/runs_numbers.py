@@ -1,20 +1,21 @@
 """What compared runs reached: their headline numbers, and which losses are the lowest."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from rnn.report.sections.runs_settings import COLUMNS, NONE, Runs, ranked
 from rnn.report.show import Section
-from rnn.runs.finished import FinishedRun
 
 
 def show(section: Section, runs: Runs) -> None:
     """Show the headline numbers and what they say."""
     values = facts(runs)
-    section.table(table(runs), "tab-numbers", values, source="results.json", columns=COLUMNS)
+    section.table(
+        table(section, runs), "tab-numbers", values, source="results.json", columns=COLUMNS
+    )
     section.prose("reading", values)
 
 
@@ -55,34 +56,12 @@ def _lowest(losses: Mapping[str, float]) -> dict[str, Any]:
     }
 
 
-def table(runs: Runs) -> pd.DataFrame:
+def table(section: Section, runs: Runs) -> pd.DataFrame:
     """Put what the runs reached into a table: a row per number, a column per run, all as text.
 
     Losses are in nats per character; rows without any number are left out.
     """
-    table = pd.DataFrame({run.name: dict(_numbers(run)) for run in runs})
-    return table[(table != NONE).any(axis=1)]
-
-
-def _numbers(run: FinishedRun) -> Iterator[tuple[str, str]]:
-    """Yield the headline numbers of a run with their labels."""
-
-    def finite(number: float, form: str = ".4f") -> str:
-        return f"{number:{form}}" if math.isfinite(number) else NONE
-
-    lowest, several = run.per_character(run.lowest_smooth_loss), len(run.seed_losses) > 1
-    yield "learned parameters", f"{run.parameters:,}"
-    yield "updates", f"{run.last_update:,}"
-    yield "epochs", f"{run.last_update / run.training['updates_per_epoch']:.2f}"
-    yield "characters read", f"{run.last_update * run.characters_per_update:,}"
-    yield "lowest smooth loss", finite(lowest)
-    yield "lowest smooth loss (bits)", finite(lowest / math.log(2))
-    yield "its update", f"{run.training['lowest_smooth_loss_update']:,}"
-    yield "last smooth loss", finite(run.per_character(run.smooth_loss))
-    yield "loss over the text", finite(run.text_loss)
-    yield "loss over the text (bits)", finite(run.text_loss / math.log(2))
-    yield "validation loss", finite(run.validation_loss)
-    yield "lowest, mean over seeds", finite(run.seed_losses.mean()) if several else NONE
-    yield "standard deviation", finite(run.seed_losses.std(ddof=1)) if several else NONE
-    yield "updates per second", finite(1 / run.seconds_per_update, ",.0f")
-    yield "stopped early", "yes" if run.training.get("diverged") else NONE
+    values = {"dash": NONE, "ln2": math.log(2)}
+    told = {run.name: section.rows("table", values | {"run": run}) for run in runs}
+    table = pd.DataFrame({name: rows.set_index("number")["value"] for name, rows in told.items()})
+    return table[(table != NONE).any(axis=1)].rename_axis(None)
