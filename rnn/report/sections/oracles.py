@@ -15,7 +15,7 @@ from rnn.gradient_check import (
     Case,
 )
 from rnn.report.show import Section
-from rnn.runs.check_results import first_setting
+from rnn.runs.results import first_setting
 
 __all__ = ["facts", "oracles_table", "settings_table", "show"]
 
