@@ -65,10 +65,7 @@ class Checkpoints:
             yield
 
     def latest(self, last: int) -> TrainingState | None:
-        """Return the newest good state of this run that is not beyond update `last`.
-
-        Standard error says which files are skipped, and where the training goes on.
-        """
+        """Return the newest good state of this run up to update `last`; standard error says which."""
         for path in reversed(self._mine(last)):
             try:
                 state = self._read(path)

@@ -38,6 +38,10 @@ def train(
 ) -> Run:
     """Train on a text.
 
+    The same text, settings and machine give the same numbers to the last bit, however often the
+    run was interrupted.  A loss that is not finite stops the training, with a line on standard
+    error; what was reached is kept.
+
     Parameters
     ----------
     corpus, settings
@@ -47,12 +51,6 @@ def train(
     progress : bool
         Whether to show a bar.
 
-    Returns
-    -------
-    Run
-        The result.  The same text, settings and machine give the same numbers to the last bit,
-        however often the run was interrupted.
-
     Raises
     ------
     ReportError
@@ -60,11 +58,6 @@ def train(
         not finite, or a checkpoint cannot be written.
     KeyboardInterrupt
         On Ctrl-C or SIGTERM, after the state has been saved; on a second one, at once.
-
-    Notes
-    -----
-    A loss that is not finite stops the training, with a line on standard error; what was reached
-    is kept.
     """
     with _under_a_bar(corpus, settings, 1, progress) as (schedule, interrupts, show):
         return _train(corpus, schedule, checkpoints, interrupts, show)

@@ -59,14 +59,14 @@ def load_model(path: Path) -> Model:
     arrays = read_arrays(path, _wanted)
     headers = {name: (array.shape, array.dtype) for name, array in arrays.items()}
     cell = CELLS.get(arrays["cell"].tobytes().decode() if "cell" in arrays else _FIRST_CELL)
-    points = arrays["vocabulary"]
+    points, x = arrays["vocabulary"], int(arrays["x"])
     good = (
         cell is not None
         and headers == _model_with(cell, headers)
         and all(np.isfinite(part).all() for part in arrays.values())
         and points.max() < 0x110000
         and (np.diff(points.astype(np.int64)) > 0).all()
-        and 0 <= arrays["x"] < len(points)
+        and 0 <= x < len(points)
     )
     if not good:
         raise ReportError(
@@ -77,15 +77,9 @@ def load_model(path: Path) -> Model:
     parameters = architecture.parameters(np.empty(architecture.size, arrays["V"].dtype))
     for name, part in named(parameters).items():
         part[...] = arrays[name]
-    return Model(
-        parameters=parameters,
-        h=arrays["h"],
-        x=int(arrays["x"]),
-        vocabulary="".join(map(chr, points)),
-        update=int(arrays["update"]),
-        smooth_loss=float(arrays["smooth_loss"]),
-        book=arrays["book"].tobytes().hex(),
-    )
+    vocabulary, book = "".join(map(chr, points)), arrays["book"].tobytes().hex()
+    update, smooth_loss = int(arrays["update"]), float(arrays["smooth_loss"])
+    return Model(parameters, arrays["h"], x, vocabulary, update, smooth_loss, book)
 
 
 def write(
@@ -160,15 +154,12 @@ def _model_with(cell: Any, headers: Headers) -> Headers:
     architecture, real = _architecture(cell, headers), headers["V"][1]
     if real not in (np.float32, np.float64) or min(architecture.m, architecture.K) < 1:
         raise ValueError(f"parameters of type {real} for m = {architecture.m}")
-    number = (), np.dtype(np.int64)
     shapes = architecture.named_shapes | {"h": (architecture.state_size,)}
-    wanted = {name: (shape, real) for name, shape in shapes.items()} | {
-        "x": number,
-        "vocabulary": ((architecture.K,), np.dtype("<u4")),
-        "update": number,
-        "smooth_loss": ((), np.dtype(np.float64)),
-        "book": ((32,), np.dtype(np.uint8)),
-    }
+    wanted = {name: (shape, real) for name, shape in shapes.items()}
+    wanted["vocabulary"] = (architecture.K,), np.dtype("<u4")
+    wanted["x"] = wanted["update"] = (), np.dtype(np.int64)
+    wanted["smooth_loss"] = (), np.dtype(np.float64)
+    wanted["book"] = (32,), np.dtype(np.uint8)
     if "cell" in headers:
         wanted["cell"] = headers["cell"][0][:1], np.dtype(np.uint8)
     return wanted

@@ -96,10 +96,9 @@ def save_check(
     ----------
     folder : Path
         The run's folder.
-    errors, steps : pandas.DataFrame
-        From `rnn.gradient_check.check` and `rnn.gradient_check.check_steps`; together the rows
-        of the file.
-    mistakes : pandas.DataFrame
+    errors, steps
+        From `rnn.gradient_check.check` and `check_steps`; together the rows of the file.
+    mistakes
         From `rnn.gradient_mistakes.check_mistakes`.
     parameters : dict
         The parameters of the check.

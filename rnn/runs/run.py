@@ -106,7 +106,7 @@ class Run:
             return text_loss(parameters(theta), ids, marks, h[0])
 
         epochs = state.epoch_losses
-        ended = bool(epochs) and self.last_update == len(epochs) * self.updates_per_epoch
+        ended = epochs and self.last_update == len(epochs) * self.updates_per_epoch
         losses = {
             "model with the lowest smooth loss": measure(state.best_theta, state.best_h),
             "last model": epochs[-1] if ended else measure(state.theta, state.h),
@@ -116,20 +116,19 @@ class Run:
     @property
     def best_model(self) -> Model:
         """The model after the update with the lowest smooth loss, ready to be saved."""
-        s = self.state
-        return self._model(s.best_theta, s.best_h[0], self.best_update, self.lowest_smooth_loss)
+        return self._model(self.state.best_theta, self.state.best_h, 1)
 
     @property
     def last_model(self) -> Model:
         """The model after the last update, ready to be saved."""
-        s = self.state
-        return self._model(s.theta, s.h[0], self.last_update, self.smooth_loss)
+        return self._model(self.state.theta, self.state.h, 0)
 
-    def _model(self, theta: np.ndarray, h: np.ndarray, update: int, smooth_loss: float) -> Model:
-        epoch, index = self.schedule.place(update)
-        starts, _ = self.schedule.epoch(epoch)
-        following = self.corpus.ids[starts[index, 0] + self.settings.seq_length]
-        parameters = self.settings.architecture(self.corpus.K).parameters(theta)
-        text = self.corpus
-        x = int(following)
-        return Model(parameters, h, x, text.vocabulary, update, smooth_loss, text.sha256)
+    def _model(self, theta: np.ndarray, h: np.ndarray, which: int) -> Model:
+        """Return a model; `which` is the place of its update and loss in the state."""
+        text, schedule, state = self.corpus, self.schedule, self.state
+        update, smooth_loss = int(state.counts[which]), float(state.losses[which])
+        epoch, index = schedule.place(update)
+        starts, _ = schedule.epoch(epoch)
+        x = int(text.ids[starts[index, 0] + self.settings.seq_length])
+        parameters = self.settings.architecture(text.K).parameters(theta)
+        return Model(parameters, h[0], x, text.vocabulary, update, smooth_loss, text.sha256)
