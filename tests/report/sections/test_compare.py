@@ -463,6 +463,7 @@ def test_the_figure_has_every_run_in_every_panel_in_its_colour(tmp_path: Path) -
     for axes in panels:
         for line, colour in zip(axes.lines, COLOURS, strict=False):
             assert to_rgb(str(line.get_color())) == to_rgb(colour)
+            assert line.get_linestyle() == "-"
 
 
 def test_the_first_panel_counts_characters_too_where_updates_read_alike(tmp_path: Path) -> None:
@@ -592,7 +593,7 @@ def test_the_notebook_makes_a_page_and_the_same_bytes_twice(tmp_path: Path) -> N
 
 def test_the_notebook_names_a_wrong_parameter(tmp_path: Path) -> None:
     source = ROOT / "notebooks" / "04_compare_runs.ipynb"
-    with pytest.raises(PapermillExecutionError, match=r"do you mean runs\?"):
+    with pytest.raises(PapermillExecutionError, match=r"did you mean runs\?"):
         execute_notebook(str(source), None, {"run": "a b"}, progress_bar=False)
 
 
