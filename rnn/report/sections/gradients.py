@@ -6,7 +6,7 @@ import pandas as pd
 
 from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Case, table_1
 from rnn.report.show import Section
-from rnn.runs.check_results import first_setting
+from rnn.runs.results import first_setting
 from rnn.text.corpus import Corpus
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from rnn.gradient_check import ACCEPTED, BURN_IN, CENTRAL, COMPLEX, PARAMETERS, THRESHOLDS, Case
 from rnn.report.show import Section
-from rnn.runs.check_results import first_setting
+from rnn.runs.results import first_setting
 
 _short = "{:.1e}".format
 
