@@ -301,7 +301,7 @@ def _largest(o):
     return largest
 
 
-@inlined
+@compiled
 def _sum(p):
     total = p[0]
     for k in range(1, p.size):
