@@ -2,6 +2,8 @@
 
 import ast
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -97,8 +99,49 @@ def test_only_the_report_imports_what_makes_figures_and_pages() -> None:
     assert not strangers
 
 
+def code(notebook: Path) -> str:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+def needed(notebooks: list[Path]) -> set[Path]:
+    """Return the files that notebooks run, from their imports and from the sections they show."""
+    sources = [code(notebook) for notebook in notebooks]
+    names = {name for source in sources for name in imports(source)}
+    sections = {name for source in sources for name in re.findall(r'\bshow\("(\w+)"', source)}
+    waiting = (names | {f"rnn.report.sections.{name}" for name in sections}) & MODULES.keys()
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting |= (IMPORTS[name] & MODULES.keys()) - found
+    files = {MODULES[name] for name in found}
+    return files | {path.with_suffix(".md") for path in files if path.with_suffix(".md").is_file()}
+
+
+def prerequisites(variable: str) -> set[Path]:
+    """Return the files that a variable of the Makefile names."""
+    shown = subprocess.run(
+        ["make", "-pn", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    (names,) = re.findall(rf"^{variable} := (.*)$", shown, re.M)
+    return {ROOT / name for name in names.split()}
+
+
+def test_make_runs_a_notebook_again_when_code_that_it_needs_has_changed() -> None:
+    *run, comparison = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    # These do not change what an executed notebook holds.
+    apart = {"rnn/report/lab", "rnn/report/pages", "rnn/pipeline"}
+
+    def counted(files: set[Path]) -> set[Path]:
+        return {path for path in files if str(path.parent.relative_to(ROOT)) not in apart}
+
+    assert counted(needed(run)) <= prerequisites("code")
+    assert counted(needed([comparison])) <= prerequisites("compared")
+    only_compared = needed([comparison]) - needed(run)
+    assert not only_compared & prerequisites("code"), "it would train again for them"
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
 def test_notebooks_import_this_project_alone(path: Path) -> None:
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    source = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    assert {name.split(".")[0] for name in imports(source)} == {"rnn"}
+    assert {name.split(".")[0] for name in imports(code(path))} == {"rnn"}

@@ -28,14 +28,14 @@ _WARM_UP = 200  # characters read before the stretch
 _LEAST = 30  # characters with a feature, and without it, that each half must have
 
 
-def activations(parameters: Any, h0: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Return the hidden states while the network reads a text.
+def activations(parameters: Any, h: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Return the last layer's hidden states while the network reads a text.
 
     Parameters
     ----------
-    parameters : named tuple
-        A cell's parameters.
-    h0 : (m,)
+    parameters : Parameters
+        Those of a network.
+    h : (state size,)
         The state before the text.
     ids : (n,) integers
         The text.
@@ -43,9 +43,9 @@ def activations(parameters: Any, h0: np.ndarray, ids: np.ndarray) -> np.ndarray:
     Returns
     -------
     (n, m)
-        Row t is the state after character t was read.
+        Row t is the hidden state after character t was read.
     """
-    pieces = read_pieces(parameters, h0.reshape(1, -1).copy(), ids)
+    pieces = read_pieces(parameters, h.reshape(1, -1).copy(), ids)
     return np.concatenate([H[-1] for H in pieces])
 
 
@@ -155,16 +155,16 @@ class Stretch:
 
     @classmethod
     def of(
-        cls, parameters: Any, h0: np.ndarray, vocabulary: str, ids: np.ndarray, most: int = 40_000
+        cls, parameters: Any, h: np.ndarray, vocabulary: str, ids: np.ndarray, most: int = 40_000
     ) -> "Stretch":
         """Read a stretch from the middle of a text, after 200 characters before it.
 
         Parameters
         ----------
-        parameters : named tuple
-            A cell's parameters.
-        h0 : (m,)
-            The state before these characters, best one that training led to.
+        parameters : Parameters
+            Those of a network.
+        h : (state size,)
+            The state before these characters, preferably one that training led to.
         vocabulary : str
             The characters that the ids stand for.
         ids : (n,) integers
@@ -176,7 +176,7 @@ class Stretch:
         begin = (len(ids) - characters) // 2
         warm_up = min(_WARM_UP, begin)
         part = np.asarray(ids[begin - warm_up : begin + characters])
-        H = activations(parameters, h0, part)[warm_up:]
+        H = activations(parameters, h, part)[warm_up:]
         return cls("".join(vocabulary[i] for i in part[warm_up:]), part[warm_up:], H)
 
     @property

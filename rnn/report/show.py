@@ -204,10 +204,6 @@ def _parts(dataframe: pd.DataFrame, columns: int) -> Iterator[pd.DataFrame]:
         yield dataframe.iloc[:, start : start + width]
 
 
-def _with_source(caption: str, source: str) -> str:
-    return f"{caption} From `{source}`." if source else caption
-
-
 def _display(bundle: dict[str, str], shown: Shown) -> None:
     display(bundle, metadata=shown.as_metadata(), raw=True)
 

@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 
 from rnn import ROOT
+from rnn.cells import CELLS
 from rnn.errors import ReportError
+from rnn.model import Architecture
 from rnn.runs.results import read_results
-from rnn.runs.storage import read_csv, read_json
+from rnn.runs.storage import read_file, read_json
+from rnn.settings import Settings
 from rnn.text.characters import printable
 
 __all__ = ["AXES", "FinishedRun", "read_runs"]
@@ -123,9 +126,10 @@ class FinishedRun:
 
     @property
     def parameters(self) -> int:
-        """Numbers that are learned: ``m^2 + 2 m K + m + K``."""
-        m, K = int(self.settings["m"]), int(self.book["K"])
-        return m * m + 2 * m * K + m + K
+        """The number of parameters that were learned."""
+        cell = CELLS[self.settings.get("cell", Settings.cell)]
+        layers = self.settings.get("layers", Settings.layers)
+        return Architecture(cell, self.settings["m"], self.book["K"], layers).size
 
     def places(self, axis: str) -> np.ndarray:
         """Return where the losses of the history stand, by one of `AXES`; NaN if unknown.
@@ -183,7 +187,7 @@ def _read(folder: Path, name: str) -> FinishedRun:
     where = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
     try:
         results = read_results(folder)
-        history = read_csv(folder / "history.csv", {"update": int, "smooth_loss": float})
+        history = read_file(folder / "history.csv", _history)
         snapshots = read_json(folder / "snapshots.json", [])
         speed = read_json(folder / "speed.json", {})
     except ReportError as error:
@@ -199,6 +203,10 @@ def _read(folder: Path, name: str) -> FinishedRun:
     timed = speed.get("updates") and speed.get("seconds")
     pace = speed["seconds"] / speed["updates"] if timed else math.nan
     return FinishedRun(name, results, history, snapshots, pace)
+
+
+def _history(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path).astype({"update": int, "smooth_loss": float})
 
 
 def _has(facts: Any, path: str) -> bool:

@@ -27,7 +27,7 @@ class Model:
     Attributes
     ----------
     parameters : Parameters
-        Those of its network, of the class of its cell.
+        Its parameters, a named tuple of its cell.
     h : (state size,)
         The state of the network after its last update.
     x : int
@@ -53,7 +53,7 @@ class Model:
 
 def save_model(path: Path, model: Model) -> None:
     """Write a model; the same model gives the same bytes."""
-    arrays = named(model.parameters) | {
+    arrays: dict[str, Any] = named(model.parameters) | {
         "h": model.h,
         "x": np.int64(model.x),
         "vocabulary": np.frombuffer(model.vocabulary.encode("utf-32-le"), "<u4"),
@@ -81,12 +81,12 @@ def load_model(path: Path) -> Model:
             "run 02_training_evolution.ipynb with the same run_dir first"
         )
     arrays = read_arrays(path, _wanted)
+    headers = {name: (array.shape, array.dtype) for name, array in arrays.items()}
     cell = CELLS.get(arrays["cell"].tobytes().decode() if "cell" in arrays else _FIRST_CELL)
     points = arrays["vocabulary"]
     good = (
         cell is not None
-        and arrays["h"].size == _architecture(arrays, cell).state_size
-        and len(arrays["b1" if "b1" in arrays else "b"]) == cell.gates * arrays["V"].shape[1]
+        and headers == _model_with(cell, headers)
         and all(np.isfinite(part).all() for part in arrays.values())
         and points.max() < 0x110000
         and (np.diff(points.astype(np.int64)) > 0).all()
@@ -97,7 +97,7 @@ def load_model(path: Path) -> Model:
             f"{path.name}: expected finite parameters of a known cell and a sorted vocabulary, got "
             "others; train again"
         )
-    architecture = _architecture(arrays, cell)
+    architecture = _architecture(cell, headers)
     parameters = architecture.parameters(np.empty(architecture.size, arrays["V"].dtype))
     for name, part in named(parameters).items():
         part[...] = arrays[name]
@@ -184,29 +184,31 @@ def _encode(model: Model, text: str, name: str) -> np.ndarray:
 
 
 def _wanted(headers: Headers) -> Headers:
-    """Return what a model's file of its size should hold, for a cell that fits if one does."""
-    (K, m), real = headers["V"]
-    if real not in (np.float32, np.float64) or min(m, K) < 1:
-        raise ValueError(f"parameters of type {real} for m = {m}, K = {K}")
+    """Return what a file should hold: a model with any of the cells."""
+    models = [_model_with(cell, headers) for cell in CELLS.values()]
+    return headers if headers in models else models[0]
+
+
+def _model_with(cell: Any, headers: Headers) -> Headers:
+    """Return what the file of a model with a cell holds, of the size that a file claims."""
+    architecture, real = _architecture(cell, headers), headers["V"][1]
+    if real not in (np.float32, np.float64) or min(architecture.m, architecture.K) < 1:
+        raise ValueError(f"parameters of type {real} for m = {architecture.m}")
     number = (), np.dtype(np.int64)
-    rest: Headers = {
+    shapes = architecture.named_shapes | {"h": (architecture.state_size,)}
+    wanted = {name: (shape, real) for name, shape in shapes.items()} | {
         "x": number,
-        "vocabulary": ((K,), np.dtype("<u4")),
+        "vocabulary": ((architecture.K,), np.dtype("<u4")),
         "update": number,
         "smooth_loss": ((), np.dtype(np.float64)),
         "book": ((32,), np.dtype(np.uint8)),
     }
     if "cell" in headers:
-        rest["cell"] = headers["cell"][0][:1], np.dtype(np.uint8)
-    found = []
-    for cell in CELLS.values():
-        architecture = Architecture(cell, m, K, sum(name.startswith("W") for name in headers))
-        shapes = architecture.named_shapes | {"h": (architecture.state_size,)}
-        found.append(rest | {name: (shape, real) for name, shape in shapes.items()})
-    return headers if headers in found else found[0]
+        wanted["cell"] = headers["cell"][0][:1], np.dtype(np.uint8)
+    return wanted
 
 
-def _architecture(arrays: dict[str, np.ndarray], cell: Any) -> Architecture:
-    """Return what the network in a file is made of."""
-    K, m = arrays["V"].shape
-    return Architecture(cell, m, K, sum(name.startswith("W") for name in arrays))
+def _architecture(cell: Any, headers: Headers) -> Architecture:
+    """Return what the network in a file is made of, by the shapes of its arrays."""
+    (K, m), _ = headers["V"]
+    return Architecture(cell, m, K, sum(name.startswith("W") for name in headers))

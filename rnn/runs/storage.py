@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from rnn import ROOT
 from rnn.errors import ReportError
@@ -26,7 +25,7 @@ __all__ = [
     "Headers",
     "hold",
     "read_arrays",
-    "read_csv",
+    "read_file",
     "read_json",
     "run_folder",
     "write_arrays",
@@ -107,19 +106,21 @@ def _writing(path: Path) -> Iterator[None]:
         ) from None
 
 
-def read_json(path: Path, otherwise: Any = None) -> Any:
-    """Return what a JSON file of a run holds, or `otherwise` if there is no such file."""
-    with _reading(path):
-        return json.loads(path.read_bytes()) if path.exists() else otherwise
+def read_file(path: Path, parse: Callable[[Path], Any], otherwise: Any = None) -> Any:
+    """Return what `parse` makes of a file of a run, or `otherwise` if there is no such file.
 
-
-def read_csv(path: Path, types: dict[str, type]) -> pd.DataFrame | None:
-    """Return the table in a CSV file of a run, or None if there is no such file.
-
-    `types` has the columns that are needed, with the types that their values are turned into.
+    Raises
+    ------
+    ReportError
+        Whatever `parse` raises.
     """
     with _reading(path):
-        return pd.read_csv(path).astype(types) if path.exists() else None
+        return parse(path) if path.exists() else otherwise
+
+
+def read_json(path: Path, otherwise: Any = None) -> Any:
+    """Return what a JSON file of a run holds, as `read_file` does."""
+    return read_file(path, lambda path: json.loads(path.read_bytes()), otherwise)
 
 
 def write_arrays(path: Path, arrays: dict[str, Any], digest: bool = False) -> None:

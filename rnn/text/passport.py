@@ -9,7 +9,7 @@ from rnn.text.books import BOOKS
 from rnn.text.characters import visible
 from rnn.text.corpus import Corpus
 
-__all__ = ["cautions", "edition", "passport", "passport_rows"]
+__all__ = ["cautions", "edition", "passport"]
 
 _FEW_SEGMENTS = 1000  # below which a text is short
 _LARGE_K = 500  # distinct characters from which on a vocabulary is large for this network
@@ -58,27 +58,6 @@ def passport(corpus: Corpus, seq_length: int, updates_per_epoch: int) -> dict[st
         "edition": edition(corpus),
         "warnings": cautions(corpus, seq_length),
     }
-
-
-def passport_rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return a passport as the rows of a table of two columns, the warnings left out."""
-    tau, K, rarest = facts["seq_length"], facts["K"], facts["rarest"]
-    rows = [
-        ("text", facts["title"]),
-        ("file", facts["file"]),
-        ("bytes", f"{facts['bytes']:,}"),
-        ("sha256", facts["sha256"]),
-        ("encoding", facts["encoding"]),
-        ("byte-order mark", facts["byte_order_mark"]),
-        ("line ends", facts["line_ends"]),
-        ("characters", f"{facts['characters']:,}"),
-        ("distinct characters K", f"{K:,}"),
-        (f"updates per epoch at seq_length {tau}", f"{facts['updates_per_epoch']:,}"),
-        (f"first loss expected, {tau} ln {K}", f"{facts['first_loss']:.3f}"),
-        ("rarest characters", ", ".join(f"{x['character']} ({x['count']:,})" for x in rarest)),
-        ("edition", facts["edition"]),
-    ]
-    return rows if facts["edition"] else rows[:-1]
 
 
 def cautions(corpus: Corpus, seq_length: int) -> list[str]:

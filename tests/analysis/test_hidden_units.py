@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import mannwhitneyu, spearmanr
 
 from rnn.analysis.hidden_units import FEATURES, Feature, Stretch, activations, tell
-from rnn.model import initialise
+from rnn.cells import Vanilla
+from rnn.model import Architecture, initialise
 
 BY_NAME = {feature.name: feature for feature in FEATURES}
 
@@ -19,6 +20,11 @@ def told(name: str, text: str) -> str:
 def stretch(text: str, H: np.ndarray) -> Stretch:
     vocabulary = sorted(set(text))
     return Stretch(text, np.array([vocabulary.index(x) for x in text], np.uint8), H)
+
+
+def random_parameters() -> Vanilla:
+    architecture = Architecture(Vanilla, 4, 3)
+    return architecture.parameters(initialise(architecture, 0.5, np.random.default_rng(0)))
 
 
 def noise(n: int, m: int, seed: int = 0) -> np.ndarray:
@@ -130,7 +136,7 @@ def test_characters_of_the_second_half_alone_are_no_stumbling_block() -> None:
 
 
 def test_a_stretch_lies_in_the_middle_and_is_read_with_what_stands_before_it() -> None:
-    _, parameters = initialise(4, 3, 0.5, np.random.default_rng(0))
+    parameters = random_parameters()
     ids = np.random.default_rng(1).integers(0, 3, 1000).astype(np.uint8)
     h0 = np.array([0.5, -0.5, 0.9, -0.9])
     middle = Stretch.of(parameters, h0, "abc", ids, most=100)
@@ -139,16 +145,16 @@ def test_a_stretch_lies_in_the_middle_and_is_read_with_what_stands_before_it() -
 
 
 def test_a_short_text_is_taken_whole() -> None:
-    _, parameters = initialise(4, 3, 0.5, np.random.default_rng(0))
+    parameters = random_parameters()
     ids = np.array([0, 1, 2, 1, 0], np.uint8)
     assert Stretch.of(parameters, np.zeros(4), "abc", ids).text == "abcba"
 
 
 def test_activations_are_the_recurrence() -> None:
-    _, p = initialise(4, 3, 0.5, np.random.default_rng(0))
+    p = random_parameters()
     h0, rows = np.array([0.5, -0.5, 0.9, -0.9]), []
     h = h0
     for x in (0, 2, 1):
-        h = np.tanh(p.W @ h + p.U[x] + p.b)
+        h = np.tanh(p.W[0] @ h + p.U[x] + p.b[0])
         rows.append(h)
     np.testing.assert_allclose(activations(p, h0, np.array([0, 2, 1], np.uint8)), rows, rtol=1e-12)

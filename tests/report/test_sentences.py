@@ -180,7 +180,7 @@ def test_data_becomes_markup_in_no_part_of_a_section(section: Any, outputs: list
     for b in ("caption", "more", "title", "lead", "words"):
         assert squeezed(f"{b} {spaced} end") in squeezed(page.text), b
     (alt,) = [str(a["alt"]) for a in page.of("img")]
-    assert alt == " ".join(f"alt {name} end".split())
+    assert alt == " ".join(f"alt {spaced} end".split())
     told = " ".join(out.data.get("text/html", "") for out in outputs)
     assert "<script" not in told and "&lt;script" in told
 

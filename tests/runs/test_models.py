@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnn.cells import CELLS
 from rnn.errors import ReportError
-from rnn.model import initialise, segment_loss
+from rnn.model import Architecture, initialise, segment_loss
 from rnn.runs.models import Model, load_model, probabilities, save_model, write
 
 VOCABULARY = " .abcdé"
 
 
 def a_model(dtype: str = "float32") -> Model:
-    _, parameters = initialise(9, len(VOCABULARY), 0.8, np.random.default_rng(3), dtype)
+    architecture = Architecture(CELLS["vanilla"], 9, len(VOCABULARY))
+    theta = initialise(architecture, 0.8, np.random.default_rng(3), dtype)
     h = np.linspace(-1, 1, 9, dtype=dtype)
-    return Model(parameters, h, 2, VOCABULARY, 7, 1.5, "0a" * 32)
+    return Model(architecture.parameters(theta), h, 2, VOCABULARY, 7, 1.5, "0a" * 32)
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_anyone_can_read_a_model_with_numpy_alone(tmp_path: Path, model: Model) 
     save_model(tmp_path / "model.npz", model)
     with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
         assert list(arrays) == "W b V c U h x vocabulary update smooth_loss book".split()
-        np.testing.assert_array_equal(arrays["W"], model.parameters.W)
+        np.testing.assert_array_equal(arrays["W"], model.parameters.W[0])
         assert int(arrays["update"]) == model.update
 
 
@@ -145,11 +147,9 @@ def test_without_temperature_the_likeliest_character_follows_every_time(model: M
     text = write(model, 3, temperature=0, prime="abc")
     read = "abc"
     for character, chances in zip(text, probabilities(model, text, "abc"), strict=True):
-        ids = np.array([VOCABULARY.index(c) for c in read], np.uint8)
-        losses = [
-            segment_loss(model.parameters, ids, np.append(ids[1:], k).astype(np.uint8), model.h)
-            for k in range(len(VOCABULARY))
-        ]
+        x = np.array([[VOCABULARY.index(c)] for c in read], np.uint8)
+        following = [np.append(x[1:], [[k]], axis=0).astype(np.uint8) for k in range(7)]
+        losses = [segment_loss(model.parameters, x, y, model.h[np.newaxis]) for y in following]
         assert character == VOCABULARY[int(np.argmin(losses))]
         assert character == VOCABULARY[int(np.argmax(chances))]
         read += character

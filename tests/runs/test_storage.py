@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rnn import ROOT
@@ -22,7 +23,7 @@ from rnn.runs.storage import (
     Headers,
     hold,
     read_arrays,
-    read_csv,
+    read_file,
     read_json,
     run_folder,
     write_arrays,
@@ -107,22 +108,24 @@ def test_without_locks_nobody_is_kept_out(tmp_path: Path, monkeypatch: pytest.Mo
         pass
 
 
-# -- JSON and CSV
+# -- JSON and what else is parsed
 
 
-def test_json_and_csv_that_are_not_there_are_nothing(tmp_path: Path) -> None:
+def table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path).astype({"update": int})
+
+
+def test_a_file_that_is_not_there_is_nothing(tmp_path: Path) -> None:
     assert read_json(tmp_path / "a.json") is None
     assert read_json(tmp_path / "a.json", {}) == {}
-    assert read_csv(tmp_path / "a.csv", {}) is None
+    assert read_file(tmp_path / "a.csv", table) is None
 
 
-def test_json_and_csv_come_back_with_their_types(tmp_path: Path) -> None:
+def test_a_file_comes_back_as_it_is_parsed(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"a": [1, null]}')
-    (tmp_path / "a.csv").write_text("update,loss\n1,2\n2,\n")
+    (tmp_path / "a.csv").write_text("update\n1\n2\n")
     assert read_json(tmp_path / "a.json") == {"a": [1, None]}
-    table = read_csv(tmp_path / "a.csv", {"update": int, "loss": float})
-    assert table is not None
-    assert table["loss"].dtype == float and np.isnan(table["loss"][1])
+    assert read_file(tmp_path / "a.csv", table)["update"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -136,13 +139,11 @@ def test_json_and_csv_come_back_with_their_types(tmp_path: Path) -> None:
         ("a.csv", b"update\n1,2,3\n1,2,3,4,5\n"),
     ],
 )
-def test_json_and_csv_of_others_are_refused_in_one_line(
-    tmp_path: Path, name: str, content: bytes
-) -> None:
+def test_a_file_of_others_is_refused_in_one_line(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ReportError) as caught:
-        read_json(path) if path.suffix == ".json" else read_csv(path, {"update": int})
+        read_json(path) if path.suffix == ".json" else read_file(path, table)
     assert line(caught).startswith(f"{name}: expected a file that this program wrote, got ")
 
 

@@ -1,8 +1,8 @@
 """Render a run's report: ``python -m rnn.report.pages.render reports/assignment``."""
 
 import argparse
-import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import nbformat
@@ -10,6 +10,7 @@ import nbformat
 from rnn.errors import ReportError
 from rnn.report.pages.assemble import assemble
 from rnn.report.pages.exporters import ReportHTMLExporter, ReportPDFExporter
+from rnn.text.files import atomic_write
 
 __all__ = ["main", "render"]
 
@@ -17,8 +18,7 @@ __all__ = ["main", "render"]
 def render(folder: Path, *, title: str, author: str = "", date: str = "") -> list[Path]:
     """Write ``report.ipynb``, ``report.pdf`` and ``report.html`` into a run's folder.
 
-    Nothing is executed.  The files appear whole or not at all: each is written under a temporary
-    name, and all are renamed once all are made.
+    Nothing is executed.  The files appear once all of them are made.
 
     Parameters
     ----------
@@ -45,20 +45,16 @@ def render(folder: Path, *, title: str, author: str = "", date: str = "") -> lis
         "report.pdf": pdf,
         "report.html": page.encode(),
     }
-    partial = {folder / name: folder / f".{name}.partial" for name in contents}
     try:
-        for temporary, content in zip(partial.values(), contents.values(), strict=True):
-            temporary.write_bytes(content)
-        for path, temporary in partial.items():
-            os.replace(temporary, path)
+        with ExitStack() as stack:
+            for name, content in contents.items():
+                stack.enter_context(atomic_write(folder / name)).write(content)
     except OSError as error:
         raise ReportError(
-            f"expected a folder that can be written, got {folder} ({error.strerror})"
+            f"expected a folder that can be written, got {folder} ({error.strerror}); make room or "
+            "choose another"
         ) from None
-    finally:
-        for temporary in partial.values():
-            temporary.unlink(missing_ok=True)
-    return list(partial)
+    return [folder / name for name in contents]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnn.errors import ReportError
 from rnn.gradient_check import ACCEPTED
 from rnn.report.show import Section
 from rnn.runs.results import read_results
+from rnn.runs.storage import read_file
 
 __all__ = ["facts", "show"]
 
@@ -54,7 +53,7 @@ def facts(folder: Path) -> dict[str, Any]:
 
 def _gradients(path: Path) -> dict[str, Any]:
     columns = ["oracle", "h", "parameter", "norm_wise"]
-    table = _read(path, lambda path: pd.read_csv(path)[columns])
+    table = read_file(path, lambda path: pd.read_csv(path)[columns])
     if table is None or table.empty:
         return {}
     # The check's own step comes first; rows with others show how the error depends on the step.
@@ -69,7 +68,7 @@ def _gradients(path: Path) -> dict[str, Any]:
 
 
 def _loss(path: Path, training: dict[str, Any]) -> dict[str, Any]:
-    history = _read(path, lambda path: pd.read_csv(path)[["update", "smooth_loss"]])
+    history = read_file(path, lambda path: pd.read_csv(path)[["update", "smooth_loss"]])
     per_epoch = training.get("updates_per_epoch")
     if history is None or history.empty or not per_epoch:
         return {}
@@ -79,7 +78,7 @@ def _loss(path: Path, training: dict[str, Any]) -> dict[str, Any]:
 
 
 def _snapshots(path: Path) -> dict[str, Any]:
-    lengths = _read(path, _lengths)
+    lengths = read_file(path, _lengths)
     if lengths is None:
         return {}
     found = {update: lengths[update] for update in _SNAPSHOTS if update in lengths}
@@ -109,16 +108,3 @@ def _best(path: Path, results: dict[str, Any]) -> dict[str, Any]:
         "smooth_loss": training.get("lowest_smooth_loss"),
         "trained": training.get("lowest_smooth_loss_update"),
     }
-
-
-def _read(path: Path, parse: Callable[[Path], Any]) -> Any:
-    """Return what a file holds, or None if there is no such file."""
-    try:
-        return parse(path)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ReportError(
-            f"{path.name}: expected what a run writes, got something else "
-            f"({type(error).__name__}: {str(error).splitlines()[0]}); delete it and run again"
-        ) from None

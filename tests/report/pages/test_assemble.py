@@ -1,6 +1,7 @@
 """Three executed notebooks become one report, the same bytes for the same results."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from nbformat.v4 import new_output
 from pages import Page, code, figure, notebook, pdf_lines, prose, stream, table
 
 from rnn.errors import ReportError
-from rnn.report.pages import render as rendering
 from rnn.report.pages.assemble import assemble
 from rnn.report.pages.render import main, render
 
@@ -145,7 +145,7 @@ def test_a_file_that_cannot_be_written_is_said_in_one_line(
         raise OSError(28, "No space left on device")
 
     run_of(tmp_path)
-    monkeypatch.setattr(rendering.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(ReportError, match="No space left on device"):
         render(tmp_path, title="T")
     assert not [path for path in tmp_path.iterdir() if path.name.startswith((".", "report"))]

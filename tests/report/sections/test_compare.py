@@ -592,7 +592,7 @@ def test_the_notebook_makes_a_page_and_the_same_bytes_twice(tmp_path: Path) -> N
 
 def test_the_notebook_names_a_wrong_parameter(tmp_path: Path) -> None:
     source = ROOT / "notebooks" / "04_compare_runs.ipynb"
-    with pytest.raises(PapermillExecutionError, match=r"do you mean runs\?"):
+    with pytest.raises(PapermillExecutionError, match=r"did you mean runs\?"):
         execute_notebook(str(source), None, {"run": "a b"}, progress_bar=False)
 
 
