@@ -18,7 +18,9 @@ _TAU = 100  # characters computed at a time; the result does not depend on it
 
 
 def text_loss(parameters: Any, ids: np.ndarray, marks: np.ndarray, h: np.ndarray) -> float:
-    r"""Return the mean loss over a text that is read once.
+    r"""Return the mean loss over a text that is read once, in nats per character.
+
+    It is the mean of :math:`-\log p_t[y_t]` over all but the first character.
 
     Parameters
     ----------
@@ -31,11 +33,6 @@ def text_loss(parameters: Any, ids: np.ndarray, marks: np.ndarray, h: np.ndarray
     h : (state size,)
         The state before the text.  A network that has seen a zero state only in its first segments
         may never recover from one: give the state it was trained in.
-
-    Returns
-    -------
-    float
-        Nats per character: the mean of :math:`-\log p_t[y_t]` over all but the first character.
 
     Raises
     ------

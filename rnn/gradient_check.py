@@ -31,27 +31,10 @@ from rnn.optimizers import AdaGrad, update_parameters
 from rnn.text.corpus import Corpus, require_segments
 
 __all__ = [
-    "ACCEPTED",
-    "BURN_IN",
-    "CENTRAL",
-    "COMPLEX",
-    "FEW",
-    "JUDGED",
-    "MANY",
-    "PARAMETERS",
-    "THRESHOLDS",
-    "Case",
-    "central_differences",
-    "check",
-    "check_cases",
-    "check_steps",
-    "compare",
-    "complex_step",
-    "derivatives_bar",
-    "norm_wise_error",
-    "relative_errors",
-    "table_1",
-    "verdict",
+    *("ACCEPTED", "BURN_IN", "CENTRAL", "COMPLEX", "FEW", "JUDGED", "MANY", "PARAMETERS"),
+    *("THRESHOLDS", "Bar", "Case", "central_differences", "check", "check_cases", "check_steps"),
+    *("compare", "complex_step", "derivatives_bar", "norm_wise_error", "relative_errors"),
+    *("table_1", "verdict"),
 ]
 
 #: The oracles' names.
@@ -268,16 +251,7 @@ def verdict(error: float) -> str:
 
 
 def compare(case: Case, ga: np.ndarray, gn: np.ndarray, eps: float = 1e-6) -> pd.DataFrame:
-    """Compare two gradients, parameter by parameter.
-
-    Parameters
-    ----------
-    case : Case
-        Says which entries are whose.
-    ga, gn : (k,)
-        Analytic and numerical gradient.
-    eps : float
-        Keeps the relative error of tiny entries small.
+    """Compare an analytic and a numerical gradient of a case, shape (k,), parameter by parameter.
 
     Returns
     -------
@@ -291,16 +265,11 @@ def compare(case: Case, ga: np.ndarray, gn: np.ndarray, eps: float = 1e-6) -> pd
     for name in dict.fromkeys([*(name for name in PARAMETERS if name in parts), *parts]):
         a, n = ga[parts[name]], gn[parts[name]]
         errors = relative_errors(a, n, eps)
-        row = {
-            "parameter": name,
-            "max": errors.max(),
-            "mean": errors.mean(),
-            "gradient_at_max": abs(a[errors.argmax()]),
-            "norm_wise": norm_wise_error(a, n, eps),
-            "exactly_zero": np.mean(a == 0),
-        }
-        rows.append(row)
-    return pd.DataFrame(rows)
+        largest = abs(a[errors.argmax()])
+        error = norm_wise_error(a, n, eps)
+        rows.append((name, errors.max(), errors.mean(), largest, error, np.mean(a == 0)))
+    columns = ["parameter", "max", "mean", "gradient_at_max", "norm_wise", "exactly_zero"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def check(
@@ -347,17 +316,8 @@ def check(
 def check_steps(case: Case, h: float = 1e-4, eps: float = 1e-6, bar: Bar = None) -> pd.DataFrame:
     """Check a case's gradients against central differences with steps from 1e-1 to 1e-10.
 
-    Parameters
-    ----------
-    case : Case
-        The case; its `Case.small` is looked at.
-    h, eps, bar
-        As for `check`; `h` is one of the steps.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As from `check`, the largest step first.
+    `h`, `eps`, `bar` and the result are as for `check`; `h` is one of the steps, the largest is
+    first, and `Case.small` is looked at.
     """
     h, eps = _checked(h, eps)
     case = case.small()
@@ -375,17 +335,8 @@ def check_steps(case: Case, h: float = 1e-4, eps: float = 1e-6, bar: Bar = None)
 def derivatives_bar(bar: Bar, cases: Sequence[Case]) -> Iterator[Told]:
     """Show a bar over the derivatives of some cases, if they take more than two seconds.
 
-    Parameters
-    ----------
-    bar : callable or None
-        Makes the bar, as `rnn.runs.progress.bar` does.
-    cases : sequence of Case
-        One for each time that its gradient is estimated.
-
-    Yields
-    ------
-    callable
-        To be called after every derivative.
+    `cases` has a case for each time that its gradient is estimated.  What the block is given is to
+    be called after every derivative.
     """
     if bar is None:
         yield lambda: None
@@ -405,8 +356,8 @@ def table_1(errors: pd.DataFrame) -> pd.DataFrame:
 
 def _labelled(table: pd.DataFrame, case: Case, oracle: str, h: float) -> pd.DataFrame:
     labels = pd.DataFrame({"setting": case.name, "oracle": oracle, "h": h}, index=table.index)
-    verdicts = table[JUDGED[oracle]].map(verdict).rename("verdict")
-    return pd.concat([labels, table, verdicts], axis=1)
+    verdicts = table[JUDGED[oracle]].map(verdict)
+    return labels.join(table).assign(verdict=verdicts)
 
 
 def _checked(h: float, eps: float) -> tuple[float, float]:

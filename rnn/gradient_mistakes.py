@@ -24,15 +24,8 @@ from rnn.kernels.compilation import compiled
 from rnn.model import backward, empty_segment, forward, set_state
 
 __all__ = [
-    "CLIPPED",
-    "FACTOR",
-    "FORGOTTEN",
-    "LEFT_OUT",
-    "TRANSPOSED",
-    "check_mistakes",
-    "effective_clip",
-    "gradients_with_mistake",
-    "mistakes_of",
+    *("CLIPPED", "FACTOR", "FORGOTTEN", "LEFT_OUT", "TRANSPOSED", "check_mistakes"),
+    *("effective_clip", "gradients_with_mistake", "mistakes_of"),
 ]
 
 LEFT_OUT = "h₀ left out of dW"
@@ -58,21 +51,9 @@ class _WithoutTanhDerivative(Vanilla):
 
 
 def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.ndarray:
-    """Compute the gradients of a case as training does, but with a mistake planted.
+    """Compute `Case.gradient` as training does, but with one of this module's mistakes planted.
 
-    Parameters
-    ----------
-    case : Case
-        A case of the vanilla cell.
-    mistake : str
-        One of this module's.
-    clip : float
-        The bound of `CLIPPED`.
-
-    Returns
-    -------
-    (k,)
-        The gradients, as `Case.gradient` returns them.
+    `case` is one of the vanilla cell; `clip` is the bound of `CLIPPED`.
     """
     parameters = case.architecture.parameters(case.theta)
     segment = empty_segment(parameters, case.x, case.y)

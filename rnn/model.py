@@ -51,19 +51,8 @@ from rnn.kernels.elementary import exp_in_place
 from rnn.kernels.products import multiply, transposed
 
 __all__ = [
-    "Architecture",
-    "Evaluation",
-    "Segment",
-    "backward",
-    "copy",
-    "empty_segment",
-    "forward",
-    "get_state",
-    "hidden_states",
-    "initialise",
-    "loss_and_gradients",
-    "named",
-    "segment_loss",
+    *("Architecture", "Evaluation", "Segment", "backward", "copy", "empty_segment", "forward"),
+    *("get_state", "hidden_states", "initialise", "loss_and_gradients", "named", "segment_loss"),
     "set_state",
 ]
 
@@ -322,19 +311,11 @@ def _sum(p):
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a network is made of.
+    """What a network is made of."""
 
-    Attributes
-    ----------
-    cell : class
-        Its cell, see `rnn.cells`.
-    m, K, layers : int
-        Hidden units of a layer, characters, layers.
-    """
-
-    cell: Any
-    m: int
-    K: int
+    cell: Any  # a class of `rnn.cells`
+    m: int  # hidden units of a layer
+    K: int  # characters
     layers: int = 1
 
     @property

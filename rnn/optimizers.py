@@ -21,17 +21,29 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import overload
 
-from rnn.kernels.compilation import compiled
+from rnn.kernels.compilation import as_written, compiled
+from rnn.kernels.elementary import fma
 
 __all__ = ["OPTIMIZERS", "AdaGrad", "Adam", "RMSProp", "skips_zeros", "update_parameters"]
 
 _EPS = 1e-8
 
 
-@compiled
+@as_written
 def clipped(g, clip):
     """Bring a number into [-clip, clip]; NaN stays NaN."""
     return clip if g > clip else (-clip if g < -clip else g)
+
+
+# Division and square root may be fast estimates where the processor has them.
+@compiled
+def _descend(theta, step, square):
+    return theta - step / np.sqrt(square)
+
+
+@compiled
+def _descend_beyond(theta, step, square, eps):
+    return theta - step / (np.sqrt(square) + eps)
 
 
 class Optimizer(NamedTuple):
@@ -55,15 +67,15 @@ class AdaGrad(Optimizer):
     skips_zeros = True
 
     @staticmethod
-    @compiled
+    @as_written
     def update(optimizer, theta, gradient, memory, n, begin, end):
         """Take one step."""
         eps = theta.dtype.type(_EPS)
         theta, gradient, squares = theta[begin:end], gradient[begin:end], memory[0][begin:end]
         for i in range(theta.size):
             g = clipped(gradient[i], optimizer.clip)
-            squares[i] += g * g
-            theta[i] -= optimizer.eta * g / np.sqrt(squares[i] + eps)
+            squares[i] = fma(g, g, squares[i])
+            theta[i] = _descend(theta[i], optimizer.eta * g, squares[i] + eps)
 
 
 class RMSProp(Optimizer):
@@ -80,7 +92,7 @@ class RMSProp(Optimizer):
     skips_zeros = False
 
     @staticmethod
-    @compiled
+    @as_written
     def update(optimizer, theta, gradient, memory, n, begin, end):
         """Take one step."""
         eps, gamma = theta.dtype.type(_EPS), theta.dtype.type(0.9)
@@ -88,8 +100,8 @@ class RMSProp(Optimizer):
         theta, gradient, squares = theta[begin:end], gradient[begin:end], memory[0][begin:end]
         for i in range(theta.size):
             g = clipped(gradient[i], optimizer.clip)
-            squares[i] = gamma * squares[i] + rest * g * g
-            theta[i] -= optimizer.eta * g / np.sqrt(squares[i] + eps)
+            squares[i] = fma(gamma, squares[i], rest * (g * g))
+            theta[i] = _descend(theta[i], optimizer.eta * g, squares[i] + eps)
 
 
 class Adam(Optimizer):
@@ -106,7 +118,7 @@ class Adam(Optimizer):
     skips_zeros = False
 
     @staticmethod
-    @compiled
+    @as_written
     def update(optimizer, theta, gradient, memory, n, begin, end):
         """Take one step."""
         real = theta.dtype.type
@@ -118,10 +130,10 @@ class Adam(Optimizer):
         means, squares = memory[0][begin:end], memory[1][begin:end]
         for i in range(theta.size):
             g = clipped(gradient[i], optimizer.clip)
-            means[i] = beta1 * means[i] + rest1 * g
-            squares[i] = beta2 * squares[i] + rest2 * g * g
-            denominator = np.sqrt(squares[i] * square_scale) + eps
-            theta[i] -= optimizer.eta * (means[i] * mean_scale) / denominator
+            means[i] = fma(beta1, means[i], rest1 * g)
+            squares[i] = fma(beta2, squares[i], rest2 * (g * g))
+            step = optimizer.eta * (means[i] * mean_scale)
+            theta[i] = _descend_beyond(theta[i], step, squares[i] * square_scale, eps)
 
 
 #: The optimisers by the names that settings have for them.

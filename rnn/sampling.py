@@ -19,7 +19,7 @@ _PIECE = 1000  # characters read at a time; the result does not depend on it
 
 
 def read(parameters: Any, h: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Let the network read a text, to prime it.
+    """Let the network read a text, and return the state after it, shape (state size,).
 
     Parameters
     ----------
@@ -28,17 +28,7 @@ def read(parameters: Any, h: np.ndarray, ids: np.ndarray) -> np.ndarray:
     h : (state size,)
         The state before the text.
     ids : (n,) integers
-        The text.
-
-    Returns
-    -------
-    (state size,)
-        The state after it.
-
-    Raises
-    ------
-    ReportError
-        If the text has characters that the network does not know.
+        The text; characters that the network does not know are a ReportError.
     """
     for _ in read_pieces(parameters, state := h.reshape(1, -1).copy(), ids):
         pass
@@ -46,19 +36,9 @@ def read(parameters: Any, h: np.ndarray, ids: np.ndarray) -> np.ndarray:
 
 
 def read_pieces(parameters: Any, state: np.ndarray, ids: np.ndarray) -> Iterator[np.ndarray]:
-    """Read a text piece by piece, without outputs.
+    """Read a text as `read` does, and yield the hidden states (L, characters, m) of its pieces.
 
-    Parameters
-    ----------
-    parameters, ids
-        As for `read`.
-    state : (1, state size)
-        The state before the text; updated.
-
-    Yields
-    ------
-    (L, characters, m)
-        The hidden states of a piece.
+    `state`, shape (1, state size), is updated.
     """
     text = _characters(ids, len(parameters.c))
     for begin in range(0, len(text), _PIECE):
@@ -80,7 +60,7 @@ def synthesize(
     top_p: float = 1.0,
     end: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Synthesize `n` characters.
+    """Synthesize `n` characters, and return their ids: int64, fewer if `end` occurred.
 
     Parameters
     ----------
@@ -101,11 +81,6 @@ def synthesize(
         (nucleus sampling: Holtzman et al., 2020), at least one.
     end : (k,) integers, optional
         The end of a document: the text ends with its first occurrence.
-
-    Returns
-    -------
-    (n,) int64, or fewer if `end` occurred
-        The characters' ids.
 
     Raises
     ------
@@ -130,31 +105,17 @@ def synthesize(
 
 
 def probabilities(parameters: Any, h: np.ndarray, x0: int, ids: np.ndarray) -> np.ndarray:
-    """Return the network's own probabilities at each character of a text.
+    """Return the network's own probabilities at each character of a text, shape (n, K).
 
-    They are p_t of `rnn.model`, whatever temperature and nucleus the text was drawn with.
+    They are p_t of `rnn.model`, whatever temperature and nucleus the text was drawn with: row t is
+    for the place of ``ids[t]``, given `x0` and the characters before it.
 
     Parameters
     ----------
-    parameters : Parameters
-        Those of a network.
-    h : (state size,)
-        The state before `x0` is read.
-    x0 : int
-        The character before the text.
+    parameters, h, x0
+        As for `synthesize`.
     ids : (n,) integers
-        The text.
-
-    Returns
-    -------
-    (n, K)
-        Row t has the probabilities of the characters in the place of ``ids[t]``, given `x0` and
-        those before it.
-
-    Raises
-    ------
-    ReportError
-        If `x0` or one of `ids` is no character.
+        The text; characters that the network does not know are a ReportError.
     """
     read_and_next = _characters(np.append(x0, ids), len(parameters.c))
     segment = empty_segment(parameters, read_and_next[:-1], read_and_next[1:])

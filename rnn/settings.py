@@ -93,10 +93,14 @@ class Settings:
 
     @classmethod
     def among(cls, names: Mapping[str, Any]) -> "Settings":
-        """Take the settings from the names of a notebook, which may have others too."""
-        return cls(
-            **{field.name: names[field.name] for field in fields(cls) if field.name in names}
-        )
+        """Take the settings from the names of a notebook, which has others too."""
+        for field in fields(cls):
+            if field.name not in names:
+                raise ReportError(
+                    f"{field.name}: expected a parameter of this name in the notebook, got none; "
+                    "check the spelling in its parameter cell"
+                )
+        return cls(**{field.name: names[field.name] for field in fields(cls)})
 
     @property
     def characters_in_loss(self) -> int:

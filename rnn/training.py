@@ -33,15 +33,8 @@ from rnn.text.corpus import Corpus
 from rnn.text.segments import document_marks
 
 __all__ = [
-    "HISTORY_EVERY",
-    "MOST_WAITING",
-    "SECONDS_PER_CALL",
-    "Network",
-    "Progress",
-    "Reading",
-    "Trainer",
-    "measure_waiting",
-    "train_segments",
+    *("HISTORY_EVERY", "MOST_WAITING", "SECONDS_PER_CALL", "Network", "Progress", "Reading"),
+    *("Trainer", "measure_waiting", "train_segments"),
 ]
 
 #: Updates from one row of the history to the next.
@@ -93,17 +86,12 @@ class Progress(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What is read.
+    """What is read."""
 
-    ``ids`` (n,) is the text, ``marks`` (n,) or (0,) tells where documents begin; ``starts``
-    (updates, B) and ``resets`` (updates,) tell where each update reads, and whether the state is
-    zero before it.
-    """
-
-    ids: Any
-    marks: Any
-    starts: Any
-    resets: Any
+    ids: Any  # (n,) the text
+    marks: Any  # (n,) where documents begin, or (0,)
+    starts: Any  # (updates, B) where each update reads
+    resets: Any  # (updates,) whether the state is zero before it
 
 
 @compiled
@@ -225,19 +213,8 @@ def _keep_best(theta, best_theta, h, best_h):
 class Trainer:
     """Advances a state from event to event: snapshots, measurements, ends of epochs.
 
-    Parameters
-    ----------
-    corpus : Corpus
-        What is trained on.
-    schedule : Schedule
-        How, and until when.
-    state : TrainingState
-        Where to begin; advanced in place.
-
-    Attributes
-    ----------
-    first : int
-        Updates that were made before.
+    `corpus` is trained on as the `schedule` says; the `state` is advanced in place.  `first` is the
+    number of updates that were made before.
     """
 
     def __init__(self, corpus: Corpus, schedule: Schedule, state: TrainingState) -> None:
@@ -390,23 +367,15 @@ class Trainer:
 def measure_waiting(
     state: TrainingState, settings: Settings, K: int, ids: np.ndarray, marks: np.ndarray
 ) -> Iterator[float]:
-    """Measure the loss over the text of all models that wait, yielding each.
+    """Yield the loss over the trained text of each model that waits in a state.
 
-    Parameters
-    ----------
-    state : TrainingState
-        Its `epoch_losses` and `waiting` are changed in place, once all are measured.
-    settings, K
-        What the networks are made of.
-    ids, marks
-        The text that was trained on, and where documents begin.
+    `ids` and `marks` are the text and where documents begin.  Once all are measured, the state's
+    `epoch_losses` and `waiting` are changed in place.
     """
-    architecture = settings.architecture(K)
-    split = [architecture.size]
-    models = [np.split(row, split) for row in state.waiting]
-    losses = []
-    named = [(architecture.parameters(theta), h) for theta, h in models]
-    for loss in text_losses(named, ids, marks):
+    architecture, losses = settings.architecture(K), []
+    rows = [np.split(row, [architecture.size]) for row in state.waiting]
+    models = [(architecture.parameters(theta), h) for theta, h in rows]
+    for loss in text_losses(models, ids, marks):
         losses.append(loss)
         yield loss
     state.epoch_losses += losses

@@ -1,6 +1,10 @@
 """The compiled loop against a plain NumPy loop, for every setting of the course."""
 
 import itertools
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -270,3 +274,23 @@ def test_first_smooth_loss_is_the_first_loss_near_tau_ln_K(book: Corpus, tmp_pat
     loss, _, _ = reference.segment(p, ids[:5], ids[1:6], np.zeros(s.m))
     assert run.history["smooth_loss"].tolist() == pytest.approx([loss], rel=1e-13)
     assert loss == pytest.approx(5 * np.log(book.K), rel=1e-3)
+
+
+_TRAINED = """
+import json, sys
+from rnn.runs.driver import train
+from rnn.settings import Settings
+from rnn.text.corpus import load_corpus
+for given in json.loads(sys.argv[1]):
+    print(train(load_corpus(), Settings(max_updates=200, **given), progress=False).smooth_loss)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_compiles_gets_the_numbers_of_one_that_need_not(tmp_path: Path) -> None:
+    given = [{"optimizer": name, "dtype": d} for name in OPTIMIZERS for d in ("float32", "float64")]
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", _TRAINED, json.dumps(given)]
+    first, second = (subprocess.check_output(command, env=environment) for _ in range(2))
+    assert first == second
+    assert len(set(first.split())) == len(given)

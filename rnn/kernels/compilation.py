@@ -1,6 +1,6 @@
-"""How the math is compiled: one decorator.
+"""How the math is compiled: a decorator, in three variants.
 
-Everything decorated with `compiled` is ordinary Python on NumPy arrays.  Numba compiles it on
+Everything decorated with one of them is ordinary Python on NumPy arrays.  Numba compiles it on
 the first call and keeps the machine code beside the sources, in a folder named after what they
 compute, so that code compiled from other sources is never used.  Set ``NUMBA_DISABLE_JIT=1`` to
 run the same source uncompiled, line by line, under a debugger.
@@ -17,7 +17,7 @@ import numba
 # The BLAS that compiled code calls: loaded here, so that its threads can be limited from the start.
 import scipy.linalg.cython_blas  # noqa: F401
 
-__all__ = ["SOURCE_DIGEST", "compiled", "digest_of_code", "inlined"]
+__all__ = ["SOURCE_DIGEST", "as_written", "compiled", "digest_of_code", "inlined"]
 
 _kernels = Path(__file__).parent
 
@@ -49,14 +49,15 @@ SOURCE_DIGEST = digest_of_code(
 if "NUMBA_CACHE_DIR" not in os.environ and os.access(_kernels, os.W_OK):
     numba.config.CACHE_DIR = str(_kernels / "__pycache__" / f"numba-{SOURCE_DIGEST}")
 
+_options = {"cache": True, "nogil": True, "error_model": "numpy"}
+
 # All of fast math but 'nnan' and 'ninf': a loss that is NaN must be noticed.
-_options = {
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "arcp", "nsz", "afn"},
-}
-compiled = numba.njit(**_options)
+_fast = {"reassoc", "contract", "arcp", "nsz", "afn"}
+compiled = numba.njit(fastmath=_fast, **_options)
 
 #: The same for a small function inside a loop: it becomes a part of the function that calls it.
-inlined = numba.njit(inline="always", **_options)
+inlined = numba.njit(fastmath=_fast, inline="always", **_options)
+
+#: For arithmetic that is done as it is written.  What is left to the compiler, the order of a sum
+#: and which product is fused with it, would depend on whether this process has compiled it.
+as_written = numba.njit(fastmath={"nsz"}, **_options)

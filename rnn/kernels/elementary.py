@@ -1,4 +1,4 @@
-"""Elementary functions of whole arrays, fast in compiled code: tanh and exp.
+"""Elementary functions, fast in compiled code: tanh and exp of arrays, fused products.
 
 The C library's float32 tanh and exp take one number at a time, some 10 ns each.  Compiled float32
 code uses what a vector unit can do eight at a time instead: ``e^x = 2^n e^r`` with
@@ -11,7 +11,25 @@ from numba.extending import intrinsic, overload
 
 import rnn.kernels.compilation  # noqa: F401  (decides where compiled code is kept)
 
-__all__ = ["exp_in_place", "tanh_in_place"]
+__all__ = ["exp_in_place", "fma", "tanh_in_place"]
+
+
+def fma(x: float, y: float, z: float) -> float:
+    """Return ``x y + z``, rounded once in compiled code."""
+    return x * y + z
+
+
+@overload(fma)
+def _fma(x, y, z):
+    return lambda x, y, z: _llvm_fma(x, y, z)
+
+
+@intrinsic
+def _llvm_fma(typing_context, x, y, z):
+    def generate(context, builder, signature, arguments):
+        return builder.fma(*arguments)
+
+    return x(x, x, x), generate
 
 
 def tanh_in_place(x: np.ndarray) -> None:

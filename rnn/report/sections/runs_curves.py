@@ -24,6 +24,7 @@ _MARKERS = "os^Dv"  # with the colours, for grey print: dashes of noisy curves l
 _MARKS = 8  # across a panel
 _LEGEND = 4  # names in a row of the legend, at most
 _UNEVEN = 4  # times the shortest run: from there on a long one squeezes it
+_LINE = {"linewidth": 0.8, "markersize": 4, "markerfacecolor": "white", "markeredgewidth": 0.8}
 _FALL = 0.05  # of a run: the fall at its beginning, which would squash the rest
 
 
@@ -130,14 +131,14 @@ def figure(runs: Runs, labels: Mapping[str, str]) -> Figure:
         grid = figure.subplots(len(panels), squeeze=False)[:, 0]
         lines: dict[int, Line2D] = {}
         for axes, axis in zip(grid, panels, strict=True):
-            curves = _curves(runs, axis)
-            drawn = {i: _draw(axes, *curve, i) for i, curve in curves.items()}
+            for i, (x, y) in _curves(runs, axis).items():
+                look = {"color": COLOURS[i % len(COLOURS)], "marker": _MARKERS[i % len(_MARKERS)]}
+                finite = np.isfinite(y)
+                (lines[i],) = axes.plot(x[finite], y[finite], "-", **_LINE, **look)
             axes.set_ylim(limits)
             axes.set_xlabel(labels[axis], labelpad=1)
             _scale(axes)
-            for i, line in drawn.items():
-                _mark(line, axes, i, len(runs))
-            lines |= drawn
+            _mark(axes, lines, len(runs))
         if "character" not in panels:
             pace = runs[0].characters_per_update
             scale = (lambda x: x * pace, lambda x: x / pace)
@@ -149,27 +150,18 @@ def figure(runs: Runs, labels: Mapping[str, str]) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, x: np.ndarray, y: np.ndarray, i: int) -> Line2D:
-    """Draw the losses of the run with the number i."""
-    finite = np.isfinite(y)
-    (line,) = axes.plot(
-        x[finite], y[finite], "-", color=COLOURS[i % len(COLOURS)], linewidth=0.8,
-        marker=_MARKERS[i % len(_MARKERS)], markersize=4, markerfacecolor="white",
-        markeredgewidth=0.8,
-    )  # fmt: skip
-    return line
-
-
-def _mark(line: Line2D, axes: Axes, i: int, runs: int) -> None:
-    """Mark a curve at its end and at a few places, elsewhere than the other runs."""
-    x = np.asarray(line.get_xdata(), dtype=float)
+def _mark(axes: Axes, lines: Mapping[int, Line2D], runs: int) -> None:
+    """Mark the curves of a panel at their ends and at a few places, each at its own."""
     between = np.geomspace if axes.get_xscale() == "log" else np.linspace
-    places = between(*axes.get_xlim(), 2 * runs * _MARKS + 1)[2 * i + 1 :: 2 * runs]
-    last = len(x) - 1
-    marked = np.unique([*np.searchsorted(x, places).clip(max=last), last])
-    line.set_markevery([int(at) for at in marked if at >= 0])
-    # A long curve was cut to what is in sight before it had marks, which count all of it.
-    line.recache_always()
+    places = between(*axes.get_xlim(), 2 * runs * _MARKS + 1)
+    for i, line in lines.items():
+        if line.axes is axes:
+            x = np.asarray(line.get_xdata(), dtype=float)
+            last = len(x) - 1
+            at = np.searchsorted(x, places[2 * i + 1 :: 2 * runs]).clip(max=last)
+            line.set_markevery([int(mark) for mark in np.unique([*at, last]) if mark >= 0])
+            # A long curve was cut to what is in sight before it had marks, which count all of it.
+            line.recache_always()
 
 
 def _scale(axes: Axes) -> None:

@@ -463,6 +463,7 @@ def test_the_figure_has_every_run_in_every_panel_in_its_colour(tmp_path: Path) -
     for axes in panels:
         for line, colour in zip(axes.lines, COLOURS, strict=False):
             assert to_rgb(str(line.get_color())) == to_rgb(colour)
+            assert line.get_linestyle() == "-"
 
 
 def test_the_first_panel_counts_characters_too_where_updates_read_alike(tmp_path: Path) -> None:
