@@ -76,6 +76,7 @@ class Settings:
         for name, value in COURSES[self.course].items():
             if getattr(self, name) is None:
                 put(name, value)
+        one_of("cell", self.cell, CELLS)
         one_of("optimizer", self.optimizer, OPTIMIZERS)
         one_of("loss", self.loss, ("sum", "mean"))
         one_of("init", self.init, ("normal", "scaled"))
