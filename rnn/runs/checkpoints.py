@@ -65,7 +65,7 @@ class Checkpoints:
             yield
 
     def latest(self, last: int) -> TrainingState | None:
-        """Return the newest good state of this run up to update `last`, and say which it is."""
+        """Return the newest good state of this run up to update `last`; say which are bad."""
         for path in reversed(self._mine(last)):
             try:
                 state = self._read(path)
