@@ -9,9 +9,10 @@ character just read tells by itself: a unit that tells more has remembered somet
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,10 @@ from scipy.stats import rankdata
 
 from rnn.sampling import read_pieces
 
-__all__ = ["CLEARLY", "FEATURES", "Feature", "Stretch", "activations", "tell"]
+__all__ = ["CLEARLY", "FEATURES", "Stretch", "tell"]
+
+#: Returns one value per character of a text: bool for yes or no, else a number; NaN for none.
+Feature = Callable[[str], np.ndarray]
 
 #: Scores from here on count as telling a feature clearly.
 CLEARLY = {"AUC": 0.75, "rank correlation": 0.5}
@@ -28,39 +32,7 @@ _WARM_UP = 200  # characters read before the stretch
 _LEAST = 30  # characters with a feature, and without it, that each half must have
 
 
-def activations(parameters: Any, h: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Return the last layer's hidden states while the network reads a text.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        Those of a network.
-    h : (state size,)
-        The state before the text.
-    ids : (n,) integers
-        The text.
-
-    Returns
-    -------
-    (n, m)
-        Row t is the hidden state after character t was read.
-    """
-    pieces = read_pieces(parameters, h.reshape(1, -1).copy(), ids)
-    return np.concatenate([H[-1] for H in pieces])
-
-
-class Feature(NamedTuple):
-    """Something that can be said about every character of a text.
-
-    `values` returns one value per character of a text: bool for yes or no, else a number, which is
-    NaN where there is none.
-    """
-
-    name: str
-    values: Callable[[str], np.ndarray]
-
-
-def _each(rule: Callable[[str], bool]) -> Callable[[str], np.ndarray]:
+def _each(rule: Callable[[str], bool]) -> Feature:
     return lambda text: np.array([rule(character) for character in text], bool)
 
 
@@ -97,19 +69,15 @@ def _capital_before(text: str) -> np.ndarray:
 
 def _since_line_feed(text: str) -> np.ndarray:
     """Count the characters since the last line feed; NaN before the first."""
-    count, counts = np.nan, np.zeros(len(text))
-    for i, character in enumerate(text):
-        counts[i] = count = 0 if character == "\n" else count + 1
-    return counts
+    counts = accumulate(text, lambda n, x: 0 if x == "\n" else n + 1, initial=np.nan)
+    return np.fromiter(counts, float)[1:]
 
 
 def _letters_of_word(text: str) -> np.ndarray:
     """Count the letters of the word read so far; NaN outside words."""
-    count, counts = 0, np.zeros(len(text))
-    for i, character in enumerate(text):
-        count = count + 1 if character.isalpha() else 0
-        counts[i] = count or np.nan
-    return counts
+    counts = accumulate(text, lambda n, x: n + 1 if x.isalpha() else 0, initial=0)
+    letters = np.fromiter(counts, float)[1:]
+    return np.where(letters > 0, letters, np.nan)
 
 
 def _is_vowel(character: str) -> bool:
@@ -120,38 +88,28 @@ def _is_punctuation(character: str) -> bool:
     return unicodedata.category(character)[0] == "P"
 
 
-#: What units are compared with.
-FEATURES = (
-    Feature("inside quotation marks", _inside_quotes),
-    Feature("a capital is due after a full stop", _capital_due),
-    Feature("inside a word that began with a capital", _capital_before),
-    Feature("characters since the line began", _since_line_feed),
-    Feature("letters of the word so far", _letters_of_word),
-    Feature("a blank or line end was read", _each(str.isspace)),
-    Feature("a vowel was read", _each(_is_vowel)),
-    Feature("a capital letter was read", _each(str.isupper)),
-    Feature("a digit was read", _each(str.isdigit)),
-    Feature("a punctuation mark was read", _each(_is_punctuation)),
-)
+#: What units are compared with, by name.
+FEATURES: dict[str, Feature] = {
+    "inside quotation marks": _inside_quotes,
+    "a capital is due after a full stop": _capital_due,
+    "inside a word that began with a capital": _capital_before,
+    "characters since the line began": _since_line_feed,
+    "letters of the word so far": _letters_of_word,
+    "a blank or line end was read": _each(str.isspace),
+    "a vowel was read": _each(_is_vowel),
+    "a capital letter was read": _each(str.isupper),
+    "a digit was read": _each(str.isdigit),
+    "a punctuation mark was read": _each(_is_punctuation),
+}
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of a text, and the states of the network while it reads it.
+    """A stretch of a text, and the hidden states of the last layer while it is read."""
 
-    Attributes
-    ----------
-    text : str
-        The n characters.
-    ids : (n,) integers
-        Them as numbers.
-    H : (n, m)
-        The state after each.
-    """
-
-    text: str
-    ids: np.ndarray
-    H: np.ndarray
+    text: str  # n characters
+    ids: np.ndarray  # (n,) them as numbers
+    H: np.ndarray  # (n, m) the state after each
 
     @classmethod
     def of(
@@ -176,7 +134,8 @@ class Stretch:
         begin = (len(ids) - characters) // 2
         warm_up = min(_WARM_UP, begin)
         part = np.asarray(ids[begin - warm_up : begin + characters])
-        H = activations(parameters, h, part)[warm_up:]
+        pieces = read_pieces(parameters, h.reshape(1, -1).copy(), part)
+        H = np.concatenate([piece[-1] for piece in pieces])[warm_up:]
         return cls("".join(vocabulary[i] for i in part[warm_up:]), part[warm_up:], H)
 
     @property
@@ -185,16 +144,10 @@ class Stretch:
         return len(self.text) // 2
 
 
-def tell(stretch: Stretch, features: Sequence[Feature] = FEATURES) -> pd.DataFrame:
-    """Find the unit that tells each feature best, and measure it on other text.
+def tell(stretch: Stretch, features: Mapping[str, Feature] = FEATURES) -> pd.DataFrame:
+    """Find the unit that tells each feature best on the first half, and measure it on the second.
 
-    Parameters
-    ----------
-    stretch : Stretch
-        The first half chooses the units, the second measures them.
-    features : sequence of Feature
-        What units are compared with.  One that either half has fewer than 30 times, or lacks fewer
-        than 30 times, is left out.
+    A feature that either half has fewer than 30 times, or lacks fewer than 30 times, is left out.
 
     Returns
     -------
@@ -217,7 +170,7 @@ def tell(stretch: Stretch, features: Sequence[Feature] = FEATURES) -> pd.DataFra
     H = stretch.H[first].T.copy()
     ranks = rankdata(H, axis=1)  # for all the features that every character has
     rows = []
-    for name, values_of in features:
+    for name, values_of in features.items():
         values = values_of(stretch.text)
         if not (_enough(values[first]) and _enough(values[second])):
             continue
