@@ -20,14 +20,9 @@ _PIECE = 1 << 20  # characters looked at together: a text may be larger than mem
 
 
 def baselines(ids: np.ndarray, K: int) -> dict[str, float]:
-    """Return the loss of each baseline on a text, in nats per character, the weakest first.
+    """Return the loss of each baseline in nats per character, the weakest first.
 
-    Parameters
-    ----------
-    ids : (n,) integers
-        The text, at least two characters.
-    K : int
-        Characters in the vocabulary.
+    `ids`, (n,) integers, are a text of at least two characters; the vocabulary has `K`.
     """
     found = pd.Series(dtype=np.float64)  # how often each pair (x, y) occurs, by x K + y
     for begin in range(0, len(ids) - 1, _PIECE):

@@ -29,6 +29,7 @@ Feature = Callable[[str], np.ndarray]
 CLEARLY = {"AUC": 0.75, "rank correlation": 0.5}
 
 _WARM_UP = 200  # characters read before the stretch
+_VOWELS = "aeiouαεηιουωаеиоуыэюяє"
 _LEAST = 30  # characters with a feature, and without it, that each half must have
 
 
@@ -80,14 +81,6 @@ def _letters_of_word(text: str) -> np.ndarray:
     return np.where(letters > 0, letters, np.nan)
 
 
-def _is_vowel(character: str) -> bool:
-    return unicodedata.normalize("NFD", character)[0].lower() in "aeiouαεηιουωаеиоуыэюяє"
-
-
-def _is_punctuation(character: str) -> bool:
-    return unicodedata.category(character)[0] == "P"
-
-
 #: What units are compared with, by name.
 FEATURES: dict[str, Feature] = {
     "inside quotation marks": _inside_quotes,
@@ -96,10 +89,10 @@ FEATURES: dict[str, Feature] = {
     "characters since the line began": _since_line_feed,
     "letters of the word so far": _letters_of_word,
     "a blank or line end was read": _each(str.isspace),
-    "a vowel was read": _each(_is_vowel),
+    "a vowel was read": _each(lambda x: unicodedata.normalize("NFD", x)[0].lower() in _VOWELS),
     "a capital letter was read": _each(str.isupper),
     "a digit was read": _each(str.isdigit),
-    "a punctuation mark was read": _each(_is_punctuation),
+    "a punctuation mark was read": _each(lambda x: unicodedata.category(x)[0] == "P"),
 }
 
 
@@ -119,10 +112,8 @@ class Stretch:
 
         Parameters
         ----------
-        parameters : Parameters
-            Those of a network.
-        h : (state size,)
-            The state before these characters, preferably one that training led to.
+        parameters, h
+            As for `rnn.sampling.read`; `h` preferably a state that training led to.
         vocabulary : str
             The characters that the ids stand for.
         ids : (n,) integers
@@ -147,7 +138,10 @@ class Stretch:
 def tell(stretch: Stretch, features: Mapping[str, Feature] = FEATURES) -> pd.DataFrame:
     """Find the unit that tells each feature best on the first half, and measure it on the second.
 
-    A feature that either half has fewer than 30 times, or lacks fewer than 30 times, is left out.
+    The area under the curve (AUC) is the probability that the activation is higher at a character
+    with the feature than at one without: 0.5 is chance, 1 tells them apart.  The rank correlation
+    (Spearman's) is 0 for chance.  A feature that either half has fewer than 30 times, or lacks
+    fewer than 30 times, is left out.
 
     Returns
     -------
@@ -157,16 +151,9 @@ def tell(stretch: Stretch, features: Mapping[str, Feature] = FEATURES) -> pd.Dat
         ``chosen_with`` and ``score`` (the measure on the first and on the second half, in the
         unit's direction), ``character_alone`` (what the character just read tells on the second
         half: each scores its mean on the first), ``clear`` (the score is at least `CLEARLY`).
-
-    Notes
-    -----
-    The area under the curve (AUC) is the probability that the activation is higher at a character
-    with the feature than at one without: 0.5 is chance, 1 tells them apart.  The rank correlation
-    (Spearman's) is 0 for chance.
     """
     columns = "feature measure unit sign chosen_with score character_alone clear".split()
     first, second = slice(None, stretch.half), slice(stretch.half, None)
-    K = int(stretch.ids.max(initial=0)) + 1
     H = stretch.H[first].T.copy()
     ranks = rankdata(H, axis=1)  # for all the features that every character has
     rows = []
@@ -181,7 +168,9 @@ def tell(stretch: Stretch, features: Mapping[str, Feature] = FEATURES) -> pd.Dat
         unit = int(np.argmax(np.abs(scores - centre)))
         sign = 1 if scores[unit] >= centre else -1
         chosen_with = sign * (scores[unit] - centre) + centre
-        alone = _means(stretch.ids[first], values[first], K)[stretch.ids[second]]
+        known = pd.Series(values[first], dtype=float)
+        means = known.groupby(stretch.ids[first]).mean().reindex(stretch.ids[second])
+        alone = means.fillna(known.mean())  # characters that the first half does not have
         both = rankdata([sign * stretch.H[second, unit], alone], axis=1)
         own, by_character = score(both, values[second])
         clear = bool(own >= CLEARLY[measure])
@@ -211,12 +200,3 @@ def _rank_correlations(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
     others -= others.mean()
     spread = np.sqrt((ranks**2).sum(axis=1) * (others**2).sum())
     return np.divide(ranks @ others, spread, out=np.zeros(len(spread)), where=spread > 0)
-
-
-def _means(ids: np.ndarray, values: np.ndarray, K: int) -> np.ndarray:
-    """Return the mean value at each character; at those not seen, the mean of all."""
-    known = ~np.isnan(values.astype(float))
-    ids, values = ids[known], values[known].astype(float)
-    counts = np.bincount(ids, minlength=K)
-    sums = np.bincount(ids, values, minlength=K)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), values.mean())

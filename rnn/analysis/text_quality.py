@@ -3,7 +3,7 @@
 import calendar
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -35,9 +35,13 @@ def _hashes(text: str, k: int) -> np.ndarray:
     return found
 
 
-def _off(things: Iterable[Any], others: Counter[Any]) -> float:
+def _frequencies(text: str) -> tuple[Counter[Any], Counter[Any]]:
+    """Return how often each character and each pair of neighbours occurs."""
+    return Counter(text), Counter(pairwise(text))
+
+
+def _distance(counts: Counter[Any], others: Counter[Any]) -> float:
     """Return the total variation distance of two frequencies; NaN if nothing is compared."""
-    counts = Counter(things)
     if not counts:
         return np.nan
     n, m = counts.total(), others.total()
@@ -106,35 +110,25 @@ class Book:
         return float(np.mean(known)) if known else np.nan
 
     @cached_property
-    def _characters(self) -> Counter[str]:
-        return Counter(self.text)
+    def _own_frequencies(self) -> tuple[Counter[Any], Counter[Any]]:
+        return _frequencies(self.text)
 
-    @cached_property
-    def _pairs(self) -> Counter[tuple[str, str]]:
-        return Counter(pairwise(self.text))
+    def off(self, text: str) -> tuple[float, float]:
+        """Return which share of a text's characters, and of its pairs of them, are too many.
 
-    def characters_off(self, text: str) -> float:
-        """Return which share of a text's characters are too many to be as frequent as the book's.
-
-        This is half the sum of the absolute differences of the frequencies, the total variation
-        distance: 0 for the same frequencies, 1 for no character in common.
+        This is half the sum of the absolute differences of their frequencies from the book's, the
+        total variation distance: 0 for the same frequencies, 1 for nothing in common.
         """
-        return _off(text, self._characters)
+        characters, pairs = map(_distance, _frequencies(text), self._own_frequencies)
+        return characters, pairs
 
-    def pairs_off(self, text: str) -> float:
-        """Return the same for pairs of neighbouring characters."""
-        return _off(pairwise(text), self._pairs)
+    def longest_copy(self, text: str, others: str = "") -> str:
+        """Return the longest stretch of a text that stands in the book, the first of equals.
 
-    def longest_copy(self, text: str) -> str:
-        """Return the longest stretch of a text that stands in the book, the first of equals."""
-        return self._longest_shared(text, self.text, repeated=False)
-
-    def _longest_shared(self, text: str, other: str, repeated: bool) -> str:
-        """Return the longest stretch of a text that another has, the first of equals.
-
-        The other is the book; or the book without the text, which then has `repeated` ones only.
+        Of a piece of the book itself, `others` is the rest of the book, in which it is looked for.
         A stretch is looked for only if the hashes of all its short ones are there.
         """
+        repeated, other = bool(others), others or self.text
         for k in (8, 4, 2, 1):
             known, own = self._known(k)[repeated], _hashes(text, k)
             if not known.size:
@@ -161,14 +155,10 @@ class Book:
         return self._grams[k]
 
     def own(self, length: int) -> dict[str, float]:
-        """Measure eight stretches of so many characters of the book itself, as texts are measured.
+        """Return what eight stretches of so many characters of the book itself have on average.
 
-        Returns
-        -------
-        dict
-            The mean of ``characters_off`` and ``pairs_off``, and of ``copied``: the characters of
-            the longest stretch that stands elsewhere in the book too.  NaN if the book has no room
-            for twice as many stretches.
+        ``characters_off``, ``pairs_off``, and ``copied``: the characters of the longest stretch
+        that stands elsewhere in the book too.  NaN if there is no room for twice as many.
         """
         room = len(self.text) // _STRETCHES
         names = ("characters_off", "pairs_off", "copied")
@@ -179,42 +169,33 @@ class Book:
             stretch = self.text[begin : begin + length]
             # No text has half of a surrogate pair.
             others = f"{self.text[:begin]}\ud800{self.text[begin + length :]}"
-            copy = self._longest_shared(stretch, others, repeated=True)
-            rows.append((self.characters_off(stretch), self.pairs_off(stretch), len(copy)))
+            copy = self.longest_copy(stretch, others)
+            rows.append((*self.off(stretch), len(copy)))
         return dict(zip(names, map(float, np.mean(rows, axis=0)), strict=True))
 
 
 def quality_table(snapshots: Sequence[dict[str, Any]], book: Book) -> pd.DataFrame:
-    """Measure every snapshot: its ``update``, ``smooth_loss`` and ``text``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per snapshot: ``update``, ``smooth_loss``, ``length`` (characters), ``words`` and
-        ``long_words`` (shares of the words, and of those with at least four letters, that are
-        the book's), ``characters_off``, ``pairs_off`` (see `Book`), ``copy`` (the longest stretch
-        that stands in the book), ``copied`` (its length), ``names`` (that no snapshot before
-        has).
-    """
+    """Measure the texts of snapshots: one row per snapshot, columns as commented below."""
     seen: set[str] = set()
     rows = []
     for snapshot in snapshots:
         text = snapshot["text"]
         names = [name for name in book.names_in(text) if name not in seen]
         seen.update(names)
-        copy = book.longest_copy(text)
+        copy, (characters, pairs) = book.longest_copy(text), book.off(text)
         rows.append(
             {
                 "update": snapshot["update"],
                 "smooth_loss": snapshot["smooth_loss"],
-                "length": len(text),
+                "length": len(text),  # characters
+                # Shares of the words, and of those with at least four letters, that are the book's.
                 "words": book.share_of_words(text) if book.has_words else np.nan,
                 "long_words": book.share_of_words(text, 4) if book.has_words else np.nan,
-                "characters_off": book.characters_off(text),
-                "pairs_off": book.pairs_off(text),
-                "copied": len(copy),
-                "copy": copy,
-                "names": names,
+                "characters_off": characters,  # see `Book.off`
+                "pairs_off": pairs,
+                "copied": len(copy),  # characters of ...
+                "copy": copy,  # ... the longest stretch that stands in the book
+                "names": names,  # the book's that no snapshot before has
             }
         )
     return pd.DataFrame(rows)
