@@ -90,11 +90,10 @@ def passages(stretch: Stretch, told: pd.DataFrame) -> list[tuple[dict, slice]]:
     read most, each with a unit of its own; of the stretch's second half, for a yes-or-no feature
     the passage with the most equal share of both, else the first.
     """
-    rules = {feature.name: feature.values for feature in FEATURES}
     begins = np.arange(stretch.half, max(len(stretch.text) - _PASSAGE, stretch.half) + 1)
     found = []
     for row in clear_units(told).drop_duplicates("unit").head(_SHOWN).to_dict("records"):
-        values, begin = rules[row["feature"]](stretch.text), stretch.half
+        values, begin = FEATURES[row["feature"]](stretch.text), stretch.half
         if values.dtype == bool:
             yes = np.append(0, np.cumsum(values))
             ends = np.minimum(begins + _PASSAGE, len(values))
