@@ -51,10 +51,8 @@ class ReportExporter(TemplateExporter):
     lang = Unicode("en", help="Language of the text, as a two-letter code.").tag(config=True)
     number_sections = Bool(True, help="Number the sections.").tag(config=True)
     contents = Bool(help="Show a list of contents.").tag(config=True)
-    exclude_input_prompt = Bool(True)
-    exclude_output_prompt = Bool(True)
 
-    _page = _target = ""
+    _page = _target = _suffix = ""  # the template's name ends in it; pandoc's format; the source's
 
     @default("extra_template_basedirs")
     def _own_templates(self) -> list[str]:
@@ -63,6 +61,10 @@ class ReportExporter(TemplateExporter):
     @default("template_name")
     def _own_template(self) -> str:
         return f"report-{self._page}"
+
+    @default("file_extension")
+    def _own_suffix(self) -> str:
+        return self._suffix
 
     def default_filters(self) -> Any:
         """Add the filters of the templates to nbconvert's."""
@@ -105,10 +107,10 @@ class ReportExporter(TemplateExporter):
         """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
         nb, resources = super()._preprocess(nb, resources)
         file = resources.get("metadata", {})
-        folder = file.get("path")
+        folder = Path(file["path"]) if "path" in file else None
         pictures = Pictures(embed=self._target == "html")
         for cell in nb.cells:
-            pictures.collect(cell, None if folder is None else Path(folder))
+            pictures.collect(cell, folder)
             if cell.cell_type == "markdown":
                 cell.metadata["report"].prose["body"] = cell.source, "markdown"
         resources["pictures"] = pictures.files
@@ -124,12 +126,11 @@ class ReportExporter(TemplateExporter):
         )
         for line in outline.warnings:
             self.log.warning(line)
-        taken = outline.title or {}
         authors = nb.metadata.get("authors", [])
         names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]
         resources["report"] = self.trait_values(config=True) | {
-            "title": title or taken.get("plain") or file.get("name", "Notebook"),
-            "title_body": taken.get("body"),
+            "title": title or outline.title.get("plain") or file.get("name", "Notebook"),
+            "title_body": outline.title.get("body"),
             "author": self.author or ", ".join(filter(None, names)),
             "date": _long_date(self.date or str(nb.metadata.get("date", ""))),
             "headings": outline.headings,
@@ -147,7 +148,6 @@ class ReportPDFExporter(ReportExporter):
     export_from_notebook = "Report (PDF)"
     output_mimetype = "application/pdf"
     exclude_input = Bool(True, help="Leave the code out.").tag(config=True)
-    contents = Bool(False, help="Show a list of contents.").tag(config=True)
     paper = Unicode("a4", help="Paper size as Typst names it: a4, us-letter, ...").tag(config=True)
     font_size = Unicode("11pt", help="Size of the text.").tag(config=True)
     font = Unicode("New Computer Modern", help="Font of the text.").tag(config=True)
@@ -158,11 +158,7 @@ class ReportPDFExporter(ReportExporter):
         False, help="Also use this machine's fonts; the same PDF on every machine is then lost."
     ).tag(config=True)
 
-    _page, _target = "pdf", "typst"
-
-    @default("file_extension")
-    def _source_extension(self) -> str:
-        return ".typ"
+    _page, _target, _suffix = "pdf", "typst", ".typ"
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: Any = None, **kw: Any
@@ -172,14 +168,10 @@ class ReportPDFExporter(ReportExporter):
             raise ReportError(f"font_size: expected a length such as 11pt, got {self.font_size!r}")
         source, resources = super().from_notebook_node(nb, resources, **kw)
         style = (_TEMPLATES / "report-pdf/style.typ").read_bytes()
-        pdf = compile_pdf(
-            source,
-            {"style.typ": style, **resources.pop("pictures")},
-            font_paths=self.font_paths,
-            system_fonts=self.system_fonts,
-        )
+        files = {"style.typ": style, **resources.pop("pictures")}
         resources["output_extension"] = ".pdf"
-        return pdf, resources
+        fonts = {"font_paths": self.font_paths, "system_fonts": self.system_fonts}
+        return compile_pdf(source, files, **fonts), resources
 
 
 class ReportHTMLExporter(ReportExporter):
@@ -193,11 +185,7 @@ class ReportHTMLExporter(ReportExporter):
     ).tag(config=True)
     code_language = Unicode("python", help="Language to highlight code in.").tag(config=True)
 
-    _page = _target = "html"
-
-    @default("file_extension")
-    def _source_extension(self) -> str:
-        return ".html"
+    _page, _target, _suffix = "html", "html", ".html"
 
     def default_filters(self) -> Any:
         """Add highlighted code."""

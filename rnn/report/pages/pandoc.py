@@ -3,14 +3,12 @@
 import json
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pypandoc
 
 from rnn.errors import ReportError
-from rnn.report.escaping import without_surrogates
 from rnn.report.pages.numbering import Placed
 
 __all__ = ["Outline", "convert"]
@@ -18,13 +16,12 @@ __all__ = ["Outline", "convert"]
 _SCRIPT = Path(__file__).parent / "templates" / "prose.lua"
 
 
-@dataclass
-class Outline:
-    """What the prose says of the whole: its headings, its title, and what could not be set."""
+class Outline(NamedTuple):
+    """What the prose says of the whole."""
 
-    headings: list[dict[str, Any]] = field(default_factory=list)
-    title: dict[str, str] | None = None
-    warnings: list[str] = field(default_factory=list)
+    headings: list[dict[str, Any]]  # level, number, id and body of each
+    title: dict[str, str]  # body and plain, where one was taken
+    warnings: list[str]  # what could not be set
 
 
 def convert(
@@ -64,11 +61,7 @@ def convert(
     job = {
         "to": to,
         "fragments": [
-            {
-                "text": without_surrogates(text).replace("\x00", "\u2400"),
-                "from": source,
-                "inline": key != "body",
-            }
+            {"text": text.replace("\x00", "\u2400"), "from": source, "inline": key != "body"}
             for _, key, text, source in parts
         ],
         "references": references,
@@ -87,7 +80,7 @@ def convert(
         reason = run.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise ReportError(f"pandoc stopped with status {run.returncode}: {reason[0]}")
     answer = json.loads(run.stdout)
-    outline = Outline(answer["headings"] or [], answer["title"] or None)
+    outline = Outline(answer["headings"] or [], answer["title"] or {}, [])
     for (one, key, _, source), result in zip(parts, answer["fragments"] or [], strict=True):
         if "unknown" in result:
             raise ReportError(
@@ -98,5 +91,5 @@ def convert(
             got = " ".join(str(result["error"]).split())[:300]
             raise ReportError(f"{one.where}: expected {source} that pandoc can read, got: {got}")
         one.rendered[key] = result["body"]
-        outline.warnings += [f"{one.where}: {line}" for line in result["warnings"] or ()]
+        outline.warnings.extend(f"{one.where}: {line}" for line in result["warnings"] or ())
     return outline
