@@ -45,9 +45,8 @@ def assemble(folder: Path, *, title: str, author: str = "", date: str = "") -> N
             if not _HIDDEN_TAGS & set(cell.metadata.get("tags", ())):
                 cell.id = f"{path.stem[:2]}-{number:03d}"
                 cells.append(_bare(cell, f"{path.stem} cell {number}"))
-    metadata = {"title": title, "authors": [{"name": author}] if author else [], "date": date}
-    language = {"language_info": {"name": "python"}}
-    return new_notebook(cells=cells, metadata={**metadata, **language})
+    block = {"title": title, "authors": [{"name": author}] if author else [], "date": date}
+    return new_notebook(cells=cells, metadata=block | {"language_info": {"name": "python"}})
 
 
 def _read(path: Path) -> NotebookNode:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import typst
 from nbconvert.exporters import TemplateExporter
 from nbformat import NotebookNode
 from pygments import highlight
@@ -35,6 +36,7 @@ __all__ = ["ReportExporter", "ReportHTMLExporter", "ReportPDFExporter"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_Rendered = tuple[Any, dict[str, Any]]  # what an exporter makes, and its resources
 
 
 class ReportExporter(TemplateExporter):
@@ -74,9 +76,7 @@ class ReportExporter(TemplateExporter):
         yield "html_text", html_text
         yield "plain_stream", lambda text: _ANSI_COLOUR.sub("", text).rstrip("\n")
 
-    def from_filename(
-        self, filename: str, resources: Any = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
+    def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> _Rendered:
         """Render a file; under ``jupyter nbconvert`` an error ends it with that one line."""
         try:
             return super().from_filename(filename, resources, **kw)
@@ -85,25 +85,15 @@ class ReportExporter(TemplateExporter):
                 raise SystemExit(f"{filename}: {error}") from None
             raise
 
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: Any = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        """Render a notebook.
-
-        Raises
-        ------
-        ReportError
-            One line that names the cell, if pandoc or Typst cannot set it.
-        """
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
+        """Render a notebook; a ReportError names the cell that pandoc or Typst cannot set."""
         nb = nbformat.from_dict(json.loads(without_surrogates(json.dumps(nb, ensure_ascii=False))))
         for number, cell in enumerate(nb.cells, start=1):
             name = re.sub(r"[^\w ,.-]", "", str(cell.metadata.get("source", "")))
             cell.metadata["report"] = Placed(name or f"cell {number}")
         return super().from_notebook_node(nb, resources, **kw)
 
-    def _preprocess(
-        self, nb: NotebookNode, resources: dict[str, Any]
-    ) -> tuple[NotebookNode, dict[str, Any]]:
+    def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
         nb, resources = super()._preprocess(nb, resources)
         file = resources.get("metadata", {})
@@ -118,8 +108,8 @@ class ReportExporter(TemplateExporter):
         nodes = [node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))]
         outline = convert(
             filter(None, map(placed, nodes)),
-            self._target,
-            references=resources.get("references", {}),
+            resources.get("references", {}),
+            to=self._target,
             images=pictures.known,
             number_sections=self.number_sections,
             take_title=not title,
@@ -160,9 +150,7 @@ class ReportPDFExporter(ReportExporter):
 
     _page, _target, _suffix = "pdf", "typst", ".typ"
 
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: Any = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
         """Render a notebook and return the bytes of the PDF."""
         if not re.fullmatch(r"\d+(\.\d+)?(pt|mm|cm|em)", self.font_size):
             raise ReportError(f"font_size: expected a length such as 11pt, got {self.font_size!r}")
@@ -170,8 +158,8 @@ class ReportPDFExporter(ReportExporter):
         style = (_TEMPLATES / "report-pdf/style.typ").read_bytes()
         files = {"style.typ": style, **resources.pop("pictures")}
         resources["output_extension"] = ".pdf"
-        fonts = {"font_paths": self.font_paths, "system_fonts": self.system_fonts}
-        return compile_pdf(source, files, **fonts), resources
+        fonts = typst.Fonts(self.system_fonts, True, list(self.font_paths))
+        return compile_pdf(source, files, fonts), resources
 
 
 class ReportHTMLExporter(ReportExporter):
@@ -192,9 +180,7 @@ class ReportHTMLExporter(ReportExporter):
         yield from super().default_filters()
         yield "code", self._highlighted
 
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: Any = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
         """Render a notebook and return the page."""
         page, resources = super().from_notebook_node(nb, resources, **kw)
         page = re.sub(r"<th(?: [^>]*)?>\s*</th>", "<td></td>", html_visible(page))

@@ -64,16 +64,8 @@ class NumberingPreprocessor(Preprocessor):
 
     enabled = True
 
-    def preprocess(
-        self, nb: NotebookNode, resources: dict[str, Any]
-    ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Prepare a notebook.
-
-        Raises
-        ------
-        ReportError
-            If a label is used twice or is not a word of letters, digits, ``-`` and ``_``.
-        """
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Prepare a notebook; a label that is used twice or is no plain word is a ReportError."""
         counts: Counter[str] = Counter()
         references: dict[str, str] = {}
         for cell in nb.cells:

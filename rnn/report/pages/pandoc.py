@@ -24,15 +24,7 @@ class Outline(NamedTuple):
     warnings: list[str]  # what could not be set
 
 
-def convert(
-    places: Iterable[Placed],
-    to: str,
-    *,
-    references: dict[str, str],
-    images: dict[str, str],
-    number_sections: bool,
-    take_title: bool,
-) -> Outline:
+def convert(places: Iterable[Placed], references: dict[str, str], **options: Any) -> Outline:
     """Render the prose of all places.
 
     Parameters
@@ -40,16 +32,10 @@ def convert(
     places : iterable of Placed
         In the order of the page, which identifiers and numbers of headings follow.  Their `prose`
         is `rendered`: what is under ``body`` as paragraphs, the rest as one line.
-    to : str
-        ``typst`` or ``html``.
     references : dict of str to str
         What ``[Figure](#label)`` stands for: ``{"fig-loss": "Figure 1"}``.
-    images : dict of str to str
-        The pictures prose may show: from their address to a file (Typst) or a ``data:`` address.
-    number_sections : bool
-        Write the number before each heading (HTML; Typst numbers by itself).
-    take_title : bool
-        Take a sole first-level heading that comes first out of the text, as the title.
+    **options
+        ``to``, ``images``, ``number_sections`` and ``take_title``; see ``prose.lua``.
 
     Raises
     ------
@@ -58,17 +44,11 @@ def convert(
         the cell.
     """
     parts = [(one, key, *prose) for one in places for key, prose in one.prose.items()]
-    job = {
-        "to": to,
-        "fragments": [
-            {"text": text.replace("\x00", "\u2400"), "from": source, "inline": key != "body"}
-            for _, key, text, source in parts
-        ],
-        "references": references,
-        "images": images,
-        "number_sections": number_sections,
-        "take_title": take_title,
-    }
+    fragments = [
+        {"text": text.replace("\x00", "\u2400"), "from": source, "inline": key != "body"}
+        for _, key, text, source in parts
+    ]
+    job = {"fragments": fragments, "references": references, **options}
     command = [pypandoc.get_pandoc_path(), "lua", str(_SCRIPT)]
     try:
         run = subprocess.run(command, input=json.dumps(job).encode(), capture_output=True)

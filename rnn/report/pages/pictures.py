@@ -19,13 +19,7 @@ _FILE = re.compile(r"[^\s()<>\"']+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
 
 
 class Pictures:
-    """Collect a page's pictures.
-
-    Parameters
-    ----------
-    embed : bool
-        Whether the page carries them inside (HTML) or names files (Typst).
-    """
+    """A page's pictures: carried inside (`embed`, for HTML), or files of their own (for Typst)."""
 
     def __init__(self, embed: bool) -> None:
         self.embed = embed
@@ -36,20 +30,10 @@ class Pictures:
     def collect(self, cell: NotebookNode, folder: Path | None) -> None:
         """Take in the pictures of a cell; its outputs learn where theirs are.
 
-        Parameters
-        ----------
-        cell : nbformat.NotebookNode
-            As `rnn.report.pages.numbering` leaves it.
-        folder : Path or None
-            Where the notebook lies; pictures from outside of it are not looked at.
-
-        Raises
-        ------
-        ReportError
-            If a picture is not in base64.
+        The cell is as `rnn.report.pages.numbering` leaves it.  Nothing outside of `folder`, where
+        the notebook lies, is looked at; a picture that is not in base64 is a ReportError.
         """
-        here = placed(cell)
-        if here:
+        if here := placed(cell):
             self._take_attachments(cell, here.where)
         if folder and cell.cell_type == "markdown":
             self._take_neighbours(cell.source, folder.resolve())

@@ -43,10 +43,8 @@ def render(folder: Path, *, title: str, author: str = "", date: str = "") -> lis
             for name, content in contents.items():
                 stack.enter_context(atomic_write(folder / name)).write(content)
     except OSError as error:
-        raise ReportError(
-            f"expected a folder that can be written, got {folder} ({error.strerror}); make room or "
-            "choose another"
-        ) from None
+        wrong = f"expected a folder that can be written, got {folder} ({error.strerror})"
+        raise ReportError(f"{wrong}; make room or choose another") from None
     return [folder / name for name in contents]
 
 

@@ -2,7 +2,6 @@
 
 import re
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import typst
@@ -16,19 +15,12 @@ __all__ = ["compile_pdf"]
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
-def compile_pdf(
-    source: str,
-    files: dict[str, bytes],
-    *,
-    font_paths: Sequence[str] = (),
-    system_fonts: bool = False,
-) -> bytes:
-    """Compile Typst source to a tagged PDF (PDF/UA-1).
+def compile_pdf(source: str, files: dict[str, bytes], fonts: typst.Fonts) -> bytes:
+    """Compile Typst source to a tagged PDF (PDF/UA-1), the same bytes for the same arguments.
 
     The compiler sees a temporary folder that holds nothing but the page's own files, and no
     packages.  Characters that no font can show, and those that no reader could see, are passed
     to the style sheet, which shows their code points.
-    The same arguments give the same bytes.
 
     Parameters
     ----------
@@ -36,22 +28,17 @@ def compile_pdf(
         Typst markup in which ``// at PLACE`` lines say which cell follows.
     files : dict of str to bytes
         The style sheet and the pictures.
-    font_paths : sequence of str
-        Folders with fonts beside those that Typst carries.
-    system_fonts : bool
-        Whether to use the machine's fonts as well.
+    fonts : typst.Fonts
+        Those that may be used.
 
     Raises
     ------
     ReportError
         If Typst refuses the source; it names the place.
     """
-    known = typst.Fonts(system_fonts, True, list(font_paths))
-    font_files = tuple(sorted({Path(font.path) for font in known.fonts() if font.path}))
     source = stand_in(source)
-    can_be_shown = code_points(font_files)
-    unseen = {point for point in _beyond_ascii(source) if point not in can_be_shown}
-    unseen |= {point for point in _beyond_ascii(source) if _INVISIBLE.match(chr(point))}
+    known = code_points(tuple(sorted({Path(font.path) for font in fonts.fonts() if font.path})))
+    unseen = {p for p in _beyond_ascii(source) if p not in known or _INVISIBLE.match(chr(p))}
     inputs: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="report-") as folder:
         root = Path(folder)
@@ -64,7 +51,7 @@ def compile_pdf(
                 return typst.compile(
                     root / "main.typ",
                     root=root,
-                    font_paths=known,
+                    font_paths=fonts,
                     package_path=root / "packages",
                     package_cache_path=root / "packages",
                     sys_inputs=inputs,
@@ -84,7 +71,7 @@ def compile_pdf(
 
 
 def _beyond_ascii(text: str) -> set[int]:
-    """Return the code points of a text, and of its escapes ``\\u{...}``."""
+    """Return the code points of a text, and of the escapes of a Typst string in it."""
     points = {ord(character) for character in text if ord(character) > 0x7E}
     return points | {int(code, 16) for code in re.findall(r"\\u\{([0-9a-f]+)\}", text)}
 
