@@ -29,11 +29,6 @@ def assemble(folder: Path, *, title: str, author: str = "", date: str = "") -> N
     title, author, date : str
         Plain text for the title block.
 
-    Returns
-    -------
-    nbformat.NotebookNode
-        A valid notebook with deterministic cell identifiers.
-
     Raises
     ------
     ReportError
@@ -47,12 +42,11 @@ def assemble(folder: Path, *, title: str, author: str = "", date: str = "") -> N
     cells = []
     for path in paths:
         for number, cell in enumerate(_read(path).cells, start=1):
-            if _HIDDEN_TAGS & set(cell.metadata.get("tags", ())):
-                continue
-            cells.append(_bare(cell, f"{path.stem[:2]}-{number:03d}", f"{path.stem} cell {number}"))
-    metadata = {"title": title, "authors": [{"name": author}] if author else [], "date": date}
-    language = {"language_info": {"name": "python"}}
-    return new_notebook(cells=cells, metadata={**metadata, **language})
+            if not _HIDDEN_TAGS & set(cell.metadata.get("tags", ())):
+                cell.id = f"{path.stem[:2]}-{number:03d}"
+                cells.append(_bare(cell, f"{path.stem} cell {number}"))
+    block = {"title": title, "authors": [{"name": author}] if author else [], "date": date}
+    return new_notebook(cells=cells, metadata=block | {"language_info": {"name": "python"}})
 
 
 def _read(path: Path) -> NotebookNode:
@@ -63,11 +57,10 @@ def _read(path: Path) -> NotebookNode:
         raise ReportError(f"{path.name}: expected a notebook, got: {reason}") from None
 
 
-def _bare(cell: NotebookNode, identifier: str, source: str) -> NotebookNode:
+def _bare(cell: NotebookNode, source: str) -> NotebookNode:
     """Keep of a cell what the report shows, and where it comes from."""
     tags = cell.metadata.get("tags", [])
     cell.metadata = NotebookNode({"source": source, **({"tags": tags} if tags else {})})
-    cell.id = identifier
     if cell.cell_type == "code":
         cell.execution_count = None
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]

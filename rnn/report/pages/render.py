@@ -16,26 +16,19 @@ __all__ = ["main", "render"]
 
 
 def render(folder: Path, *, title: str, author: str = "", date: str = "") -> list[Path]:
-    """Write ``report.ipynb``, ``report.pdf`` and ``report.html`` into a run's folder.
+    """Write ``report.ipynb``, ``report.pdf`` and ``report.html`` into a run's folder; return them.
 
     Nothing is executed.  The files appear once all of them are made.
 
     Parameters
     ----------
-    folder : Path
-        A folder with executed notebooks ``0*.ipynb``.
-    title, author, date : str
-        Plain text for the title block; a date as YYYY-MM-DD is written out in words.
-
-    Returns
-    -------
-    list of Path
-        The three files.
+    folder, title, author, date
+        As for `assemble`; a date as YYYY-MM-DD is written out in words.
 
     Raises
     ------
     ReportError
-        In one line, if a notebook is missing or a cell cannot be set.
+        If a notebook is missing, a cell cannot be set, or the folder cannot be written.
     """
     notebook = assemble(folder, title=title, author=author, date=date)
     pdf, _ = ReportPDFExporter().from_notebook_node(notebook)
@@ -50,10 +43,8 @@ def render(folder: Path, *, title: str, author: str = "", date: str = "") -> lis
             for name, content in contents.items():
                 stack.enter_context(atomic_write(folder / name)).write(content)
     except OSError as error:
-        raise ReportError(
-            f"expected a folder that can be written, got {folder} ({error.strerror}); make room or "
-            "choose another"
-        ) from None
+        wrong = f"expected a folder that can be written, got {folder} ({error.strerror})"
+        raise ReportError(f"{wrong}; make room or choose another") from None
     return [folder / name for name in contents]
 
 
@@ -64,16 +55,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--title", default="Training a character-level RNN")
     parser.add_argument("--author", default="")
     parser.add_argument("--date", default="", help="shown under the title; YYYY-MM-DD or words")
-    options = parser.parse_args(arguments)
     try:
-        paths = render(
-            options.folder, title=options.title, author=options.author, date=options.date
-        )
+        _, *pages = render(**vars(parser.parse_args(arguments)))
     except ReportError as error:
         print(f"report: {error}", file=sys.stderr)
         return 1
-    for path in paths[1:]:
-        print(path)
+    print(*pages, sep="\n")
     return 0
 
 
