@@ -4,13 +4,7 @@ import html
 import re
 
 __all__ = [
-    "INVISIBLE",
-    "escape",
-    "html_text",
-    "html_visible",
-    "pictured",
-    "stand_in",
-    "typst_string",
+    *("INVISIBLE", "escape", "html_text", "html_visible", "pictured", "stand_in", "typst_string"),
     "without_surrogates",
 ]
 
@@ -28,6 +22,7 @@ _HTML_PIECE = re.compile(
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 _MARKDOWN_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
 _LOOSE_SPACE = re.compile(r"^ | $|(?<= ) ")
+_PICTURES = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
 
 
 def without_surrogates(text: str) -> str:
@@ -46,11 +41,7 @@ def escape(text: object) -> str:
 
 def pictured(text: object) -> str:
     """Show line ends, tabs and other controls as their Unicode pictures."""
-    return re.sub(
-        "[\x00-\x1f\x7f]",
-        lambda match: "\u2421" if match[0] == "\x7f" else chr(0x2400 + ord(match[0])),
-        without_surrogates(str(text)),
-    )
+    return without_surrogates(str(text)).translate(_PICTURES)
 
 
 def html_visible(page: str) -> str:

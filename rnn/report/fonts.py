@@ -26,11 +26,9 @@ def embedded_fonts() -> dict[str, bytes]:
     A library that carries none gives an empty dictionary, and the pages use the reader's fonts.
     """
     spec = find_spec("typst")
-    folders = spec.submodule_search_locations if spec else None
+    folders = (spec and spec.submodule_search_locations) or ()
     fonts: dict[str, bytes] = {}
-    for library in sorted(
-        path for folder in folders or () for path in Path(folder).glob("_typst*")
-    ):
+    for library in sorted(path for folder in folders for path in Path(folder).glob("_typst*")):
         data = library.read_bytes()
         for entry in re.finditer(b"cmap", data):
             if font := _font_around(data, entry.start()):
@@ -69,12 +67,8 @@ def _woff2_subset(name: str, text: str) -> str | None:
     if source is None:
         return None
     logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
-    options = subset.Options(
-        hinting=False,
-        layout_features=["kern", "liga"],
-        name_IDs=[1, 2, 6, 13, 14],
-        notdef_outline=True,
-    )
+    options = subset.Options(hinting=False, layout_features=["kern", "liga"], notdef_outline=True)
+    options.name_IDs = [1, 2, 6, 13, 14]
     options.drop_tables += ["FFTM", "PfEd"]
     font = TTFont(io.BytesIO(source), lazy=True, recalcBBoxes=False, recalcTimestamp=False)
     subsetter = subset.Subsetter(options)

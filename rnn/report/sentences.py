@@ -108,7 +108,23 @@ _PLAIN: dict[str, Filter] = {"code": str, "emphasis": str, "power": _finite("{:.
 
 
 class _Environment(jinja2.Environment):
-    """Jinja in which macros, set blocks and ``super()`` give what is markup already."""
+    """Jinja with our filters, for Markdown or plain text; what a block gives is markup already."""
+
+    def __init__(self, plain: bool) -> None:
+        def finalize(value: Any) -> Any:
+            if isinstance(value, Markdown | jinja2.Undefined | int | float):
+                return value
+            return pictured(value) if plain else escape(value)
+
+        def marked(write: Filter) -> Filter:
+            return lambda *arguments, **options: Markdown(write(*arguments, **options))
+
+        loader = jinja2.FunctionLoader(_read)
+        super().__init__(undefined=jinja2.StrictUndefined, finalize=finalize, loader=loader)
+        filters = _FILTERS | (_PLAIN if plain else {})
+        filters["enumerate"] = lambda items, word="and": enumerated(map(finalize, items), word)
+        self.filters |= {name: marked(write) for name, write in filters.items()}
+        self.tests["finite"] = math.isfinite
 
     @staticmethod
     def concat(parts: Iterable[str]) -> Markdown:
@@ -118,27 +134,21 @@ class _Environment(jinja2.Environment):
 class Sentences:
     """The sentences of one report.
 
-    Parameters
-    ----------
-    folder : str
-        A folder with Markdown files that take the place of the project's own; relative to the
-        working directory if it is there, else to the project's root.  Empty for none.  A
-        `ReportError` if it does not exist, or has a file, a block or a tag that ours do not know.
+    `folder`, if there is one, has Markdown files that take the place of ours; it is looked for in
+    the working directory, then in the project's root.  A `ReportError` if it does not exist, or
+    has a file, a block or a tag that ours do not know.
     """
 
     def __init__(self, folder: str = "") -> None:
-        self._environments = {plain: _environment(plain) for plain in (False, True)}
-        self._templates: dict[tuple[Path, bool], jinja2.Template] = {}
-        self._own: Path | None = None
-        if not folder:
+        self._environments = {plain: _Environment(plain) for plain in (False, True)}
+        self._own = Path(folder).expanduser() if folder else None
+        if self._own is None:
             return
-        self._own = Path(folder).expanduser()
         if not self._own.is_dir():
             self._own = ROOT / self._own
         if not self._own.is_dir():
             raise ReportError(
-                f"text: expected a folder with Markdown files, got {folder!r}; choose one that "
-                "exists"
+                f"text: expected a folder with Markdown files, got {folder!r}; name one that exists"
             )
         known = sorted(path.name for path in _OURS.glob("*.md"))
         for path in sorted(self._own.glob("*.md")):
@@ -155,16 +165,9 @@ class Sentences:
     def render(
         self, section: str, block: str, values: Mapping[str, Any], *, plain: bool = False
     ) -> str:
-        """Return a block of sentences; a mistake is a `ReportError` with its file and line.
+        """Return a block of ``SECTION.md`` as Markdown or plain text, with `values` filled in.
 
-        Parameters
-        ----------
-        section, block : str
-            The file's name without its suffix, and the block's.
-        values : mapping
-            What the sentences mention.
-        plain : bool
-            Whether the result is plain text and not Markdown.
+        A mistake is a `ReportError` with its file and line.
         """
         path = _OURS / f"{section}.md"
         context = self._template(path, plain).new_context(dict(values))
@@ -175,52 +178,27 @@ class Sentences:
         try:
             text = _Environment.concat(context.blocks[block][0](context))
         except Exception as error:  # a template can fail in as many ways as any program
-            raise self._mistake(error, values) from None
+            frames = traceback.extract_tb(error.__traceback__)
+            frame = [frame for frame in frames if frame.filename.endswith(".md")][-1]
+            path = Path(frame.filename)
+            line = self._template(path, plain).get_corresponding_lineno(frame.lineno or 1)
+            names = f"; choose from {', '.join(values)}"
+            names *= isinstance(error, jinja2.UndefinedError)
+            raise _told(path, line, error, names) from None
         return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+$", "", text, flags=re.M)).strip()
 
     def _template(self, path: Path, plain: bool) -> jinja2.Template:
-        if (path, plain) not in self._templates:
-            environment = self._environments[plain]
-            try:
-                # The line's end goes into its last tag, where it means nothing but still counts.
-                source = _ONLY_TAGS.sub(r"\1\n\4", path.read_text(encoding="utf-8"))
-                source = _LIKE_A_LIST.sub(r" {{\n\1", source)
-                code = environment.compile(source, name=path.name, filename=str(path))
-            except (jinja2.TemplateSyntaxError, OSError, ValueError) as error:
-                raise _told(path, getattr(error, "lineno", 1), error) from None
-            globals_ = environment.make_globals(None)
-            self._templates[path, plain] = environment.template_class.from_code(
-                environment, code, globals_
-            )
-        return self._templates[path, plain]
-
-    def _mistake(self, error: Exception, values: Mapping[str, Any]) -> ReportError:
-        """Say in which line of which file an error was raised."""
-        ours = {str(path): (path, template) for (path, _), template in self._templates.items()}
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in ours]
-        path, template = ours[frames[-1].filename]
-        line = template.get_corresponding_lineno(frames[-1].lineno or 1)
-        names = f"; choose from {', '.join(values)}"
-        return _told(path, line, error, names * isinstance(error, jinja2.UndefinedError))
+        try:
+            return self._environments[plain].get_template(str(path))
+        except (jinja2.TemplateSyntaxError, OSError, ValueError) as error:
+            raise _told(path, getattr(error, "lineno", 1), error) from None
 
 
-def _environment(plain: bool) -> jinja2.Environment:
-    """Return Jinja with our filters, for Markdown or for plain text."""
-
-    def finalize(value: Any) -> Any:
-        if isinstance(value, Markdown | jinja2.Undefined | int | float):
-            return value
-        return pictured(value) if plain else escape(value)
-
-    def marked(write: Filter) -> Filter:
-        return lambda *arguments, **options: Markdown(write(*arguments, **options))
-
-    environment = _Environment(undefined=jinja2.StrictUndefined, finalize=finalize)
-    filters = _FILTERS | (_PLAIN if plain else {})
-    filters["enumerate"] = lambda items, word="and": enumerated(map(finalize, items), word)
-    environment.filters |= {name: marked(write) for name, write in filters.items()}
-    environment.tests["finite"] = math.isfinite
-    return environment
+def _read(name: str) -> tuple[str, str, None]:
+    """Return the source of a template, as Jinja wants it."""
+    # The line's end goes into its last tag, where it means nothing but still counts.
+    source = _ONLY_TAGS.sub(r"\1\n\4", Path(name).read_text(encoding="utf-8"))
+    return _LIKE_A_LIST.sub(r" {{\n\1", source), name, None
 
 
 def _told(path: Path, line: int, error: Exception, remedy: str = "") -> ReportError:

@@ -5,22 +5,20 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from IPython.display import display
+from matplotlib.figure import Figure
 
 from rnn.errors import ReportError
 from rnn.report.escaping import escape, html_text
-from rnn.report.markup import html
-from rnn.report.paper import on_paper
+from rnn.report.figures import svg
+from rnn.report.markup import html, on_paper
 from rnn.report.sentences import Sentences
 from rnn.report.shown import Shown
 from rnn.runs.progress import is_interactive, terminal
 from rnn.text.characters import printable
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["Report", "Section", "show_folder"]
 
@@ -80,26 +78,14 @@ class Section:
             display({"text/markdown": text, "text/plain": text}, raw=True)
 
     def figure(
-        self, figure: "Figure", label: str, values: Values, *, source: str = "",
+        self, figure: Figure, label: str, values: Values, *, source: str = "",
         caption: str = "caption",
     ) -> None:  # fmt: skip
         """Show a figure under the block `caption`, with the block ``alt`` for those who cannot see.
 
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure
-            Drawn in the style of `rnn.report.figures`.
-        label : str
-            What references use: ``[Figure](#fig-loss)`` for ``fig-loss``.
-        values : mapping
-            What its sentences mention.
-        source : str
-            The file of the run that it is drawn from; the caption names it.
-        caption : str
-            The block with the caption.
+        It is drawn in the style of `rnn.report.figures`, `source` is the file of the run that it is
+        drawn from, and `label` what references use: ``[Figure](#fig-loss)`` for ``fig-loss``.
         """
-        from rnn.report.figures import svg
-
         words, told = self._caption(caption, values, source), self.line("alt", values, plain=True)
         shown = Shown("figure", label=label, caption=words, alt=told)
         _display({"image/svg+xml": on_paper(svg(figure)), "text/plain": told}, shown)
@@ -109,21 +95,11 @@ class Section:
         self, dataframe: pd.DataFrame, label: str, values: Values, *, source: str = "",
         caption: str = "caption", float_format: str = "{:.4g}", columns: int = 0,
     ) -> None:  # fmt: skip
-        """Show a table under the block `caption`.
+        """Show a table, as for `figure`; its text is never read as markup.
 
-        Parameters
-        ----------
-        dataframe : pandas.DataFrame
-            The index becomes the first column unless it is a bare range.  Text is shown as it is,
-            never as markup.
-        label, values, source, caption
-            As for `figure`.
-        float_format : str
-            How numbers with a fraction are written, for `str.format`.
-        columns : int
-            What the page has room for: a table with more columns is shown in parts of about as
-            many each, labelled ``tab-a``, ``tab-a-2`` and so on, the later ones under the block
-            ``more``.  Zero for no limit.
+        The index becomes the first column unless it is a bare range.  Of more `columns` than the
+        page has room for (0: no limit) parts of about as many each are shown, labelled ``tab-a``,
+        ``tab-a-2`` and so on, the later ones under the block ``more``.
         """
         for number, part in enumerate(_parts(dataframe, columns), start=1):
             words = self._caption(caption if number == 1 else "more", values, source)

@@ -15,8 +15,7 @@ from IPython.display import display
 from matplotlib.figure import Figure
 
 from rnn.report.figures import COLOURS, PAGE_WIDTH, style, svg
-from rnn.report.markup import html
-from rnn.report.paper import on_paper
+from rnn.report.markup import html, on_paper
 from rnn.report.shown import Shown
 from rnn.runs.driver import train_seeds
 from rnn.runs.progress import is_interactive

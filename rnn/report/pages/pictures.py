@@ -8,8 +8,8 @@ from urllib.parse import quote, unquote
 from nbformat import NotebookNode
 
 from rnn.errors import ReportError
+from rnn.report.markup import off_paper
 from rnn.report.pages.numbering import placed
-from rnn.report.paper import off_paper
 
 __all__ = ["Pictures"]
 
