@@ -67,16 +67,16 @@ def _woff2_subset(name: str, text: str) -> str | None:
     if source is None:
         return None
     logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
-    options = subset.Options(hinting=False, layout_features=["kern", "liga"], notdef_outline=True)
+    options = subset.Options(flavor="woff2", hinting=False, notdef_outline=True)
+    options.layout_features = ["kern", "liga"]
     options.name_IDs = [1, 2, 6, 13, 14]
     options.drop_tables += ["FFTM", "PfEd"]
-    font = TTFont(io.BytesIO(source), lazy=True, recalcBBoxes=False, recalcTimestamp=False)
+    font = subset.load_font(io.BytesIO(source), options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(text=text)
     subsetter.subset(font)
-    font.flavor = "woff2"
     packed = io.BytesIO()
-    font.save(packed)
+    subset.save_font(font, packed, options)
     return "data:font/woff2;base64," + base64.b64encode(packed.getvalue()).decode()
 
 

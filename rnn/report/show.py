@@ -35,8 +35,8 @@ class Report:
 
     def __call__(self, section: str, *arguments: Any, **options: Any) -> Any:
         """Show a section: call ``show`` of the module of that name in `rnn.report.sections`."""
-        module = import_module(f"rnn.report.sections.{section}")
-        return module.show(Section(section, self._sentences), *arguments, **options)
+        show = import_module(f"rnn.report.sections.{section}").show
+        return show(Section(section, self._sentences), *arguments, **options)
 
 
 class Section:
@@ -130,8 +130,7 @@ class Section:
 
 def show_folder(folder: Path) -> None:
     """Say where a run's results are: in the notebook, not on the pages, and on the terminal."""
-    here = Path.cwd()
-    name = str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+    name = str(folder).removeprefix(f"{Path.cwd()}/")
     told = {"text/markdown": escape(name), "text/plain": printable(name)}
     _display({mime: f"The results are in {name}." for mime, name in told.items()}, Shown("note"))
     screen = terminal()
