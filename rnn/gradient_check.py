@@ -15,7 +15,7 @@ The complex step, which subtracts nothing, so that h can be as small as one like
 entry by entry, or with a parameter's norms in place of the absolute values: `norm_wise_error`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -124,30 +124,11 @@ def check_cases(
 ) -> list[Case]:
     """Set up the cases in which the gradients are checked, all on the first segment of a text.
 
-    Parameters
-    ----------
-    corpus : Corpus
-        The text.
-    seed : int
-        The first weights and the non-zero state follow from it.
-    m, seq_length : int
-        Hidden units, characters in the segment.
-    sig : float
-        Standard deviation of the first weights.
-    cell : class
-        The network's cell, see `rnn.cells`.
-
-    Returns
-    -------
-    list of Case
-        The assignment's first: first weights, h_0 = 0; then with a random h_0; then both again
-        after `BURN_IN` updates of AdaGrad.  The random h_0 is uniform in (-1, 1), the range of
-        tanh.
-
-    Raises
-    ------
-    ReportError
-        If a value is not possible, or the text is shorter than seq_length + 1 characters.
+    The assignment's comes first: first weights of standard deviation `sig`, h_0 = 0; then one with
+    a random h_0, uniform in (-1, 1), the range of tanh; then both again after `BURN_IN` updates of
+    AdaGrad.  The first weights and the random h_0 follow from the `seed`; `cell` is one of
+    `rnn.cells`.  A `ReportError` if a value is not possible, or the text is shorter than
+    seq_length + 1 characters.
     """
     m = require_whole("m", m, 1, _LARGEST_M)
     seq_length = require_whole("seq_length", seq_length, 1)
@@ -192,20 +173,10 @@ def _trained(
 def central_differences(
     loss: Loss, theta: np.ndarray, h: float = 1e-4, places: Any = ..., each: Told = lambda: None
 ) -> np.ndarray:
-    """Return the derivatives of a loss by central differences, shape (k,).
+    """Return the derivatives of a loss by central differences with the step `h`, shape (k,).
 
-    Parameters
-    ----------
-    loss : callable
-        Takes a vector like `theta`.
-    theta : (n,) float64
-        Where.
-    h : float
-        The step.
-    places : (k,) integers or ...
-        The entries of `theta` by which derivatives are taken; all of them if not given.
-    each : callable
-        Called after every derivative.
+    `loss` takes a vector like `theta`, (n,) float64.  `places`, (k,) integers or ... for all, are
+    the entries by which derivatives are taken; `each` is called after every one.
     """
     moved, derivatives = theta.copy(), []
     for i in np.arange(theta.size)[places]:
@@ -221,9 +192,9 @@ def central_differences(
 def complex_step(
     loss: Loss, theta: np.ndarray, h: float = 1e-20, places: Any = ..., each: Told = lambda: None
 ) -> np.ndarray:
-    """Return the derivatives of a loss by the complex step, shape (k,).
+    """Return the derivatives by the complex step, as for `central_differences`.
 
-    The parameters are those of `central_differences`; `loss` is given complex vectors.
+    `loss` is given complex vectors.
     """
     moved, derivatives = theta.astype(np.complex128), []
     for i in np.arange(theta.size)[places]:
@@ -273,34 +244,21 @@ def compare(case: Case, ga: np.ndarray, gn: np.ndarray, eps: float = 1e-6) -> pd
 
 
 def check(
-    cases: Iterable[Case], h: float = 1e-4, eps: float = 1e-6, bar: Bar = None
+    cases: Sequence[Case], h: float = 1e-4, eps: float = 1e-6, bar: Bar = None
 ) -> pd.DataFrame:
     """Check the gradients of some cases against both oracles.
 
-    Parameters
-    ----------
-    cases : iterable of Case
-        The cases; the complex step, which is slower, looks at `Case.small`.
-    h : float
-        The step of the central differences.
-    eps : float
-        As for `compare`.
-    bar : callable, optional
-        Makes a bar, as `rnn.runs.progress.bar` does.
+    `h` is the step of the central differences, `eps` as for `compare`; `bar` makes a bar.  The
+    complex step, which is slower, looks at `Case.small`.  A `ReportError` if `h` or `eps` is not
+    possible.
 
     Returns
     -------
     pandas.DataFrame
         The columns of `compare` behind ``setting``, ``oracle`` and ``h``, and ``verdict``, on
         the error named in `JUDGED`.
-
-    Raises
-    ------
-    ReportError
-        If `h` or `eps` is not possible.
     """
     h, eps = _checked(h, eps)
-    cases = list(cases)
     tables = []
     with derivatives_bar(bar, [c for case in cases for c in (case, case.small())]) as each:
         for case in cases:
@@ -335,8 +293,8 @@ def check_steps(case: Case, h: float = 1e-4, eps: float = 1e-6, bar: Bar = None)
 def derivatives_bar(bar: Bar, cases: Sequence[Case]) -> Iterator[Told]:
     """Show a bar over the derivatives of some cases, if they take more than two seconds.
 
-    `cases` has a case for each time that its gradient is estimated.  What the block is given is to
-    be called after every derivative.
+    `cases` has one for each estimate of a gradient.  Call what the block is given after every
+    derivative.
     """
     if bar is None:
         yield lambda: None

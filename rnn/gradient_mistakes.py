@@ -89,14 +89,9 @@ def effective_clip(case: Case) -> float:
 def check_mistakes(
     easy: Case, hard: Case, h: float = 1e-4, eps: float = 1e-6, bar: Bar = None
 ) -> pd.DataFrame:
-    """Plant each mistake and check it as the right gradients are checked.
+    """Plant each mistake and check it as `rnn.gradient_check.check` checks the right gradients.
 
-    Parameters
-    ----------
-    easy, hard : Case
-        Two cases: mistakes may hide in the first; in the second none must.
-    h, eps, bar
-        As for `rnn.gradient_check.check`.
+    Mistakes may hide in the `easy` case; in the `hard` one none must.
 
     Returns
     -------
@@ -112,22 +107,23 @@ def check_mistakes(
         If the check accepts a mistake in the hard case.
     """
     easy, hard = easy.small(), hard.small()
+    cases = {"easy": easy, "hard": hard}
     clip = effective_clip(hard)
     with derivatives_bar(bar, [hard, easy, hard]) as each:
         stepped = complex_step(hard.loss, hard.theta, places=hard.places, each=each)
         central = {
-            case.name: central_differences(case.loss, case.theta, h, case.places, each)
-            for case in (easy, hard)
+            name: central_differences(case.loss, case.theta, h, case.places, each)
+            for name, case in cases.items()
         }
     rows = []
     for mistake in ["", *mistakes_of(hard)]:
-        ga = {case.name: gradients_with_mistake(case, mistake, clip) for case in (easy, hard)}
+        ga = {name: gradients_with_mistake(case, mistake, clip) for name, case in cases.items()}
         row: dict[str, Any] = {"mistake": mistake or "none"}
-        for key, case in (("easy", easy), ("hard", hard)):
-            table = compare(case, ga[case.name], central[case.name], eps)
-            row[key] = table["norm_wise"].max(skipna=False)
+        for name, case in cases.items():
+            table = compare(case, ga[name], central[name], eps)
+            row[name] = table["norm_wise"].max(skipna=False)
         # NaN is sorted as the worst.
-        worst = compare(hard, ga[hard.name], stepped, eps).sort_values("max").iloc[-1]
+        worst = compare(hard, ga["hard"], stepped, eps).sort_values("max").iloc[-1]
         row["complex"], row["parameter"] = worst["max"], worst["parameter"]
         row["caught"] = not row["complex"] <= ACCEPTED
         if mistake and not row["caught"]:

@@ -58,15 +58,11 @@ __all__ = [
 
 
 class Segment(NamedTuple):
-    """A segment of a text and what is computed of it; the symbols are those of this module.
-
-    ``fresh`` (tau, B) tells where a document begins: the state before that character counts as
-    zero; it is (0, B) where none does.
-    """
+    """A segment of a text and what is computed of it; the symbols are those of this module."""
 
     x: Any
     y: Any
-    fresh: Any
+    fresh: Any  # (tau, B) where a document begins and counts the state before as zero, or (0, B)
     Z: Any
     H_before: Any
     C_before: Any
@@ -80,18 +76,8 @@ class Segment(NamedTuple):
 def forward(parameters, segment):
     """Compute states, probabilities and the loss of a segment.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        Those of a network.
-    segment : Segment
-        ``x``, ``y``, ``fresh`` and the state before it (see `set_state`) are given, the rest is
-        filled.
-
-    Returns
-    -------
-    float
-        The loss in nats: the sum over the tau characters, the mean over the B streams.
+    ``x``, ``y``, ``fresh`` and the state before it (see `set_state`) are given, the rest is filled.
+    The loss is in nats: the sum over the tau characters, the mean over the B streams.
     """
     V, c = parameters.V, parameters.c
     y, P = segment.y, segment.P
@@ -164,16 +150,10 @@ def hidden_states(parameters, segment):
 def backward(parameters, segment, gradients, weight):
     """Compute the gradients of the loss, after `forward`, in the opposite order.
 
-    Parameters
-    ----------
-    parameters, segment
-        As for `forward`, after it ran; ``P`` becomes the derivatives by o_t, ``Z`` those by z_t.
-    gradients : Parameters
-        Like `parameters`; filled, but rows of ``U`` are added to: they are zero before, so that
-        those of characters not read need not be touched.
-    weight : float
-        What one character of one stream counts: 1/B for a loss summed over tau, 1/(B tau) for
-        a mean.
+    ``P`` becomes the derivatives by o_t, ``Z`` those by z_t.  `gradients` is filled, but rows of
+    ``U`` are added to: they are zero before, so that those of characters not read need not be
+    touched.  `weight` is what one character of one stream counts: 1/B for a loss summed over tau,
+    1/(B tau) for a mean.
     """
     V = parameters.V
     dV, dc = gradients.V, gradients.c
@@ -386,16 +366,9 @@ def named(parameters: Any) -> dict[str, np.ndarray]:
 def empty_segment(
     parameters: Any, x: np.ndarray, y: np.ndarray, documents: bool = False
 ) -> Segment:
-    """Make room for a segment; the state before it is zero.
+    """Make room for a segment of `x` and `y`, (tau, B) integers; the state before it is zero.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        Those of the network.
-    x, y : (tau, B) integers
-        The characters read and those that follow them.
-    documents : bool
-        Whether documents may begin inside the segment.
+    `documents` tells whether documents may begin inside the segment.
     """
     architecture = Architecture.of(parameters)
     L, m, (tau, B) = architecture.layers, architecture.m, x.shape
@@ -410,37 +383,21 @@ def empty_segment(
 
 
 class Evaluation(NamedTuple):
-    """What a segment gives: its loss, the gradients and the state after it."""
+    """What a segment gives."""
 
-    loss: float
+    loss: float  # in nats
     gradients: Parameters
-    h: np.ndarray
+    h: np.ndarray  # (B, state size) the state after it
 
 
 def initialise(
-    architecture: Architecture,
-    sig: float | None,
-    rng: np.random.Generator,
-    dtype: str = "float64",
+    architecture: Architecture, sig: float | None, rng: np.random.Generator, dtype: str = "float64"
 ) -> np.ndarray:
-    """Draw the first parameters: matrices from a normal distribution, biases zero.
+    """Draw the first parameters (n,): matrices from a normal distribution, biases zero.
 
-    Parameters
-    ----------
-    architecture : Architecture
-        What the network is made of.
-    sig : float or None
-        The standard deviation.  None: that of the 2026 handout, 1/sqrt(2m) for W, 1/sqrt(2K) for
-        U and 1/sqrt(m) for V.
-    rng : numpy.random.Generator
-        Drawn from in float64 whatever `dtype`, so that both types start at the same place.
-    dtype : {"float32", "float64"}
-        The type of the parameters.
-
-    Returns
-    -------
-    theta : (n,)
-        All parameters.
+    `sig` is the standard deviation; None: that of the 2026 handout, 1/sqrt(2m) for W, 1/sqrt(2K)
+    for U and 1/sqrt(m) for V.  `rng` is drawn from in float64 whatever `dtype`, so that float32 and
+    float64 start at the same place.
     """
     m, K = architecture.m, architecture.K
     scaled = {"W": (2 * m) ** -0.5, "U_above": (2 * m) ** -0.5, "V": m**-0.5, "U": (2 * K) ** -0.5}
@@ -454,14 +411,8 @@ def initialise(
 def segment_loss(parameters: Any, x: np.ndarray, y: np.ndarray, h: np.ndarray) -> Any:
     """Return the loss of a segment in nats, summed over its characters.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        Those of a network, real or complex.
-    x, y : (tau, B) integers
-        The characters read and those that follow them.
-    h : (B, state size)
-        The state before the segment.
+    `parameters` may be complex; `x` and `y` are (tau, B) integers, `h` is the state before them,
+    (B, state size).
     """
     segment = empty_segment(parameters, x, y)
     set_state(segment, h.astype(parameters.V.dtype))
@@ -473,17 +424,8 @@ def loss_and_gradients(
 ) -> Evaluation:
     """Return the loss of a segment, its gradients (not clipped) and the state after it.
 
-    Parameters
-    ----------
-    parameters, x, y, h
-        As for `segment_loss`.
-    mean : bool
-        Whether the loss is the mean over the segment's characters instead of their sum.
-
-    Returns
-    -------
-    Evaluation
-        ``loss`` in nats, ``gradients`` shaped like `parameters`, ``h`` shaped like `h`.
+    As for `segment_loss`; `mean` tells whether the loss is the mean over the segment's characters
+    instead of their sum.
     """
     segment = empty_segment(parameters, x, y)
     set_state(segment, h)

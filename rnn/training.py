@@ -7,6 +7,7 @@ and keeps what is told of a training: history, snapshots, models at the ends of 
 import math
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,16 +16,7 @@ from rnn.errors import ReportError
 from rnn.evaluation import text_loss, text_losses
 from rnn.kernels.compilation import compiled, inlined
 from rnn.kernels.randomness import SNAPSHOT, generator
-from rnn.model import (
-    Architecture,
-    Segment,
-    backward,
-    copy,
-    empty_segment,
-    forward,
-    get_state,
-    set_state,
-)
+from rnn.model import Segment, backward, copy, empty_segment, forward, get_state, set_state
 from rnn.optimizers import OPTIMIZERS, skips_zeros, update_parameters
 from rnn.sampling import synthesize
 from rnn.settings import Schedule, Settings
@@ -57,10 +49,10 @@ class Network(NamedTuple):
 
     @classmethod
     def of(
-        cls, architecture: Architecture, theta: np.ndarray, settings: Settings, ids: Any,
-        documents: bool = False,
-    ) -> "Network":  # fmt: skip
+        cls, settings: Settings, K: int, theta: np.ndarray, ids: Any, documents: bool = False
+    ) -> "Network":
         """Name the parts of `theta`, and make room for gradients and segments of `ids`."""
+        architecture = settings.architecture(K)
         gradient = np.zeros_like(theta)
         parameters = architecture.parameters(theta)
         x, y = np.zeros((2, settings.seq_length, settings.batch_size), ids.dtype)
@@ -96,31 +88,14 @@ class Reading(NamedTuple):
 
 @compiled
 def train_segments(network, optimizer, state, reading, mean, history_every, history):
-    """Train on segments, one update each.
+    """Train on segments, one update each; return whether every loss was finite.
 
-    Parameters
-    ----------
-    network : Network
-        Its parameters are views of the state's `theta`; U's part of the gradient is zero before
-        and after.
-    optimizer : named tuple
-        One of `rnn.optimizers`.
-    state : Progress
-        Updated.
-    reading : Reading
-        What is read.
-    mean : bool
-        Whether the loss is the mean over a segment, not its sum.
-    history_every : int
-        Store the smooth loss at the updates that it divides ...
-    history : (rows,) float64
-        ... in here, one after the other.
-
-    Returns
-    -------
-    bool
-        Whether every loss was finite.  If one is not, the training stops there with parameters,
-        state and losses as they were after the update before it.
+    If one is not, the training stops there with parameters, state and losses as they were after the
+    update before it.  The parameters of the `network` are views of the `theta` of `state`, a
+    `Progress`, which is updated; U's part of the gradient is zero before and after.  `optimizer` is
+    one of `rnn.optimizers`, `reading` a `Reading`; `mean` tells whether the loss is the mean over a
+    segment, not its sum.  The smooth loss at the updates that `history_every` divides is stored in
+    `history`, (rows,) float64, one after the other.
     """
     parameters, gradients, gradient, segment = network
     theta, memory, h, best_theta, best_h, losses, counts = state
@@ -221,7 +196,12 @@ class Trainer:
         settings = schedule.settings
         self.corpus, self.schedule, self.settings, self.state = corpus, schedule, settings, state
         self.first = state.update
-        self.end = _document_end(corpus, settings)
+        strange = set(settings.document_end) - set(corpus.vocabulary)
+        if strange:
+            raise ReportError(
+                f"document_end: expected characters of {corpus.title!r}, got {min(strange)!r}"
+            )
+        self.end = corpus.encode(settings.document_end)
         ids = np.asarray(corpus.ids)
         self.ids, self.held_out = ids[: schedule.trained], ids[schedule.trained :]
         self.marks = document_marks(self.ids, self.end)
@@ -229,13 +209,12 @@ class Trainer:
         # Five times an epoch, at an update that the history has a row for.
         steps = max(1, round(schedule.updates_per_epoch / 5 / HISTORY_EVERY))
         self._validate_every = steps * HISTORY_EVERY if settings.held_out else 0
-        architecture, real = settings.architecture(corpus.K), state.theta.dtype.type
         documents = bool(self.marks.size)
-        self._network = Network.of(architecture, state.theta, settings, ids, documents)
+        self._network = Network.of(settings, corpus.K, state.theta, ids, documents)
         optimizer = OPTIMIZERS[str(settings.optimizer)]
+        real = state.theta.dtype.type
         self._optimizer = optimizer(real(settings.eta), real(settings.clip))
-        self._epoch = -1
-        self._starts = self._resets = np.zeros(0)
+        self._read = lru_cache(maxsize=1)(schedule.epoch)
         self._updates_per_call = 100
 
     def __iter__(self) -> Iterator[TrainingState]:
@@ -271,17 +250,12 @@ class Trainer:
             events.append(self._validate_every - (update - 1) % self._validate_every)
         return min(events)
 
-    def _read_epoch(self, epoch: int) -> None:
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self._starts, self._resets = self.schedule.epoch(epoch)
-
     def _advance(self, updates: int) -> None:
         """Make so many updates, all in one epoch."""
         state, per_epoch = self.state, self.schedule.updates_per_epoch
         done = state.update
         epoch, begin = self.schedule.place(done + 1)
-        self._read_epoch(epoch)
+        starts, resets = self._read(epoch)
         part = slice(begin, begin + updates)
         history = np.empty(updates // HISTORY_EVERY + 1)
         best = [array.copy() for array in self._best()]
@@ -289,7 +263,7 @@ class Trainer:
             self._network,
             self._optimizer,
             Progress.of(state),
-            Reading(self.ids, self.marks, self._starts[part], self._resets[part]),
+            Reading(self.ids, self.marks, starts[part], resets[part]),
             self.settings.loss == "mean",
             HISTORY_EVERY,
             history,
@@ -330,9 +304,8 @@ class Trainer:
         )
 
     def _record(self, update: int, smooth_loss: float) -> None:
-        validation = None
-        if self._validate_every and update % self._validate_every == 0:
-            validation = self.validation_loss()
+        measured = self._validate_every and update % self._validate_every == 0
+        validation = self.validation_loss() if measured else None
         self.state.history.append((update, smooth_loss, validation))
 
     def validation_loss(self) -> float:
@@ -352,16 +325,15 @@ class Trainer:
     def _snapshot(self, update: int) -> str:
         """Synthesize with the parameters and the state before an update."""
         epoch, index = self.schedule.place(update)
-        self._read_epoch(epoch)
-        start = int(self._starts[index, 0])
-        fresh = self._resets[index] or (self.marks.size and self.marks[start])
+        starts, resets = self._read(epoch)
+        start = starts[index, 0]
+        fresh = resets[index] or (self.marks.size and self.marks[start])
         h = np.zeros_like(self.state.h[0]) if fresh else self.state.h[0]
         rng = generator(self.settings.seed, SNAPSHOT, update)
-        length = self.settings.snapshot_length
-        ids = synthesize(
-            self._network.parameters, h, int(self.ids[start]), length, rng, end=self.end
+        x, length = int(self.ids[start]), self.settings.snapshot_length
+        return self.corpus.decode(
+            synthesize(self._network.parameters, h, x, length, rng, end=self.end)
         )
-        return self.corpus.decode(ids)
 
 
 def measure_waiting(
@@ -380,14 +352,3 @@ def measure_waiting(
         yield loss
     state.epoch_losses += losses
     state.waiting = state.waiting[:0]
-
-
-def _document_end(corpus: Corpus, settings: Settings) -> np.ndarray:
-    """Return the ids of the text that ends a document."""
-    end = settings.document_end
-    strange = set(end) - set(corpus.vocabulary)
-    if strange:
-        raise ReportError(
-            f"document_end: expected characters of {corpus.title!r}, got {min(strange)!r}"
-        )
-    return corpus.encode(end)

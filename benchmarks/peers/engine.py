@@ -22,7 +22,7 @@ def prepare(problem: Problem) -> Callable[[int, float], np.ndarray]:
 
     def run(updates: int, eta: float) -> np.ndarray:
         state = first_state(settings, problem.K)
-        network = Network.of(settings.architecture(problem.K), state.theta, settings, problem.ids)
+        network = Network.of(settings, problem.K, state.theta, problem.ids)
         for name, part in named(network.parameters).items():
             part[...] = problem.parameters()[name]
         resets, no_marks = np.zeros(updates, np.bool_), np.zeros(0, np.bool_)

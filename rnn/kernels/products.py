@@ -37,19 +37,12 @@ _LARGEST_FOR_A_ROW = 2**16
 
 
 def multiply(A: np.ndarray, B: np.ndarray, C: np.ndarray, reverse: bool = False) -> None:
-    """Compute ``C = A B``.
+    """Compute ``C = A B``, of shapes (M, P), (P, N) and (M, N).
 
-    Parameters
-    ----------
-    A : (M, P)
-        May be the transpose of an array.
-    B : (P, N)
-        Row after row in memory.
-    C : (M, N)
-        Filled; row after row in memory, of which it shares none with `A` and `B`.
-    reverse : bool
-        Whether to sum from the last p to the first.  When row after row is multiplied with a B
-        that the nearest cache cannot hold, taking turns begins with what it still holds.
+    B and C lie row after row in memory, A may be the transpose of an array that does; C is filled,
+    and shares no memory with the others.  With `reverse` the sum goes from the last p to the first:
+    when row after row is multiplied with a B that the nearest cache cannot hold, taking turns
+    begins with what it still holds.
     """
     np.dot(A, B, C)
 
