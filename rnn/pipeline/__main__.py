@@ -8,22 +8,21 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from rnn.pipeline import set_up, values
 from rnn.pipeline.locks import hold
 
 
-def main() -> None:
+def main(python: str, verb: str, *command: str) -> None:
     """Do what the second word says; the words after it are the command that goes on."""
-    python, verb, *command = sys.argv[1:]
     if verb == "report":
-        go_on(python, values.run_folder(os.environ), values.RUN, command)
+        go_on(python, values.run_folder(), values.RUN, *command)
     elif verb == "compare":
-        go_on(python, values.comparison_folder(os.environ), values.COMPARISON, command)
+        go_on(python, values.comparison_folder(), values.COMPARISON, *command)
     elif verb == "clean":
-        folder = values.run_folder(os.environ, new=False)
+        folder = values.run_folder(new=False)
         hold(folder)
         shutil.rmtree(folder)
     elif verb == "help":
@@ -34,9 +33,7 @@ def main() -> None:
         set_up.prepare(python)
 
 
-def go_on(
-    python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], command: Sequence[str]
-) -> None:
+def go_on(python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *command: str) -> None:
     """Set up, hold the folder, write its stamps, and let make take this process's place."""
     flags = os.environ.get("MAKEFLAGS", "").split(" ")[0]
     if "n" in flags and not set("-=") & set(flags) and not set_up.is_ready(python):
@@ -46,7 +43,7 @@ def go_on(
     hold(folder)
     # What make is told here holds for the stamps too.
     os.environ |= dict(word.split("=", 1) for word in command if "=" in word)
-    values.write_stamps(folder, stamps, os.environ)
+    values.write_stamps(folder, stamps)
     # Python ignores this signal, and what a process ignores its successor does too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execvp(command[0], [*command, f"out={folder}"])
@@ -55,16 +52,16 @@ def go_on(
 def show_help() -> None:
     """Show the targets and variables of the Makefile, each with the comment above it."""
     makefile = Path("Makefile").read_text(encoding="utf-8")
-    told = re.findall(r"^## (.*)\n([\w-]+)( =|:) ?(.*)", makefile, re.M)
-    print("Targets:", *(f"  make {name:<14} {text}" for text, name, sign, _ in told if sign == ":"),
-          "\nVariables, with their defaults:", sep="\n")  # fmt: skip
-    for text, name, sign, default in told:
-        if sign == " =":
-            print(f"  {name + '=':<15} {text}{default and f'  [{default}]'}")
+    print("Targets:")
+    for text, target in re.findall(r"^## (.*)\n([\w-]+):", makefile, re.M):
+        print(f"  make {target:<14} {text}")
+    print("\nVariables, with their defaults:")
+    for text, name, default in re.findall(r"^## (.*)\n(\w+) = ?(.*)", makefile, re.M):
+        print(f"  {name + '=':<15} {text}{default and f'  [{default}]'}")
 
 
 if __name__ == "__main__":
     try:
-        main()
+        main(*sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)

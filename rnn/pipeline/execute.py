@@ -25,21 +25,12 @@ from papermill.exceptions import PapermillExecutionError
 from rnn.errors import ReportError
 from rnn.pipeline.kernel import ENGINE, STOPPED, stop
 
-__all__ = ["execute", "main"]
-
 
 def execute(source: Path, target: Path, options: Sequence[str]) -> None:
-    """Run `source` and leave the executed notebook at `target`.
+    """Run `source` with `options` of papermill, and leave the executed notebook at `target`.
 
     While it runs, and if it fails, the notebook lies beside `target` under another name; what was
     at `target` before stays until it can be replaced.
-
-    Parameters
-    ----------
-    source, target : Path
-        The notebook, and where it goes.
-    options : sequence of str
-        Of papermill's command.
 
     Raises
     ------
@@ -91,8 +82,7 @@ def _tidy(path: Path) -> None:
     """Leave out what differs between two equal runs: times, this machine's paths, bars."""
     notebook = nbformat.read(path, as_version=4)
     told = notebook.metadata.get("papermill", {})
-    kept = {name: told[name] for name in ("parameters", "version") if name in told}
-    notebook.metadata["papermill"] = kept
+    notebook.metadata["papermill"] = {k: told[k] for k in ("parameters", "version") if k in told}
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
@@ -102,15 +92,14 @@ def _tidy(path: Path) -> None:
                 lines = output["text"].split("\n")
                 output["text"] = "\n".join(line for line in lines if "\r" not in line)
         if "outputs" in cell:
-            cell["outputs"] = [out for out in cell["outputs"] if out.get("text", "x").strip()]
+            cell.outputs = [out for out in cell.outputs if out.get("text", "x").strip()]
     nbformat.write(notebook, path)
 
 
 def _papermill_options(words: Sequence[str]) -> list[str]:
     """Turn the two options of our own into papermill's."""
     defaults: dict[str, str | int] = {}
-    options = []
-    rest = iter(words)
+    options, rest = [], iter(words)
     for word in rest:
         if word == "-d":
             name, text = next(rest), next(rest)
@@ -121,17 +110,13 @@ def _papermill_options(words: Sequence[str]) -> list[str]:
             try:
                 options += shlex.split(text)
             except ValueError as error:
-                raise ReportError(
-                    f"options: expected papermill's options, got {text!r} ({error})"
-                ) from None
+                wrong = f"options: expected papermill's options, got {text!r} ({error})"
+                raise ReportError(wrong) from None
         else:
             options.append(word)
     # papermill reads these first, so that every other option overrides them.
-    return [
-        "-b",
-        base64.b64encode(yaml.safe_dump(defaults, sort_keys=False).encode()).decode(),
-        *options,
-    ]
+    first = base64.b64encode(yaml.safe_dump(defaults, sort_keys=False).encode())
+    return ["-b", first.decode(), *options]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -19,23 +19,16 @@ from traitlets.config import Config
 from rnn.pipeline.locks import turn
 from rnn.pipeline.parameters import declared_parameters, refuse_unknown
 
-__all__ = ["ENGINE", "STOPPED", "Stop", "Terminal", "stop"]
-
-#: The exit status of a run that was told to stop, as a shell gives it for Ctrl-C.
-STOPPED = 130
-
-#: The name of papermill's engine that is defined here.
-ENGINE = "report"
-
+STOPPED = 130  # the exit status of a run that was told to stop, as a shell gives it for Ctrl-C
+ENGINE = "report"  # the name of papermill's engine that is defined here
 _PATIENCE = 30.0  # seconds a kernel has to save its state
 
 
 class Stop:
     """A request to stop: passed on to the kernel as an interrupt, the second time as its end."""
 
-    def __init__(self) -> None:
-        self.requested = False
-        self.kernel: Callable[[], int | None] = lambda: None
+    requested = False
+    kernel: int | None = None  # its process
 
     def listen(self) -> None:
         """Take Ctrl-C and the polite signals of the system for requests from now on."""
@@ -44,12 +37,11 @@ class Stop:
             signal.signal(number, self._hear)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        process = self.kernel()
         again, self.requested = self.requested, True
-        if process is None:
+        if self.kernel is None:
             raise KeyboardInterrupt
         with suppress(OSError):  # the kernel has ended, or the terminal has
-            os.kill(process, signal.SIGKILL if again else signal.SIGINT)
+            os.kill(self.kernel, signal.SIGKILL if again else signal.SIGINT)
             if not again:
                 signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
                 print("\nstopping; once more to stop at once", file=sys.stderr, flush=True)
@@ -63,23 +55,18 @@ class Terminal:
     """Where a kernel's stderr goes: as it is to a terminal, else without the steps of a bar."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._live = stream.isatty()
-        self._line = ""
+        self._stream, self._line = stream, ""
+        self.flush = stream.flush
 
     def write(self, text: str) -> None:
         """Pass `text` on; into a file only whole lines, each as it looked at its end."""
-        if self._live:
+        if self._stream.isatty():
             self._stream.write(text)
             return
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
             self._stream.write(line.rstrip("\r").rpartition("\r")[2] + "\n")
         self._line = self._line[self._line.rfind("\r", 0, -1) + 1 :]
-
-    def flush(self) -> None:
-        """Flush the stream."""
-        self._stream.flush()
 
 
 class _Client(PapermillNotebookClient):
@@ -92,19 +79,16 @@ class _Client(PapermillNotebookClient):
             start.enter_context(turn(Path(jupyter_runtime_dir(), "start.lock")))
             with super().setup_kernel(**options):
                 start.close()
-                stop.kernel = lambda: getattr(getattr(self.km, "provisioner", None), "pid", None)
+                stop.kernel = getattr(getattr(self.km, "provisioner", None), "pid", None)
                 try:
                     yield
                 finally:
-                    stop.kernel = lambda: None
+                    stop.kernel = None
                     signal.setitimer(signal.ITIMER_REAL, 0)
 
     def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
-        if stop.requested:
-            raise KeyboardInterrupt
-        done = super().execute_cell(cell, cell_index, **options)
-        # A cell may take the interrupt in its stride; the run ends here all the same.
-        if stop.requested:
+        done = None if stop.requested else super().execute_cell(cell, cell_index, **options)
+        if stop.requested:  # a cell may take the interrupt in its stride; the run ends all the same
             raise KeyboardInterrupt
         return done
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from rnn.errors import ReportError, shown
 
-__all__ = ["accept_parameters", "declared_parameters", "refuse_unknown"]
-
 _KINDS = {"int": "a whole number", "float": "a number", "str": "a text"}
 
 
@@ -36,10 +34,8 @@ def accept_parameters(names: dict[str, Any]) -> None:
     cells = names.get("In", [])
     declared = declared_parameters(cells)
     if cells and not declared:
-        raise ReportError(
-            "parameters: expected a cell of lines 'name: type = value' and nothing else, got none; "
-            "restore the notebook's first cell, and run it"
-        )
+        expected = "expected a cell of lines 'name: type = value' and nothing else, got none"
+        raise ReportError(f"parameters: {expected}; restore the notebook's first cell, and run it")
     # papermill's own cell begins with this comment.
     put_in = [line for cell in cells if cell.startswith("# Parameters") for line in _lines(cell)]
     refuse_unknown([ast.unparse(line.targets[0]) for line in put_in], declared)

@@ -15,8 +15,6 @@ from pathlib import Path
 from rnn.pipeline import refuse
 from rnn.pipeline.locks import turn
 
-__all__ = ["add_browser", "is_ready", "prepare"]
-
 _VENV = ".venv/bin/python"
 _LOCK, _INSTALLED_LOCK = Path("requirements.lock"), Path(".venv/installed.lock")
 
@@ -27,11 +25,8 @@ _CONDA_NAMES = {"brotli": "brotli-python", "pypandoc_binary": "pypandoc", "typst
 def prepare(python: str) -> None:
     """Set up the Python that runs the project, unless that is done already.
 
-    Parameters
-    ----------
-    python : str
-        ``.venv/bin/python``, which is made with the Python that runs this; or that of an active
-        conda environment, into which nothing is installed.
+    `python` is ``.venv/bin/python``, which is made with the Python that runs this; or that of an
+    active conda environment, into which nothing is installed.
     """
     with turn(Path(".cache/set-up.lock")):
         if is_ready(python):
@@ -89,14 +84,15 @@ def _is_locked() -> bool:
 def _make_venv() -> None:
     """Make ``.venv``, whole or not at all, with the Python that runs this."""
     shutil.rmtree(".venv", ignore_errors=True)
-    make = [sys.executable, "-m", "venv"]
-    if shutil.which("uv"):
-        make = ["uv", "venv", "--quiet", "--python", sys.executable]
-    elif not all(map(importlib.util.find_spec, ("ensurepip", "venv"))):
+    uv = shutil.which("uv")
+    if not uv and not all(map(importlib.util.find_spec, ("ensurepip", "venv"))):
         remedy = "install it (Debian: apt install python3-venv)"
         refuse("set-up", "the module venv", "a Python without it", remedy)
     try:
-        _run(*make, ".venv")
+        if uv:
+            _run(uv, "venv", "--quiet", "--python", sys.executable, ".venv")
+        else:
+            _run(sys.executable, "-m", "venv", ".venv")
     except BaseException:
         shutil.rmtree(".venv", ignore_errors=True)
         raise
@@ -121,8 +117,7 @@ def _look_at_conda(python: str) -> None:
     if found == "none" or sys.version_info < (3, 11):
         expected = "Python 3.11 or newer in the active conda environment"
         refuse("set-up", expected, found, "run conda env create -f environment.yml")
-    missing = ", ".join(_lacking())
-    if missing:
+    if missing := ", ".join(_lacking()):
         refuse("set-up", "the active conda environment to hold what environment.yml names",
                f"one without {missing}", "run conda env update -f environment.yml, or conda "
                "deactivate to let make use a .venv of its own")  # fmt: skip
@@ -138,22 +133,19 @@ def _lacking() -> Iterator[str]:
     import tomllib
     from importlib.metadata import distributions
 
-    found = {_plain(package.name): package.version for package in distributions()}
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     for line in [*project["dependencies"], *extras["dev"], *extras["lab"]]:
         name, least = line.split(" >=")
         conda_name = _CONDA_NAMES.get(name, name)
-        there = found.get(_plain(name)) or found.get(_plain(conda_name), "")
+        found = [one.version for known in (name, conda_name) for one in distributions(name=known)]
+        there = "".join(found[:1])
         if _numbers(there) < _numbers(least):
             yield f"{conda_name} >={least}" + (f" (there is {there})" if there else "")
     # The wheel pypandoc_binary carries it inside.
-    if not Path(sys.executable).with_name("pandoc").exists() and "pypandoc-binary" not in found:
+    inside = any(distributions(name="pypandoc_binary"))
+    if not inside and not Path(sys.executable).with_name("pandoc").exists():
         yield "pandoc"
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _numbers(text: str) -> list[int]:

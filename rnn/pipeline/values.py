@@ -9,8 +9,6 @@ from pathlib import Path
 
 from rnn.pipeline import refuse
 
-__all__ = ["COMPARISON", "RUN", "comparison_folder", "run_folder", "write_stamps"]
-
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {
     ".check.values": ("CORPUS", "ENCODING", "SEED", "CHECK_PARAMS", "TEXT"),
@@ -22,35 +20,34 @@ COMPARISON = {".compare.values": ("RUNS", "TEXT"), ".pages.values": RUN[".pages.
 
 _REPORTS = Path("reports")
 _RESULTS = ("results.json", "history.csv")
-_NAME = 'a name of letters, digits, ".", "_" and "-" that starts with neither "." nor "-"'
 
 
-def run_folder(values: Mapping[str, str], *, new: bool = True) -> Path:
+def run_folder(*, new: bool = True) -> Path:
     """Return the folder of the run ``RUN``; a new one must not have a comparison's name."""
-    folder = _folder("RUN", values["RUN"])
+    folder = _folder("RUN", os.environ["RUN"])
     if new and (folder / ".compare.values").exists():
         refuse("RUN", "a name that no comparison has", repr(folder.name), "choose another name")
     return folder
 
 
-def comparison_folder(values: Mapping[str, str]) -> Path:
+def comparison_folder() -> Path:
     """Return the folder of the comparison ``COMPARISON``, which must not have a run's name.
 
     ``RUNS`` has to name at least two finished runs, each once, with spaces between.
     """
-    folder = _folder("COMPARISON", values["COMPARISON"])
-    runs, got = values["RUNS"].split(), repr(values["RUNS"])
-    folders = [_folder("RUNS", run) for run in runs]
+    folder, said = _folder("COMPARISON", os.environ["COMPARISON"]), os.environ["RUNS"]
+    runs = [_folder("RUNS", run) for run in said.split()]
     if len(runs) < 2:
         there = sorted(path.parent.name for path in _REPORTS.glob("*/results.json"))
         known = " ".join(there) or "those that make report RUN=NAME has made"
-        refuse("RUNS", "the names of at least two runs", got, f"choose from {known}")
+        refuse("RUNS", "the names of at least two runs", repr(said), f"choose from {known}")
     if len(set(runs)) < len(runs):
-        refuse("RUNS", "every run once", got, "leave out the repeated name")
+        refuse("RUNS", "every run once", repr(said), "leave out the repeated name")
     traces = ("results.json", ".check.values", ".training.values")
-    if folder.name in {*runs, values["RUN"]} or any((folder / name).exists() for name in traces):
+    taken = folder in {*runs, _REPORTS / os.environ["RUN"]}
+    if taken or any((folder / name).exists() for name in traces):
         refuse("COMPARISON", "a name that no run has", repr(folder.name), "choose another name")
-    for run in folders:
+    for run in runs:
         if not all((run / name).is_file() for name in _RESULTS):
             refuse(run.name, f"a finished run in {run}", "none", f"run make report RUN={run.name}")
     return folder
@@ -58,25 +55,22 @@ def comparison_folder(values: Mapping[str, str]) -> Path:
 
 def _folder(variable: str, name: str) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
-        refuse(variable, _NAME, repr(name), "choose another name")
+        plain = 'a name of letters, digits, ".", "_" and "-" that starts with neither "." nor "-"'
+        refuse(variable, plain, repr(name), "choose another name")
     return _REPORTS / name
 
 
-def write_stamps(
-    folder: Path, stamps: Mapping[str, tuple[str, ...]], values: Mapping[str, str]
-) -> None:
+def write_stamps(folder: Path, stamps: Mapping[str, tuple[str, ...]]) -> None:
     """Write those stamps whose values, or files that they name, have changed since."""
     for name, variables in stamps.items():
-        stamp = folder / name
-        files = [file for variable in variables for file in _files(variable, values[variable])]
+        stamp, values = folder / name, {variable: os.environ[variable] for variable in variables}
+        files = [file for variable, value in values.items() for file in _files(variable, value)]
         # The names of sentences count too: deleting a file changes what is said.
-        lines = [values[variable] for variable in variables]
-        lines += [file.name for file in files if file.suffix == ".md"]
-        content = os.fsencode("\n".join(lines) + "\n")
+        sentences = [file.name for file in files if file.suffix == ".md"]
+        content = os.fsencode("\n".join([*values.values(), *sentences]) + "\n")
         with suppress(OSError):
-            written = stamp.stat().st_mtime_ns
-            newer = any(file.exists() and file.stat().st_mtime_ns > written for file in files)
-            if not newer and stamp.read_bytes() == content:
+            changed = max((f.stat().st_mtime_ns for f in files if f.exists()), default=0)
+            if stamp.read_bytes() == content and changed <= stamp.stat().st_mtime_ns:
                 continue
         stamp.write_bytes(content)
 
