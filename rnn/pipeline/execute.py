@@ -62,8 +62,7 @@ class Stop:
                 print("\nstopping; once more to stop at once", file=sys.stderr, flush=True)
 
 
-#: One a process, as signals are.
-stop = Stop()
+stop = Stop()  # one a process, as signals are
 
 
 class Terminal:
@@ -183,10 +182,9 @@ def _story(error: BaseException) -> str:
     if isinstance(error, OSError):
         name, reason = error.filename or "files", error.strerror or error
         return f"{name}: expected to be read and written, got {reason}; look at the folders"
-    text = " ".join(str(error).split())
-    if isinstance(error, ReportError | RuntimeError):
-        return text
-    return f"expected a notebook and options of papermill, got {type(error).__name__}: {text}"
+    text, kind = " ".join(str(error).split()), type(error).__name__
+    known = isinstance(error, ReportError | RuntimeError)
+    return text if known else f"expected a notebook and options of papermill, got {kind}: {text}"
 
 
 def _tidy(path: Path) -> None:

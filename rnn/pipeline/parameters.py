@@ -16,14 +16,10 @@ _KINDS = {"int": "a whole number", "float": "a number", "str": "a text"}
 
 
 def accept_parameters(names: dict[str, Any]) -> None:
-    """Give every parameter the type that the notebook declares; refuse what does not fit.
+    """Give every parameter among a notebook's ``globals()`` the type that the notebook declares.
 
-    Parameters
-    ----------
-    names : dict
-        The notebook's ``globals()``, with IPython's record of the cells run so far in ``In``.  A
-        text becomes a number where a number is declared, and a number a text where a text is; None
-        stays where it is the default.
+    IPython's record of the cells run so far is in ``In``.  A text becomes a number where a number
+    is declared, and a number a text where a text is; None stays where it is the default.
 
     Raises
     ------

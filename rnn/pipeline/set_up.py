@@ -43,13 +43,14 @@ def prepare(python: str) -> None:
                 shutil.copyfile(_LOCK, _INSTALLED_LOCK)
             # This project itself, so that its exporters have names.
             _install("--no-index", "--no-deps", "--no-build-isolation", "--editable", ".")
-        _stamp(python).write_bytes(_state(python))
+        stamp, state = _stamp(python)
+        stamp.write_bytes(state)
 
 
 def is_ready(python: str) -> bool:
     """Tell whether the set-up is done, for this place, this lock and this ``pyproject.toml``."""
-    stamp = _stamp(python)
-    done = os.access(python, os.X_OK) and stamp.exists() and stamp.read_bytes() == _state(python)
+    stamp, state = _stamp(python)
+    done = os.access(python, os.X_OK) and stamp.exists() and stamp.read_bytes() == state
     return done and (python != _VENV or _is_locked())
 
 
@@ -66,14 +67,12 @@ def add_browser(python: str) -> None:
         _install("--no-build-isolation", "--editable", ".[browser]")
 
 
-def _stamp(python: str) -> Path:
-    return Path(".venv/installed.rnn" if python == _VENV else ".cache/conda.ready")
-
-
-def _state(python: str) -> bytes:
-    """Return what the set-up depends on: the place, and what the project says of itself."""
-    place = Path.cwd() if python == _VENV else python
-    return os.fsencode(f"{place}\n") + Path("pyproject.toml").read_bytes()
+def _stamp(python: str) -> tuple[Path, bytes]:
+    """Return the stamp, and what it holds: the place, and what the project says of itself."""
+    stamp, place = ".cache/conda.ready", python
+    if python == _VENV:
+        stamp, place = ".venv/installed.rnn", os.getcwd()
+    return Path(stamp), os.fsencode(f"{place}\n") + Path("pyproject.toml").read_bytes()
 
 
 def _is_locked() -> bool:
@@ -118,9 +117,11 @@ def _look_at_conda(python: str) -> None:
         expected = "Python 3.11 or newer in the active conda environment"
         refuse("set-up", expected, found, "run conda env create -f environment.yml")
     if missing := ", ".join(_lacking()):
-        refuse("set-up", "the active conda environment to hold what environment.yml names",
-               f"one without {missing}", "run conda env update -f environment.yml, or conda "
-               "deactivate to let make use a .venv of its own")  # fmt: skip
+        expected = "the active conda environment to hold what environment.yml names"
+        remedy = (
+            "run conda env update -f environment.yml, or conda deactivate to let make use .venv"
+        )
+        refuse("set-up", expected, f"one without {missing}", remedy)
     # What tells nbconvert of this project's exporters; the Makefile puts it on PYTHONPATH.
     shutil.rmtree(".cache/rnn", ignore_errors=True)
     Path(".cache/rnn").mkdir()
@@ -139,9 +140,8 @@ def _lacking() -> Iterator[str]:
         name, least = line.split(" >=")
         conda_name = _CONDA_NAMES.get(name, name)
         found = [one.version for known in (name, conda_name) for one in distributions(name=known)]
-        there = "".join(found[:1])
-        if _numbers(there) < _numbers(least):
-            yield f"{conda_name} >={least}" + (f" (there is {there})" if there else "")
+        if not found or _numbers(found[0]) < _numbers(least):
+            yield f"{conda_name} >={least}" + "".join(f" (there is {one})" for one in found[:1])
     # The wheel pypandoc_binary carries it inside.
     inside = any(distributions(name="pypandoc_binary"))
     if not inside and not Path(sys.executable).with_name("pandoc").exists():
