@@ -74,7 +74,7 @@ compare:
 	@$(pipeline) compare "$(MAKE)" compared $(if $(titled),,TITLE="Runs compared")
 
 pages compared: $(out)/report.pdf $(out)/report.html
-	@$(pipeline) closing $(out)
+	@$(run) rnn.pipeline.closing_lines $(out)
 
 $(out)/report.pdf: $(steps:%=$(out)/%.ipynb) $(out)/.pages.values $(page)
 	@echo "report: rendering"; $(render)

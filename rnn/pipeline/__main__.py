@@ -1,11 +1,9 @@
-"""What make starts: ``python -m rnn.pipeline PYTHON report|compare|closing|clean|ready|browser``.
+"""What make starts with: ``python -m rnn.pipeline PYTHON report|compare|clean|ready|browser``.
 
-It and what it imports run before anything is installed, with the standard library alone, so that
-a run with nothing to do ends at once.
+It and what it imports run before anything is installed, with the standard library alone.
 """
 
 import glob
-import json
 import os
 import re
 import shutil
@@ -14,7 +12,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from rnn.pipeline import refuse, set_up
 from rnn.pipeline.locks import hold
@@ -42,8 +39,6 @@ def main(python: str, verb: str, *command: str) -> None:
         folder = run_folder(new=False)
         hold(folder)
         shutil.rmtree(folder)
-    elif verb == "closing":
-        show_closing_lines(Path(*command))
     elif verb == "browser":
         set_up.add_browser(python)
     else:
@@ -128,24 +123,6 @@ def _files(variable: str, value: str) -> Iterator[Path]:
         yield from sorted(Path(value).expanduser().glob("*.md"))
     elif variable == "RUNS":
         yield from (_REPORTS / run / name for run in value.split() for name in _RESULTS)
-
-
-def show_closing_lines(folder: Path) -> None:
-    """Print the paths of the two pages, and those of the closing lines whose numbers are there."""
-    print(folder / "report.pdf", folder / "report.html", sep="\n")
-    results: dict[str, Any] = {}
-    # Whatever is wrong with these, the pages are there.
-    with suppress(OSError, ArithmeticError, LookupError, TypeError, ValueError):
-        results |= json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        # Another day it is another number: it is not among the results, nor on the pages.
-        speed = json.loads((folder / "speed.json").read_text(encoding="utf-8"))
-        results["speed"] = speed | {"rate": speed["updates"] / speed["seconds"]}
-    lines = Path(__file__).with_name("closing_lines.txt").read_text(encoding="utf-8").splitlines()
-    for label, template in ((line[:15], line[15:]) for line in lines):
-        with suppress(KeyError, TypeError, ValueError):  # no such number, or None
-            if told := template.format(**results):
-                told = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in told)
-                print(f"  {label}{told}")
 
 
 if __name__ == "__main__":
