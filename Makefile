@@ -74,7 +74,7 @@ compare:
 	@$(pipeline) compare "$(MAKE)" compared $(if $(titled),,TITLE="Runs compared")
 
 pages compared: $(out)/report.pdf $(out)/report.html
-	@$(run) rnn.pipeline.closing_lines $(out)
+	@$(pipeline) closing $(out)
 
 $(out)/report.pdf: $(steps:%=$(out)/%.ipynb) $(out)/.pages.values $(page)
 	@echo "report: rendering"; $(render)
@@ -136,4 +136,4 @@ lock:
 	@uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev --extra lab pyproject.toml -o requirements.lock
 ## show this
 help:
-	@$(pipeline) help
+	@awk -f rnn/pipeline/help.awk Makefile
