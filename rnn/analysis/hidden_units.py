@@ -9,9 +9,10 @@ character just read tells by itself: a unit that tells more has remembered somet
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,48 +20,20 @@ from scipy.stats import rankdata
 
 from rnn.sampling import read_pieces
 
-__all__ = ["CLEARLY", "FEATURES", "Feature", "Stretch", "activations", "tell"]
+__all__ = ["CLEARLY", "FEATURES", "Stretch", "tell"]
+
+#: Returns one value per character of a text: bool for yes or no, else a number; NaN for none.
+Feature = Callable[[str], np.ndarray]
 
 #: Scores from here on count as telling a feature clearly.
 CLEARLY = {"AUC": 0.75, "rank correlation": 0.5}
 
 _WARM_UP = 200  # characters read before the stretch
+_VOWELS = "aeiouαεηιουωаеиоуыэюяє"
 _LEAST = 30  # characters with a feature, and without it, that each half must have
 
 
-def activations(parameters: Any, h: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Return the last layer's hidden states while the network reads a text.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        Those of a network.
-    h : (state size,)
-        The state before the text.
-    ids : (n,) integers
-        The text.
-
-    Returns
-    -------
-    (n, m)
-        Row t is the hidden state after character t was read.
-    """
-    pieces = read_pieces(parameters, h.reshape(1, -1).copy(), ids)
-    return np.concatenate([H[-1] for H in pieces])
-
-
-class Feature(NamedTuple):
-    """Something that can be said about every character of a text.
-
-    `values` returns one value per character of a text: bool for yes or no, else a number, which is
-    NaN where there is none.
-    """
-
-    name: str
-    values: Callable[[str], np.ndarray]
-
-
-def _each(rule: Callable[[str], bool]) -> Callable[[str], np.ndarray]:
+def _each(rule: Callable[[str], bool]) -> Feature:
     return lambda text: np.array([rule(character) for character in text], bool)
 
 
@@ -97,61 +70,39 @@ def _capital_before(text: str) -> np.ndarray:
 
 def _since_line_feed(text: str) -> np.ndarray:
     """Count the characters since the last line feed; NaN before the first."""
-    count, counts = np.nan, np.zeros(len(text))
-    for i, character in enumerate(text):
-        counts[i] = count = 0 if character == "\n" else count + 1
-    return counts
+    counts = accumulate(text, lambda n, x: 0 if x == "\n" else n + 1, initial=np.nan)
+    return np.fromiter(counts, float)[1:]
 
 
 def _letters_of_word(text: str) -> np.ndarray:
     """Count the letters of the word read so far; NaN outside words."""
-    count, counts = 0, np.zeros(len(text))
-    for i, character in enumerate(text):
-        count = count + 1 if character.isalpha() else 0
-        counts[i] = count or np.nan
-    return counts
+    counts = accumulate(text, lambda n, x: n + 1 if x.isalpha() else 0, initial=0)
+    letters = np.fromiter(counts, float)[1:]
+    return np.where(letters > 0, letters, np.nan)
 
 
-def _is_vowel(character: str) -> bool:
-    return unicodedata.normalize("NFD", character)[0].lower() in "aeiouαεηιουωаеиоуыэюяє"
-
-
-def _is_punctuation(character: str) -> bool:
-    return unicodedata.category(character)[0] == "P"
-
-
-#: What units are compared with.
-FEATURES = (
-    Feature("inside quotation marks", _inside_quotes),
-    Feature("a capital is due after a full stop", _capital_due),
-    Feature("inside a word that began with a capital", _capital_before),
-    Feature("characters since the line began", _since_line_feed),
-    Feature("letters of the word so far", _letters_of_word),
-    Feature("a blank or line end was read", _each(str.isspace)),
-    Feature("a vowel was read", _each(_is_vowel)),
-    Feature("a capital letter was read", _each(str.isupper)),
-    Feature("a digit was read", _each(str.isdigit)),
-    Feature("a punctuation mark was read", _each(_is_punctuation)),
-)
+#: What units are compared with, by name.
+FEATURES: dict[str, Feature] = {
+    "inside quotation marks": _inside_quotes,
+    "a capital is due after a full stop": _capital_due,
+    "inside a word that began with a capital": _capital_before,
+    "characters since the line began": _since_line_feed,
+    "letters of the word so far": _letters_of_word,
+    "a blank or line end was read": _each(str.isspace),
+    "a vowel was read": _each(lambda x: unicodedata.normalize("NFD", x)[0].lower() in _VOWELS),
+    "a capital letter was read": _each(str.isupper),
+    "a digit was read": _each(str.isdigit),
+    "a punctuation mark was read": _each(lambda x: unicodedata.category(x)[0] == "P"),
+}
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of a text, and the states of the network while it reads it.
+    """A stretch of a text, and the hidden states of the last layer while it is read."""
 
-    Attributes
-    ----------
-    text : str
-        The n characters.
-    ids : (n,) integers
-        Them as numbers.
-    H : (n, m)
-        The state after each.
-    """
-
-    text: str
-    ids: np.ndarray
-    H: np.ndarray
+    text: str  # n characters
+    ids: np.ndarray  # (n,) them as numbers
+    H: np.ndarray  # (n, m) the state after each
 
     @classmethod
     def of(
@@ -161,10 +112,8 @@ class Stretch:
 
         Parameters
         ----------
-        parameters : Parameters
-            Those of a network.
-        h : (state size,)
-            The state before these characters, preferably one that training led to.
+        parameters, h
+            As for `rnn.sampling.read`; `h` preferably a state that training led to.
         vocabulary : str
             The characters that the ids stand for.
         ids : (n,) integers
@@ -176,7 +125,8 @@ class Stretch:
         begin = (len(ids) - characters) // 2
         warm_up = min(_WARM_UP, begin)
         part = np.asarray(ids[begin - warm_up : begin + characters])
-        H = activations(parameters, h, part)[warm_up:]
+        pieces = read_pieces(parameters, h.reshape(1, -1).copy(), part)
+        H = np.concatenate([piece[-1] for piece in pieces])[warm_up:]
         return cls("".join(vocabulary[i] for i in part[warm_up:]), part[warm_up:], H)
 
     @property
@@ -185,16 +135,13 @@ class Stretch:
         return len(self.text) // 2
 
 
-def tell(stretch: Stretch, features: Sequence[Feature] = FEATURES) -> pd.DataFrame:
-    """Find the unit that tells each feature best, and measure it on other text.
+def tell(stretch: Stretch, features: Mapping[str, Feature] = FEATURES) -> pd.DataFrame:
+    """Find the unit that tells each feature best on the first half, and measure it on the second.
 
-    Parameters
-    ----------
-    stretch : Stretch
-        The first half chooses the units, the second measures them.
-    features : sequence of Feature
-        What units are compared with.  One that either half has fewer than 30 times, or lacks fewer
-        than 30 times, is left out.
+    The area under the curve (AUC) is the probability that the activation is higher at a character
+    with the feature than at one without: 0.5 is chance, 1 tells them apart.  The rank correlation
+    (Spearman's) is 0 for chance.  A feature that either half has fewer than 30 times, or lacks
+    fewer than 30 times, is left out.
 
     Returns
     -------
@@ -204,20 +151,13 @@ def tell(stretch: Stretch, features: Sequence[Feature] = FEATURES) -> pd.DataFra
         ``chosen_with`` and ``score`` (the measure on the first and on the second half, in the
         unit's direction), ``character_alone`` (what the character just read tells on the second
         half: each scores its mean on the first), ``clear`` (the score is at least `CLEARLY`).
-
-    Notes
-    -----
-    The area under the curve (AUC) is the probability that the activation is higher at a character
-    with the feature than at one without: 0.5 is chance, 1 tells them apart.  The rank correlation
-    (Spearman's) is 0 for chance.
     """
     columns = "feature measure unit sign chosen_with score character_alone clear".split()
     first, second = slice(None, stretch.half), slice(stretch.half, None)
-    K = int(stretch.ids.max(initial=0)) + 1
     H = stretch.H[first].T.copy()
     ranks = rankdata(H, axis=1)  # for all the features that every character has
     rows = []
-    for name, values_of in features:
+    for name, values_of in features.items():
         values = values_of(stretch.text)
         if not (_enough(values[first]) and _enough(values[second])):
             continue
@@ -228,7 +168,9 @@ def tell(stretch: Stretch, features: Sequence[Feature] = FEATURES) -> pd.DataFra
         unit = int(np.argmax(np.abs(scores - centre)))
         sign = 1 if scores[unit] >= centre else -1
         chosen_with = sign * (scores[unit] - centre) + centre
-        alone = _means(stretch.ids[first], values[first], K)[stretch.ids[second]]
+        known = pd.Series(values[first], dtype=float)
+        means = known.groupby(stretch.ids[first]).mean().reindex(stretch.ids[second])
+        alone = means.fillna(known.mean())  # characters that the first half does not have
         both = rankdata([sign * stretch.H[second, unit], alone], axis=1)
         own, by_character = score(both, values[second])
         clear = bool(own >= CLEARLY[measure])
@@ -258,12 +200,3 @@ def _rank_correlations(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
     others -= others.mean()
     spread = np.sqrt((ranks**2).sum(axis=1) * (others**2).sum())
     return np.divide(ranks @ others, spread, out=np.zeros(len(spread)), where=spread > 0)
-
-
-def _means(ids: np.ndarray, values: np.ndarray, K: int) -> np.ndarray:
-    """Return the mean value at each character; at those not seen, the mean of all."""
-    known = ~np.isnan(values.astype(float))
-    ids, values = ids[known], values[known].astype(float)
-    counts = np.bincount(ids, minlength=K)
-    sums = np.bincount(ids, values, minlength=K)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), values.mean())

@@ -3,7 +3,7 @@
 import calendar
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -25,34 +25,6 @@ _NAMES = 40  # recurring names that are looked for, the most frequent first
 _STRETCHES = 8  # of the book itself, that synthesized texts are compared with
 
 
-def _longest_shared(
-    text: str, grams: Callable[[int], np.ndarray], contains: Callable[[str], bool]
-) -> str:
-    """Return the longest stretch of a text that another contains, the first of equals.
-
-    `grams` returns the sorted hashes of the other's stretches of so many characters: a stretch is
-    looked for, by `contains`, only if all its short ones occur.
-    """
-    for k in (8, 4, 2, 1):
-        known, own = grams(k), _hashes(text, k)
-        if not known.size or not own.size:
-            continue
-        places = np.minimum(np.searchsorted(known, own), known.size - 1)
-        occurs = known[places] == own
-        best, start = k - 1, 0
-        for i in np.flatnonzero(occurs):
-            # The stretch one longer than the best has best + 2 - k stretches of k characters.
-            while (
-                i + best < len(text)
-                and occurs[i : i + best + 2 - k].all()
-                and contains(text[i : i + best + 1])
-            ):
-                best, start = best + 1, int(i)
-        if best >= k:
-            return text[start : start + best]
-    return ""
-
-
 def _hashes(text: str, k: int) -> np.ndarray:
     """Return a 64-bit number for each stretch of `k` characters: equal ones have equal ones."""
     points = code_points(text).astype(np.uint64)
@@ -63,28 +35,21 @@ def _hashes(text: str, k: int) -> np.ndarray:
     return found
 
 
-def _shares(things: Iterable[Any]) -> dict[Any, float]:
-    """Return how often each thing occurs, as a share of all."""
-    counts = Counter(things)
-    total = counts.total()
-    return {thing: count / total for thing, count in counts.items()}
+def _frequencies(text: str) -> tuple[Counter[Any], Counter[Any]]:
+    """Return how often each character and each pair of neighbours occurs."""
+    return Counter(text), Counter(pairwise(text))
 
 
-def _difference(shares: dict[Any, float], others: dict[Any, float]) -> float:
-    """Return the total variation distance; NaN if nothing is compared."""
-    if not shares:
+def _distance(counts: Counter[Any], others: Counter[Any]) -> float:
+    """Return the total variation distance of two frequencies; NaN if nothing is compared."""
+    if not counts:
         return np.nan
-    return max(0.0, 1 - sum(min(share, others.get(x, 0)) for x, share in shares.items()))
+    n, m = counts.total(), others.total()
+    return max(0.0, 1 - sum(min(count / n, others[x] / m) for x, count in counts.items()))
 
 
 class Book:
-    """The words, names and frequencies of a text.
-
-    Parameters
-    ----------
-    text : str
-        The text; of a very long one the first four million characters are taken.
-    """
+    """The words, names and frequencies of a text, of a very long one its first four million."""
 
     def __init__(self, text: str) -> None:
         self.text = text[:_READ]
@@ -145,24 +110,42 @@ class Book:
         return float(np.mean(known)) if known else np.nan
 
     @cached_property
-    def _character_shares(self) -> dict[Any, float]:
-        return _shares(self.text)
+    def _own_frequencies(self) -> tuple[Counter[Any], Counter[Any]]:
+        return _frequencies(self.text)
 
-    @cached_property
-    def _pair_shares(self) -> dict[Any, float]:
-        return _shares(pairwise(self.text))
+    def off(self, text: str) -> tuple[float, float]:
+        """Return which share of a text's characters, and of its pairs of them, are too many.
 
-    def characters_off(self, text: str) -> float:
-        """Return which share of a text's characters are too many to be as frequent as the book's.
-
-        This is half the sum of the absolute differences of the frequencies, the total variation
-        distance: 0 for the same frequencies, 1 for no character in common.
+        This is half the sum of the absolute differences of their frequencies from the book's, the
+        total variation distance: 0 for the same frequencies, 1 for nothing in common.
         """
-        return _difference(_shares(text), self._character_shares)
+        characters, pairs = map(_distance, _frequencies(text), self._own_frequencies)
+        return characters, pairs
 
-    def pairs_off(self, text: str) -> float:
-        """Return the same for pairs of neighbouring characters."""
-        return _difference(_shares(pairwise(text)), self._pair_shares)
+    def longest_copy(self, text: str, others: str = "") -> str:
+        """Return the longest stretch of a text that stands in the book, the first of equals.
+
+        Of a piece of the book itself, `others` is the rest of the book, in which it is looked for.
+        A stretch is looked for only if the hashes of all its short ones are there.
+        """
+        repeated, other = bool(others), others or self.text
+        for k in (8, 4, 2, 1):
+            known, own = self._known(k)[repeated], _hashes(text, k)
+            if not known.size:
+                continue
+            occurs = known[np.minimum(np.searchsorted(known, own), known.size - 1)] == own
+            best, start = k - 1, 0
+            for i in np.flatnonzero(occurs):
+                # The stretch one longer than the best has best + 2 - k stretches of k characters.
+                while (
+                    i + best < len(text)
+                    and occurs[i : i + best + 2 - k].all()
+                    and text[i : i + best + 1] in other
+                ):
+                    best, start = best + 1, int(i)
+            if best >= k:
+                return text[start : start + best]
+        return ""
 
     def _known(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the sorted hashes of all stretches of `k` characters, and of those repeated."""
@@ -171,24 +154,11 @@ class Book:
             self._grams[k] = found, found[counts > 1]
         return self._grams[k]
 
-    def longest_copy(self, text: str) -> str:
-        """Return the longest stretch of a text that stands in the book, the first of equals."""
-        return _longest_shared(text, lambda k: self._known(k)[0], self.text.__contains__)
-
     def own(self, length: int) -> dict[str, float]:
-        """Measure stretches of the book itself, as a text of this length is measured.
+        """Return what eight stretches of so many characters of the book itself have on average.
 
-        Parameters
-        ----------
-        length : int
-            Characters of a stretch; eight are taken, evenly over the book.
-
-        Returns
-        -------
-        dict
-            The mean of ``characters_off`` and ``pairs_off``, and of ``copied``: the characters of
-            the longest stretch that stands elsewhere in the book too.  NaN if the book has no room
-            for twice as many stretches.
+        ``characters_off``, ``pairs_off``, and ``copied``: the characters of the longest stretch
+        that stands elsewhere in the book too.  NaN if there is no room for twice as many.
         """
         room = len(self.text) // _STRETCHES
         names = ("characters_off", "pairs_off", "copied")
@@ -199,49 +169,33 @@ class Book:
             stretch = self.text[begin : begin + length]
             # No text has half of a surrogate pair.
             others = f"{self.text[:begin]}\ud800{self.text[begin + length :]}"
-            copy = _longest_shared(stretch, lambda k: self._known(k)[1], others.__contains__)
-            rows.append((self.characters_off(stretch), self.pairs_off(stretch), len(copy)))
+            copy = self.longest_copy(stretch, others)
+            rows.append((*self.off(stretch), len(copy)))
         return dict(zip(names, map(float, np.mean(rows, axis=0)), strict=True))
 
 
 def quality_table(snapshots: Sequence[dict[str, Any]], book: Book) -> pd.DataFrame:
-    """Measure every snapshot.
-
-    Parameters
-    ----------
-    snapshots : sequence of dict
-        ``update``, ``smooth_loss`` and ``text`` of each.
-    book : Book
-        What was learned from.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per snapshot: ``update``, ``smooth_loss``, ``length`` (characters), ``words`` and
-        ``long_words`` (shares of the words, and of those with at least four letters, that are
-        the book's), ``characters_off``, ``pairs_off`` (see `Book`), ``copy`` (the longest stretch
-        that stands in the book), ``copied`` (its length), ``names`` (that no snapshot before
-        has).
-    """
+    """Measure the texts of snapshots: one row per snapshot, columns as commented below."""
     seen: set[str] = set()
     rows = []
     for snapshot in snapshots:
         text = snapshot["text"]
         names = [name for name in book.names_in(text) if name not in seen]
         seen.update(names)
-        copy = book.longest_copy(text)
+        copy, (characters, pairs) = book.longest_copy(text), book.off(text)
         rows.append(
             {
                 "update": snapshot["update"],
                 "smooth_loss": snapshot["smooth_loss"],
-                "length": len(text),
+                "length": len(text),  # characters
+                # Shares of the words, and of those with at least four letters, that are the book's.
                 "words": book.share_of_words(text) if book.has_words else np.nan,
                 "long_words": book.share_of_words(text, 4) if book.has_words else np.nan,
-                "characters_off": book.characters_off(text),
-                "pairs_off": book.pairs_off(text),
-                "copied": len(copy),
-                "copy": copy,
-                "names": names,
+                "characters_off": characters,  # see `Book.off`
+                "pairs_off": pairs,
+                "copied": len(copy),  # characters of ...
+                "copy": copy,  # ... the longest stretch that stands in the book
+                "names": names,  # the book's that no snapshot before has
             }
         )
     return pd.DataFrame(rows)

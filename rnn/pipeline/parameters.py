@@ -34,7 +34,8 @@ def accept_parameters(names: dict[str, Any]) -> None:
         raise ReportError(f"parameters: {expected}; restore the notebook's first cell, and run it")
     # papermill's own cell begins with this comment.
     put_in = [line for cell in cells if cell.startswith("# Parameters") for line in _lines(cell)]
-    refuse_unknown([ast.unparse(line.targets[0]) for line in put_in], declared)
+    given = [ast.unparse(line.targets[0]) for line in put_in if isinstance(line, ast.Assign)]
+    refuse_unknown(given, declared)
     for name, line in declared.items():
         if name in names and not (names[name] is None and ast.unparse(line.value) == "None"):
             names[name] = _as_declared(name, names[name], ast.unparse(line.annotation))
@@ -54,7 +55,8 @@ def refuse_unknown(given: Iterable[str], declared: Collection[str]) -> None:
         if name not in declared:
             near = difflib.get_close_matches(name, declared, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(declared)}"
-            raise ReportError(f"{name}: expected a parameter of this notebook, got none; {hint}")
+            expected = "expected a parameter of this notebook, got an unknown name"
+            raise ReportError(f"{name}: {expected}; {hint}")
 
 
 def _lines(cell: str) -> list[Any]:

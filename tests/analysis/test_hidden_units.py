@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, spearmanr
 
-from rnn.analysis.hidden_units import FEATURES, Feature, Stretch, activations, tell
+from rnn.analysis.hidden_units import FEATURES, Stretch, tell
 from rnn.cells import Vanilla
 from rnn.model import Architecture, initialise
 
-BY_NAME = {feature.name: feature for feature in FEATURES}
+VOWEL, LETTERS = "a vowel was read", "letters of the word so far"
 
 
 def told(name: str, text: str) -> str:
     """Return the text with the characters that lack a feature replaced by dots."""
-    yes = BY_NAME[name].values(text)
+    yes = FEATURES[name](text)
     return "".join(x if there else "." for x, there in zip(text, yes, strict=True))
 
 
@@ -52,12 +52,12 @@ def test_a_word_with_a_capital_is_told_after_the_capital() -> None:
 
 
 def test_characters_are_counted_from_the_line_feed() -> None:
-    values = BY_NAME["characters since the line began"].values("ab\ncd\n")
+    values = FEATURES["characters since the line began"]("ab\ncd\n")
     np.testing.assert_array_equal(values, [np.nan, np.nan, 0, 1, 2, 0])
 
 
 def test_letters_of_a_word_are_counted_and_other_characters_have_none() -> None:
-    values = BY_NAME["letters of the word so far"].values("ab, c")
+    values = FEATURES[LETTERS]("ab, c")
     np.testing.assert_array_equal(values, [1, 2, np.nan, np.nan, 1])
 
 
@@ -67,16 +67,16 @@ def test_vowels_with_accents_are_vowels() -> None:
 
 def test_every_feature_has_a_value_for_every_character() -> None:
     for text in ("", "\n", "小川。", "a\u0301 \U0010ffff\x00", '"' * 7):
-        for feature in FEATURES:
-            assert feature.values(text).shape == (len(text),), feature.name
+        for name, feature in FEATURES.items():
+            assert feature(text).shape == (len(text),), name
 
 
 def test_the_unit_that_carries_a_feature_is_found_and_its_area_is_scipys() -> None:
     text = "the sea, the sand and the harbour " * 60
     H = noise(len(text), 9)
-    vowels = BY_NAME["a vowel was read"].values(text)
+    vowels = FEATURES[VOWEL](text)
     H[:, 4] -= 1.5 * vowels
-    row = tell(stretch(text, H), (BY_NAME["a vowel was read"],)).iloc[0]
+    row = tell(stretch(text, H), {VOWEL: FEATURES[VOWEL]}).iloc[0]
     half = len(text) // 2
     yes, scores = vowels[half:], -H[half:, 4]
     expected = mannwhitneyu(scores[yes], scores[~yes]).statistic / yes.sum() / (~yes).sum()
@@ -86,10 +86,10 @@ def test_the_unit_that_carries_a_feature_is_found_and_its_area_is_scipys() -> No
 
 def test_the_unit_that_counts_is_found_and_its_correlation_is_scipys() -> None:
     text = "the sea, the sand and the harbour " * 60
-    letters = BY_NAME["letters of the word so far"].values(text)
+    letters = FEATURES[LETTERS](text)
     H = noise(len(text), 9)
     H[:, 2] += np.nan_to_num(letters)
-    row = tell(stretch(text, H), (BY_NAME["letters of the word so far"],)).iloc[0]
+    row = tell(stretch(text, H), {LETTERS: FEATURES[LETTERS]}).iloc[0]
     half = slice(len(text) // 2, None)
     known = ~np.isnan(letters[half])
     expected = spearmanr(H[half, 2][known], letters[half][known]).statistic
@@ -100,7 +100,7 @@ def test_the_unit_that_counts_is_found_and_its_correlation_is_scipys() -> None:
 def test_ties_count_half() -> None:
     text = "ab" * 200
     H = np.zeros((len(text), 2))
-    row = tell(stretch(text, H), (BY_NAME["a vowel was read"],)).iloc[0]
+    row = tell(stretch(text, H), {VOWEL: FEATURES[VOWEL]}).iloc[0]
     assert row["score"] == 0.5 and not row["clear"]
 
 
@@ -114,8 +114,11 @@ def test_among_many_units_of_noise_the_chosen_one_does_not_tell_on_other_text() 
 
 def test_what_the_character_tells_alone_is_all_of_a_vowel_and_nothing_of_the_noise() -> None:
     text = "the sea, the sand and the harbour " * 60
-    coin = Feature("coin", lambda text: np.random.default_rng(3).random(len(text)) < 0.5)
-    table = tell(stretch(text, noise(len(text), 3)), (BY_NAME["a vowel was read"], coin))
+
+    def coin(text: str) -> np.ndarray:
+        return np.random.default_rng(3).random(len(text)) < 0.5
+
+    table = tell(stretch(text, noise(len(text), 3)), {VOWEL: FEATURES[VOWEL], "coin": coin})
     assert table["character_alone"][0] == 1
     assert table["character_alone"][1] == pytest.approx(0.5, abs=0.06)
 
@@ -141,7 +144,8 @@ def test_a_stretch_lies_in_the_middle_and_is_read_with_what_stands_before_it() -
     h0 = np.array([0.5, -0.5, 0.9, -0.9])
     middle = Stretch.of(parameters, h0, "abc", ids, most=100)
     assert middle.text == "".join("abc"[i] for i in ids[450:550])
-    np.testing.assert_array_equal(middle.H, activations(parameters, h0, ids[250:550])[200:])
+    whole = Stretch.of(parameters, h0, "abc", ids[250:550])
+    np.testing.assert_array_equal(middle.H, whole.H[200:])
 
 
 def test_a_short_text_is_taken_whole() -> None:
@@ -150,11 +154,12 @@ def test_a_short_text_is_taken_whole() -> None:
     assert Stretch.of(parameters, np.zeros(4), "abc", ids).text == "abcba"
 
 
-def test_activations_are_the_recurrence() -> None:
+def test_the_states_of_a_stretch_are_the_recurrence() -> None:
     p = random_parameters()
     h0, rows = np.array([0.5, -0.5, 0.9, -0.9]), []
     h = h0
     for x in (0, 2, 1):
         h = np.tanh(p.W[0] @ h + p.U[x] + p.b[0])
         rows.append(h)
-    np.testing.assert_allclose(activations(p, h0, np.array([0, 2, 1], np.uint8)), rows, rtol=1e-12)
+    H = Stretch.of(p, h0, "abc", np.array([0, 2, 1], np.uint8)).H
+    np.testing.assert_allclose(H, rows, rtol=1e-12)

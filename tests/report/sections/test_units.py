@@ -11,7 +11,6 @@ from rnn.report.sections import units
 from rnn.report.sections.units import clear_units, facts, passages, table
 
 TEXT = 'The sea, the sand. The harbour said: "He is late." And so it was.\n' * 60
-BY_NAME = {feature.name: feature for feature in FEATURES}
 
 
 def stretch(**told: int) -> Stretch:
@@ -20,8 +19,8 @@ def stretch(**told: int) -> Stretch:
     ids = np.array([vocabulary.index(x) for x in TEXT], np.uint8)
     H = np.random.default_rng(0).standard_normal((len(TEXT), 12)) / 3
     for word, unit in told.items():
-        name = next(name for name in BY_NAME if word in name)
-        H[:, unit] += np.nan_to_num(BY_NAME[name].values(TEXT).astype(float))
+        name = next(name for name in FEATURES if word in name)
+        H[:, unit] += np.nan_to_num(FEATURES[name](TEXT).astype(float))
     return Stretch(TEXT, ids, np.tanh(H))
 
 
@@ -65,7 +64,7 @@ def test_a_passage_lies_in_the_half_that_chose_nothing_and_shows_both_sides() ->
     there = stretch(quotation=4)
     ((row, part),) = passages(there, tell(there))
     assert there.half <= part.start and part.stop <= len(TEXT)
-    assert 0.1 < BY_NAME["inside quotation marks"].values(TEXT)[part].mean() < 0.5
+    assert 0.1 < FEATURES["inside quotation marks"](TEXT)[part].mean() < 0.5
     title = said("units", "title", row)
     assert all(words in title for words in ("5", "inside quotation marks", "AUC"))
 
