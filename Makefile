@@ -58,7 +58,7 @@ execute  = $(run) rnn.pipeline.execute $< $@ -d text "$$TEXT"
 render   = $(run) rnn.report.pages.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE" >/dev/null
 
 page     := $(wildcard rnn/report/pages/*.py rnn/report/pages/templates/*.* rnn/report/pages/templates/*/*.*)
-math     := $(wildcard rnn/*.py rnn/kernels/*.py rnn/text/*.py rnn/runs/*.py rnn/analysis/*.py)
+math     := $(wildcard rnn/*.py rnn/kernels/*.py rnn/text/*.py rnn/text/*.toml rnn/runs/*.py rnn/analysis/*.py)
 compared := $(math) $(wildcard rnn/report/*.py rnn/report/sections/*.py rnn/report/sections/*.md)
 code     := $(filter-out rnn/report/sections/runs_% rnn/runs/finished.py,$(compared))
 steps    := $(if $(filter compared,$(MAKECMDGOALS)),04_compare_runs,01_gradient_check 02_training_evolution 03_best_model_sampling)

@@ -24,27 +24,13 @@ __all__ = ["Corpus", "load_corpus", "require_segments"]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Corpus(FileFacts):
-    """A text as the network sees it, with what reading its file told.
+    """A text as the network sees it, with what reading its file told."""
 
-    Attributes
-    ----------
-    name : str
-        Short: a known name, or the file's name without its suffix.
-    title : str
-        The known title, or the file's name.
-    path : Path
-        The file.
-    ids : ndarray of uint8, uint16 or uint32, shape (n,), read-only
-        One id per character: its place in the vocabulary.
-    note : str
-        A sentence if a large text could not be given a cache, else empty.
-    """
-
-    name: str
-    title: str
-    path: Path = field(repr=False)
-    ids: Ids = field(repr=False)
-    note: str
+    name: str  # short: a known name, or the file's name without its suffix
+    title: str  # the known title, or the file's name
+    path: Path = field(repr=False)  # the file
+    ids: Ids = field(repr=False)  # (n,) read-only: the place of each character in the vocabulary
+    note: str  # a sentence if a large text could not be given a cache, else empty
 
     @cached_property
     def vocabulary(self) -> str:
@@ -76,14 +62,9 @@ def load_corpus(corpus: str | os.PathLike[str] = "saltmarrow", encoding: str = "
     Parameters
     ----------
     corpus : str or path
-        'saltmarrow', 'goblet', 'tinyshakespeare', or the path of any text; a relative path is
-        taken from the working directory if it exists there, else from the project's root.
+        As for `rnn.text.books.locate`.
     encoding : str
         As Python names them.  With 'utf-8', a byte-order mark of UTF-16 or UTF-32 is obeyed.
-
-    Returns
-    -------
-    Corpus
 
     Raises
     ------

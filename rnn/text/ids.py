@@ -27,52 +27,33 @@ _PIECE = 1 << 20  # ids compared at a time
 def text_ids(path: Path, facts: FileFacts) -> tuple[Ids, str]:
     """Return one id per character, read-only, and what a person should know about them.
 
-    Parameters
-    ----------
-    path : Path
-        The text.
-    facts : FileFacts
-        What reading it told; it is read a second time.
-
-    Returns
-    -------
-    ids : ndarray of the smallest unsigned type, shape (n,)
-    note : str
-        A sentence if a large text could not be given a cache, else empty.
-
-    Raises
-    ------
-    ReportError
-        If the text was changed since it was read.
+    The text that `facts` tells of is read again; if it has changed since, that is a ReportError.
+    The ids have shape (n,) and the smallest unsigned type.  The note is a sentence if a large text
+    could not be given a cache, else empty.
     """
-    dtype = np.min_scalar_type(facts.K - 1)
-    if facts.bytes <= LARGE:
-        return _in_memory(path, facts, dtype), ""
-    cache = path.with_name(f"{path.name}.{facts.sha256[:16]}.{facts.encoding}.ids.npy")
-    try:
-        return _mapped(cache, facts, dtype), ""
-    except (OSError, ValueError):
-        pass  # not there yet, or not the ids of this text
-    header = {"descr": dtype.str, "fortran_order": False, "shape": (len(facts),)}
-    try:
-        # Through write and not through a mapping: there a full disk is an error, here a crash.
-        with atomic_write(cache) as file:
-            np.lib.format.write_array_header_1_0(file, header)
-            file.writelines(piece.data for piece in _pieces(path, facts, dtype))
-        return _mapped(cache, facts, dtype), ""
-    except OSError as error:
-        ids = _in_memory(path, facts, dtype)
-        return ids, (
-            f"The ids take {ids.nbytes / 1e6:,.0f} MB of memory, because a cache beside the text "
-            f"could not be written ({error.strerror})."
-        )
-
-
-def _in_memory(path: Path, facts: FileFacts, dtype: np.dtype[Any]) -> Ids:
+    dtype, note = np.min_scalar_type(facts.K - 1), ""
+    if facts.bytes > LARGE:
+        cache = path.with_name(f"{path.name}.{facts.sha256[:16]}.{facts.encoding}.ids.npy")
+        try:
+            return _mapped(cache, facts, dtype), ""
+        except (OSError, ValueError):
+            pass  # not there yet, or not the ids of this text
+        header = {"descr": dtype.str, "fortran_order": False, "shape": (len(facts),)}
+        try:
+            # Through write and not through a mapping: there a full disk is an error, here a crash.
+            with atomic_write(cache) as file:
+                np.lib.format.write_array_header_1_0(file, header)
+                file.writelines(piece.data for piece in _pieces(path, facts, dtype))
+            return _mapped(cache, facts, dtype), ""
+        except OSError as error:
+            note = (
+                f"The ids take {len(facts) * dtype.itemsize / 1e6:,.0f} MB of memory, because a "
+                f"cache beside the text could not be written ({error.strerror})."
+            )
     ids = bytearray()
     for piece in _pieces(path, facts, dtype):
         ids += piece.data
-    return np.frombuffer(memoryview(ids).toreadonly(), dtype)
+    return np.frombuffer(memoryview(ids).toreadonly(), dtype), note
 
 
 def _mapped(cache: Path, facts: FileFacts, dtype: np.dtype[Any]) -> Ids:
