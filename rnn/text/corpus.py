@@ -79,8 +79,7 @@ def load_corpus(corpus: str | os.PathLike[str] = "saltmarrow", encoding: str = "
     Raises
     ------
     ReportError
-        If there is no such text, it cannot be read, its bytes are not in that encoding, or it has
-        fewer than two distinct characters.
+        If there is no such text in that encoding, or it has fewer than two distinct characters.
     """
     codec = codec_name(encoding)
     path, name, title = locate(corpus)
@@ -160,8 +159,7 @@ def _mapped(cache: Path, facts: FileFacts, dtype: np.dtype[Any]) -> Ids:
     with cache.open("rb") as file:
         file.seek(-ids.nbytes, os.SEEK_END)
         while (piece := np.fromfile(file, dtype, _PIECE)).size:
-            here = np.bincount(piece, minlength=facts.K)
-            counts += here  # another shape, from an id too large, is a ValueError as well
+            counts += np.bincount(piece, minlength=facts.K)  # a ValueError if an id is too large
     if not np.array_equal(counts, facts.counts):
         raise ValueError(cache)
     # A plain view: what is compiled for arrays need not know where they lie.

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +96,11 @@ def text_pieces(path: Path, encoding: str, digest: Any) -> Iterator[str]:
     with path.open("rb") as file:
         digest.update(file.read(len(mark)))
         try:
-            while data := file.read(PIECE):
+            for data in chain(iter(lambda: file.read(PIECE), b""), [b""]):
                 digest.update(data)
-                if text := decoder.decode(data):
+                if text := decoder.decode(data, final=not data):
                     yield text
                 line += text.count("\n")
-            decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             at = file.tell() - len(error.object) + error.start
             line += error.object[: error.start].decode(codec, "replace").count("\n")
@@ -131,7 +131,7 @@ def read_file(path: Path, encoding: str) -> FileFacts:
             misread += sum(_MISREAD.match(text, start) is not None for start in starts)
     codec, mark = _signature(path, encoding)
     points = np.flatnonzero(counts).astype(np.uint32)
-    lf, cr = counts[0x0A] - cr_lf, counts[0x0D] - cr_lf
+    lf, cr = int(counts[0x0A]), int(counts[0x0D])
     return FileFacts(
         sha256=digest.hexdigest(),
         bytes=path.stat().st_size,
@@ -139,7 +139,7 @@ def read_file(path: Path, encoding: str) -> FileFacts:
         bom=codec if mark else "none",
         points=points,
         counts=counts[points],
-        line_ends={"LF": int(lf), "CR LF": cr_lf, "CR": int(cr)},
+        line_ends={"LF": lf - cr_lf, "CR LF": cr_lf, "CR": cr - cr_lf},
         misread=(first, misread),
     )
 

@@ -16,9 +16,7 @@ __all__ = ["cautions", "edition", "passport"]
 _FEW_SEGMENTS = 1000  # below which a text is short
 _LARGE_K = 500  # distinct characters from which on a vocabulary is large for this network
 
-_EDITIONS, _WARNINGS = tomllib.loads(
-    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-).values()
+_SENTENCES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def passport(corpus: Corpus, seq_length: int, updates_per_epoch: int) -> dict[str, Any]:
@@ -79,15 +77,14 @@ def cautions(corpus: Corpus, seq_length: int) -> list[str]:
         "ways": len(ends), "ends": " and ".join(ends), "lost": lost, "once": len(once),
         "shown": shown, "edition": variant, "segments": segments, "seq_length": seq_length,
     }  # fmt: skip
-    return [_WARNINGS[name].strip().format_map(values) for name in holds if holds[name]]
+    return [_SENTENCES["warnings"][name].format_map(values) for name in holds if holds[name]]
 
 
 def edition(corpus: Corpus) -> str:
     """Return which edition of a book known by name a text is; empty for any other text."""
     goblet = BOOKS["goblet"]
-    book = next((x for x in BOOKS.values() if x.sha256 == corpus.sha256), BOOKS.get(corpus.name))
-    if book is None and corpus.path.name == goblet.file:
-        book = goblet
+    by_name = goblet if corpus.path.name == goblet.file else BOOKS.get(corpus.name)
+    book = next((x for x in BOOKS.values() if x.sha256 == corpus.sha256), by_name)
     if book is None:
         return ""
     slips = {79: True, 81: corpus.line_ends["CR LF"], 83: corpus.misread[1]}
@@ -96,4 +93,4 @@ def edition(corpus: Corpus) -> str:
         name = "canonical" if corpus.encoding == "utf-8" else "read_otherwise"
     elif book is goblet and slips.get(corpus.K):
         name = f"goblet_{corpus.K}"
-    return _EDITIONS[name].strip().format(corpus=corpus)
+    return _SENTENCES["edition"][name].format(corpus=corpus)
