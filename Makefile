@@ -57,9 +57,9 @@ run     := exec "$(python)" -m
 execute  = $(run) rnn.pipeline.execute $< $@ -d text "$$TEXT"
 render   = $(run) rnn.report.pages.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE" >/dev/null
 
-page     := $(wildcard rnn/report/pages/*.py rnn/report/pages/templates/*.* rnn/report/pages/templates/*/*.*)
-math     := $(wildcard rnn/*.py rnn/kernels/*.py rnn/text/*.py rnn/text/*.toml rnn/runs/*.py rnn/analysis/*.py)
-compared := $(math) $(wildcard rnn/report/*.py rnn/report/sections/*.py rnn/report/sections/*.md)
+page     := $(wildcard rnn/report/pages/*.* rnn/report/pages/templates/*.* rnn/report/pages/templates/*/*.*)
+math     := $(wildcard rnn/*.* rnn/kernels/*.* rnn/text/*.* rnn/runs/*.* rnn/analysis/*.*)
+compared := $(math) $(wildcard rnn/report/*.* rnn/report/sections/*.*)
 code     := $(filter-out rnn/report/sections/runs_% rnn/runs/finished.py,$(compared))
 steps    := $(if $(filter compared,$(MAKECMDGOALS)),04_compare_runs,01_gradient_check 02_training_evolution 03_best_model_sampling)
 
@@ -74,7 +74,7 @@ compare:
 	@$(pipeline) compare "$(MAKE)" compared $(if $(titled),,TITLE="Runs compared")
 
 pages compared: $(out)/report.pdf $(out)/report.html
-	@$(run) rnn.pipeline.closing_lines $(out)
+	@$(pipeline) closing $(out)
 
 $(out)/report.pdf: $(steps:%=$(out)/%.ipynb) $(out)/.pages.values $(page)
 	@echo "report: rendering"; $(render)
@@ -136,4 +136,4 @@ lock:
 	@uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev --extra lab pyproject.toml -o requirements.lock
 ## show this
 help:
-	@$(pipeline) help
+	@awk -f rnn/pipeline/help.awk Makefile

@@ -66,7 +66,7 @@ class Vanilla(Parameters):
         """Compute ``h = tanh(r + z + b)``."""
         for s in range(r.shape[0]):
             for i in range(r.shape[1]):
-                H[t, s, i] = r[s, i] + Z[t, s, i] + b[i]
+                H[t, s, i] = r[s, i] + (Z[t, s, i] + b[i])
         tanh_in_place(H[t].reshape(-1))
 
     @staticmethod

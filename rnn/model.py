@@ -301,7 +301,7 @@ def _largest(o):
     return largest
 
 
-@inlined
+@compiled
 def _sum(p):
     total = p[0]
     for k in range(1, p.size):
@@ -346,10 +346,12 @@ class Architecture:
 
     def parameters(self, theta: np.ndarray) -> Any:
         """Return the parts of a vector of all parameters, which share its memory."""
-        ends = np.cumsum([math.prod(shape) for shape in self.shapes.values()])
-        parts = np.split(theta, ends[:-1])
-        shapes = self.shapes.values()
-        return self.cell(*(p.reshape(shape) for p, shape in zip(parts, shapes, strict=True)))
+        parts, begin = [], 0
+        for shape in self.shapes.values():
+            end = begin + math.prod(shape)
+            parts.append(theta[begin:end].reshape(shape))
+            begin = end
+        return self.cell(*parts)
 
     @classmethod
     def of(cls, parameters: Any) -> "Architecture":

@@ -76,6 +76,7 @@ class Settings:
         for name, value in COURSES[self.course].items():
             if getattr(self, name) is None:
                 put(name, value)
+        one_of("cell", self.cell, CELLS)
         one_of("optimizer", self.optimizer, OPTIMIZERS)
         one_of("loss", self.loss, ("sum", "mean"))
         one_of("init", self.init, ("normal", "scaled"))
@@ -93,10 +94,14 @@ class Settings:
 
     @classmethod
     def among(cls, names: Mapping[str, Any]) -> "Settings":
-        """Take the settings from the names of a notebook, which may have others too."""
-        return cls(
-            **{field.name: names[field.name] for field in fields(cls) if field.name in names}
-        )
+        """Take the settings from the names of a notebook, which has others too."""
+        for field in fields(cls):
+            if field.name not in names:
+                raise ReportError(
+                    f"{field.name}: expected a parameter of this name in the notebook, got none; "
+                    "check the spelling in its parameter cell"
+                )
+        return cls(**{field.name: names[field.name] for field in fields(cls)})
 
     @property
     def characters_in_loss(self) -> int:

@@ -57,6 +57,6 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of Chromium; for tests marked ``browser``."""
-    assert LACKING is None, f"{LACKING}; do apt install chromium, and make test-browser"
+    assert LACKING is None, f"{LACKING}; run apt install chromium, and make test-browser"
     assert CHROMIUM is not None
     return CHROMIUM

@@ -102,7 +102,7 @@ def statements(function: Any) -> list[str]:
     return list(walk(definition.body))
 
 
-@pytest.mark.parametrize(("head", "least"), zip(FUNCTIONS, (6, 6, 1), strict=True))
+@pytest.mark.parametrize(("head", "least"), list(zip(FUNCTIONS, (6, 6, 1), strict=True)))
 def test_every_computing_line_stands_beside_its_equation_in_the_code_s_order(
     head: str, least: int
 ) -> None:

@@ -105,7 +105,10 @@ def code(notebook: Path) -> str:
 
 
 def needed(notebooks: list[Path]) -> set[Path]:
-    """Return the files that notebooks run, from their imports and from the sections they show."""
+    """Return the files that notebooks run, from their imports and from the sections they show.
+
+    What lies beside the code of a layer and is no Python is read by some of it.
+    """
     sources = [code(notebook) for notebook in notebooks]
     names = {name for source in sources for name in imports(source)}
     sections = {name for source in sources for name in re.findall(r'\bshow\("(\w+)"', source)}
@@ -116,6 +119,8 @@ def needed(notebooks: list[Path]) -> set[Path]:
         found.add(name)
         waiting |= (IMPORTS[name] & MODULES.keys()) - found
     files = {MODULES[name] for name in found}
+    for path in {file.parent for file in files} - {ROOT / "rnn/report/sections"}:
+        files |= {file for file in path.glob("*.*") if file.is_file() and file.suffix != ".py"}
     return files | {path.with_suffix(".md") for path in files if path.with_suffix(".md").is_file()}
 
 

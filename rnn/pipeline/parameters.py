@@ -12,20 +12,14 @@ from typing import Any
 
 from rnn.errors import ReportError, shown
 
-__all__ = ["accept_parameters", "declared_parameters", "refuse_unknown"]
-
 _KINDS = {"int": "a whole number", "float": "a number", "str": "a text"}
 
 
 def accept_parameters(names: dict[str, Any]) -> None:
-    """Give every parameter the type that the notebook declares; refuse what does not fit.
+    """Give every parameter among a notebook's ``globals()`` the type that the notebook declares.
 
-    Parameters
-    ----------
-    names : dict
-        The notebook's ``globals()``, with IPython's record of the cells run so far in ``In``.  A
-        text becomes a number where a number is declared, and a number a text where a text is; None
-        stays where it is the default.
+    IPython's record of the cells run so far is in ``In``.  A text becomes a number where a number
+    is declared, and a number a text where a text is; None stays where it is the default.
 
     Raises
     ------
@@ -36,13 +30,12 @@ def accept_parameters(names: dict[str, Any]) -> None:
     cells = names.get("In", [])
     declared = declared_parameters(cells)
     if cells and not declared:
-        raise ReportError(
-            "parameters: expected a cell of lines 'name: type = value' and nothing else, got none; "
-            "restore the notebook's first cell, and run it"
-        )
+        expected = "expected a cell of lines 'name: type = value' and nothing else, got none"
+        raise ReportError(f"parameters: {expected}; restore the notebook's first cell, and run it")
     # papermill's own cell begins with this comment.
     put_in = [line for cell in cells if cell.startswith("# Parameters") for line in _lines(cell)]
-    refuse_unknown([ast.unparse(line.targets[0]) for line in put_in], declared)
+    given = [ast.unparse(line.targets[0]) for line in put_in if isinstance(line, ast.Assign)]
+    refuse_unknown(given, declared)
     for name, line in declared.items():
         if name in names and not (names[name] is None and ast.unparse(line.value) == "None"):
             names[name] = _as_declared(name, names[name], ast.unparse(line.annotation))
@@ -62,7 +55,8 @@ def refuse_unknown(given: Iterable[str], declared: Collection[str]) -> None:
         if name not in declared:
             near = difflib.get_close_matches(name, declared, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(declared)}"
-            raise ReportError(f"{name}: expected a parameter of this notebook, got none; {hint}")
+            expected = "expected a parameter of this notebook, got an unknown name"
+            raise ReportError(f"{name}: {expected}; {hint}")
 
 
 def _lines(cell: str) -> list[Any]:

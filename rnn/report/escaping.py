@@ -23,7 +23,7 @@ INVISIBLE = (
 )
 
 _HTML_PIECE = re.compile(
-    rf"<title>.*?</title>|<style>.*?</style>|<math.*?</math>|<[^>]*>|[{INVISIBLE}]", re.DOTALL
+    rf"<(title|style)>.*?</\1>|<math.*?</math>|<[^>]*>|[{INVISIBLE}]", re.DOTALL
 )
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 _MARKDOWN_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
@@ -38,14 +38,8 @@ def without_surrogates(text: str) -> str:
 def escape(text: object) -> str:
     r"""Make any data safe to put into Markdown prose, a title or a caption.
 
-    Every ASCII sign is escaped, so that nothing of `text` can become markup, in JupyterLab, in
-    the HTML or in the PDF; line ends, tabs and other controls are shown as their Unicode
-    pictures, and spaces that Markdown would drop are made to stay.
-
-    Examples
-    --------
-    >>> print(escape("<b> & *a*"))
-    \<b\> \& \*a\*
+    Every ASCII sign is escaped (``<b>`` becomes ``\<b\>``), controls are shown as pictures, and
+    spaces that Markdown would drop are made to stay.
     """
     return _LOOSE_SPACE.sub("\xa0", _MARKDOWN_SPECIAL.sub(r"\\\1", pictured(text)))
 
@@ -62,18 +56,12 @@ def pictured(text: object) -> str:
 def html_visible(page: str) -> str:
     """Show the invisible characters of an HTML page as their code points.
 
-    In running text they become a small box; inside a tag or a formula, where no element may
-    stand, the plain code point.
+    In running text they stand in a small box; in a tag or a formula no element may stand.
     """
 
-    def plain(match: re.Match[str]) -> str:
-        return f"U+{ord(match[0]):04X}"
-
     def shown(match: re.Match[str]) -> str:
-        piece = match[0]
-        if piece.startswith("<"):
-            return _INVISIBLE.sub(plain, piece)
-        return f'<span class="code-point">{plain(match)}</span>'
+        points = _INVISIBLE.sub(lambda one: f"U+{ord(one[0]):04X}", match[0])
+        return points if points[0] == "<" else f'<span class="code-point">{points}</span>'
 
     return _HTML_PIECE.sub(shown, page)
 
@@ -87,11 +75,7 @@ def stand_in(text: str) -> str:
 
 
 def typst_string(text: object) -> str:
-    r"""Return `text` as a Typst string literal, which no text can end or leave.
-
-    Line separators other than ``\n`` get a stand-in, see `stand_in`: inside a text block Typst
-    would take them for line ends.
-    """
+    """Return `text` as a Typst string literal, which no text can end or leave; see `stand_in`."""
     plain = stand_in(without_surrogates(str(text)).replace("\r\n", "\n"))
     plain = plain.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return '"' + _INVISIBLE.sub(lambda m: f"\\u{{{ord(m[0]):x}}}", plain) + '"'

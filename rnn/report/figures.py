@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from rnn.report.fonts import embedded_fonts
 
-__all__ = ["COLOURS", "PAGE_WIDTH", "style", "svg"]
+__all__ = ["COLOURS", "NOTE", "PAGE_WIDTH", "page_figure", "style", "svg"]
 
 #: Width of the text on the page, in inches.
 PAGE_WIDTH = 6.1
@@ -28,6 +28,9 @@ _STYLE: Any = matplotlib.rc_params_from_file(
 
 #: The colours of the lines, in their order.
 COLOURS: tuple[str, ...] = tuple(_STYLE["axes.prop_cycle"].by_key()["color"])
+
+#: How a word beside a line or a point is written; `xytext` is in points.
+NOTE: Any = {"textcoords": "offset points", "fontsize": 8, "color": "#555555"}
 
 
 @cache
@@ -40,7 +43,7 @@ def _text_font() -> str:
         file.write(font)
     atexit.register(os.unlink, file.name)
     font_manager.fontManager.addfont(file.name)
-    return font_manager.FontProperties(fname=file.name).get_name()
+    return font_manager.fontManager.ttflist[-1].name
 
 
 @contextmanager
@@ -48,6 +51,13 @@ def style() -> Iterator[None]:
     """Draw in the style of the page: ``with style(): figure = Figure(...)``."""
     with matplotlib.rc_context(_STYLE | {"font.family": [_text_font(), "DejaVu Sans"]}):
         yield
+
+
+@contextmanager
+def page_figure(height: float) -> Iterator[Figure]:
+    """Draw a figure as wide as the page's text: ``with page_figure(2.5) as figure: ...``."""
+    with style():
+        yield Figure(figsize=(PAGE_WIDTH, height))
 
 
 def svg(figure: Figure) -> str:

@@ -28,9 +28,11 @@ __all__ = ["Markdown", "Sentences", "enumerated"]
 
 _OURS = Path(__file__).parent / "sections"
 
-_TAG = r"\{%(?:(?!%\}).)*%\}|\{#(?:(?!#\}).)*#\}"
-#: Lines that hold nothing but tags and leave no line behind.
-_ONLY_TAGS = re.compile(rf"^[ \t]*((?:(?:{_TAG})[ \t]*)+)\n", re.MULTILINE | re.DOTALL)
+#: Lines that hold nothing but tags and leave no line behind: up to the last tag's end, and that.
+_ONLY_TAGS = re.compile(
+    r"^[ \t]*((?:\{([%#])(?:(?!\2\}).)*\2\}[ \t]*)*\{([%#])(?:(?!\3\}).)*?)([-+]?\3\})[ \t]*\n",
+    re.MULTILINE | re.DOTALL,
+)
 #: A sentence that ends with a value at the beginning of a line: a number would make a list of it.
 _LIKE_A_LIST = re.compile(r"(?<=\S)\n[ \t]*\{\{([^{}]*\}\}[.)]\s)")
 
@@ -59,11 +61,6 @@ def _count(number: int, thing: str, things: str = "") -> str:
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
-def _percent(share: float) -> str:
-    """Return a share in whole percent, or a dash where there is none."""
-    return "–" if math.isnan(share) else f"{share:.0%}"
-
-
 def _power(number: float) -> str:
     """Write a number as mathematics: ``2.2 x 10^-6``."""
     digits, exponent = f"{number:.1e}".split("e")
@@ -84,36 +81,30 @@ def _code(text: object) -> str:
 def _finite(write: Filter) -> Filter:
     """Let a filter for numbers write those that are none as ``NaN`` or ``∞``."""
 
-    def written(number: float, *arguments: Any, **options: Any) -> str:
+    def written(number: float, *arguments: Any) -> str:
         if math.isfinite(number):
-            return write(number, *arguments, **options)
+            return write(number, *arguments)
         return "NaN" if math.isnan(number) else "∞" if number > 0 else "−∞"
 
     return written
 
 
 _FILTERS: dict[str, Filter] = {
-    "thousands": _finite(lambda number: f"{number:,}"),
+    "thousands": _finite("{:,}".format),
     "decimals": _finite(lambda number, places=4: f"{number:,.{places}f}"),
     "g": _finite(lambda number, digits=6: f"{number:.{digits}g}"),
-    "short": _finite(lambda number: f"{number:.1e}"),
-    "percent": _percent,
-    "nats": _finite(lambda loss: f"{loss:.4f} nats"),
+    "short": _finite("{:.1e}".format),
+    "percent": lambda share: "–" if math.isnan(share) else f"{share:.0%}",
+    "nats": _finite("{:.4f} nats".format),
     "bits": _finite(lambda loss: f"{loss / math.log(2):.4f} bits"),
     "count": _count,
     "separator": _separator,
-}
-#: Those that write one thing as Markdown and another as plain text.
-_MARKDOWN: dict[str, Filter] = {
     "code": _code,
     "emphasis": lambda text: f"*{escape(text)}*",
     "power": _finite(_power),
 }
-_PLAIN: dict[str, Filter] = {
-    "code": str,
-    "emphasis": str,
-    "power": _finite(lambda number: f"{number:.2g}"),
-}
+#: Those that write plain text in another way than Markdown.
+_PLAIN: dict[str, Filter] = {"code": str, "emphasis": str, "power": _finite("{:.2g}".format)}
 
 
 class _Environment(jinja2.Environment):
@@ -131,57 +122,49 @@ class Sentences:
     ----------
     folder : str
         A folder with Markdown files that take the place of the project's own; relative to the
-        working directory if it is there, else to the project's root.  Empty for none.
-
-    Raises
-    ------
-    ReportError
-        If there is no such folder, a file in it has the name of no section, a block the name of
-        none of ours, or Jinja cannot read it.
+        working directory if it is there, else to the project's root.  Empty for none.  A
+        `ReportError` if it does not exist, or has a file, a block or a tag that ours do not know.
     """
 
     def __init__(self, folder: str = "") -> None:
         self._environments = {plain: _environment(plain) for plain in (False, True)}
         self._templates: dict[tuple[Path, bool], jinja2.Template] = {}
         self._own: Path | None = None
-        if folder:
-            given = Path(folder).expanduser()
-            self._own = given if given.is_dir() else ROOT / given
-            if not self._own.is_dir():
+        if not folder:
+            return
+        self._own = Path(folder).expanduser()
+        if not self._own.is_dir():
+            self._own = ROOT / self._own
+        if not self._own.is_dir():
+            raise ReportError(
+                f"text: expected a folder with Markdown files, got {folder!r}; choose one that "
+                "exists"
+            )
+        known = sorted(path.name for path in _OURS.glob("*.md"))
+        for path in sorted(self._own.glob("*.md")):
+            ours = self._template(_OURS / one_of("text", path.name, known), plain=False)
+            blocks = self._template(path, plain=False).blocks
+            for block in blocks:
+                one_of(f"{_name(path)}: block", block, ours.blocks)
+            if not blocks:
                 raise ReportError(
-                    f"text: expected a folder with Markdown files, got {folder!r}; "
-                    "choose one that exists"
+                    f"{_name(path)}: expected sentences in blocks, got none; write them between "
+                    "{% block NAME %} and {% endblock %}"
                 )
-            known = sorted(path.name for path in _OURS.glob("*.md"))
-            for path in sorted(self._own.glob("*.md")):
-                ours = self._template(_OURS / one_of("text", path.name, known), plain=False)
-                blocks = self._template(path, plain=False).blocks
-                for block in blocks:
-                    one_of(f"{_name(path)}: block", block, ours.blocks)
-                if not blocks:
-                    raise ReportError(
-                        f"{_name(path)}: expected sentences in blocks, got none; write them "
-                        "between {% block NAME %} and {% endblock %}"
-                    )
 
     def render(
         self, section: str, block: str, values: Mapping[str, Any], *, plain: bool = False
     ) -> str:
-        """Return a block of sentences.
+        """Return a block of sentences; a mistake is a `ReportError` with its file and line.
 
         Parameters
         ----------
         section, block : str
             The file's name without its suffix, and the block's.
         values : mapping
-            The numbers and names that the sentences mention.
+            What the sentences mention.
         plain : bool
-            Whether the result is plain text, as for alternative texts, and not Markdown.
-
-        Raises
-        ------
-        ReportError
-            If a file has a mistake; it names the file and the line.
+            Whether the result is plain text and not Markdown.
         """
         path = _OURS / f"{section}.md"
         context = self._template(path, plain).new_context(dict(values))
@@ -199,13 +182,15 @@ class Sentences:
         if (path, plain) not in self._templates:
             environment = self._environments[plain]
             try:
-                source = _ONLY_TAGS.sub(_joined, path.read_text(encoding="utf-8"))
+                # The line's end goes into its last tag, where it means nothing but still counts.
+                source = _ONLY_TAGS.sub(r"\1\n\4", path.read_text(encoding="utf-8"))
                 source = _LIKE_A_LIST.sub(r" {{\n\1", source)
                 code = environment.compile(source, name=path.name, filename=str(path))
             except (jinja2.TemplateSyntaxError, OSError, ValueError) as error:
                 raise _told(path, getattr(error, "lineno", 1), error) from None
-            self._templates[path, plain] = jinja2.Template.from_code(
-                environment, code, environment.make_globals(None)
+            globals_ = environment.make_globals(None)
+            self._templates[path, plain] = environment.template_class.from_code(
+                environment, code, globals_
             )
         return self._templates[path, plain]
 
@@ -223,36 +208,25 @@ def _environment(plain: bool) -> jinja2.Environment:
     """Return Jinja with our filters, for Markdown or for plain text."""
 
     def finalize(value: Any) -> Any:
-        if isinstance(value, Markdown | jinja2.Undefined):
+        if isinstance(value, Markdown | jinja2.Undefined | int | float):
             return value
-        if isinstance(value, int | float):
-            return str(value)
         return pictured(value) if plain else escape(value)
 
-    def marked(filter_: Filter) -> Filter:
-        return lambda *arguments, **options: Markdown(filter_(*arguments, **options))
-
-    def enumerate_items(items: Iterable[Any], word: str = "and") -> str:
-        return enumerated(map(finalize, items), word)
+    def marked(write: Filter) -> Filter:
+        return lambda *arguments, **options: Markdown(write(*arguments, **options))
 
     environment = _Environment(undefined=jinja2.StrictUndefined, finalize=finalize)
-    filters = {**_FILTERS, **(_PLAIN if plain else _MARKDOWN), "enumerate": enumerate_items}
-    environment.filters |= {name: marked(filter_) for name, filter_ in filters.items()}
+    filters = _FILTERS | (_PLAIN if plain else {})
+    filters["enumerate"] = lambda items, word="and": enumerated(map(finalize, items), word)
+    environment.filters |= {name: marked(write) for name, write in filters.items()}
     environment.tests["finite"] = math.isfinite
     return environment
 
 
-def _joined(lines: re.Match[str]) -> str:
-    """Put the line's end into its last tag, where it means nothing but still counts."""
-    tags = lines[1].rstrip()
-    cut = len(tags) - (3 if tags[-3] in "+-" else 2)
-    return f"{tags[:cut]}\n{tags[cut:]}"
-
-
 def _told(path: Path, line: int, error: Exception, remedy: str = "") -> ReportError:
-    reason = " ".join(str(error).split()) or type(error).__name__
+    got = " ".join(str(error).split()) or type(error).__name__
     return ReportError(
-        f"{_name(path)}, line {line}: expected Markdown with Jinja, got: {reason}{remedy}"
+        f"{_name(path)}, line {line}: expected Markdown with Jinja, got: {got}{remedy}"
     )
 
 

@@ -1,6 +1,5 @@
 """Show the report's sections in a notebook, for JupyterLab and for the pages alike."""
 
-import html
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -12,9 +11,10 @@ import pandas as pd
 from IPython.display import display
 
 from rnn.errors import ReportError
-from rnn.report.escaping import escape
+from rnn.report.escaping import escape, html_text
+from rnn.report.markup import html
 from rnn.report.paper import on_paper
-from rnn.report.sentences import Markdown, Sentences
+from rnn.report.sentences import Sentences
 from rnn.report.shown import Shown
 from rnn.runs.progress import is_interactive, terminal
 from rnn.text.characters import printable
@@ -24,21 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "Section", "show_folder"]
 
-_FLUSH_LEFT = ' style="text-align: left"'
 _NUMBER = re.compile(r"[-+−]?[\d.,]*(e[-+−]?\d+)?\s?%?|nan|–", re.IGNORECASE)
 
 Values = Mapping[str, Any]
 
 
 class Report:
-    """Shows sections: ``show = Report(text); show("loss", runs)``.
-
-    Parameters
-    ----------
-    text : str
-        A folder with sentences that take the place of the project's own, see
-        `rnn.report.sentences`; empty for none.
-    """
+    """Shows sections: ``show = Report(text); show("loss", runs)``; `text` as for `Sentences`."""
 
     def __init__(self, text: str = "") -> None:
         self._sentences = Sentences(text)
@@ -50,22 +42,10 @@ class Report:
 
 
 class Section:
-    """Shows the parts of one section, each with its sentences.
-
-    Parameters
-    ----------
-    name : str
-        The section's, which is that of its Markdown file.
-    sentences : Sentences
-        Where its blocks are rendered.
-    """
+    """Shows the parts of one section, each with the sentences in the Markdown file of its name."""
 
     def __init__(self, name: str, sentences: Sentences) -> None:
         self.name, self._sentences = name, sentences
-
-    def markdown(self, block: str, values: Values) -> Markdown:
-        """Return a block as Markdown."""
-        return Markdown(self._sentences.render(self.name, block, values))
 
     def line(self, block: str, values: Values, *, plain: bool = False) -> str:
         """Return a block as one line of Markdown, or of plain text."""
@@ -78,19 +58,14 @@ class Section:
     def rows(self, block: str, values: Values) -> pd.DataFrame:
         """Return a block as a table of plain text.
 
-        A row begins with a bar at the beginning of a line; the first row holds the heads of the
-        columns, and bars beyond the last column are text: ``| property | value``.
-
-        Raises
-        ------
-        ReportError
-            If the rows do not have a cell for each head.
+        A row begins with a bar at the beginning of a line; the first holds the heads, and bars
+        beyond the last column are text: ``| property | value``.  Rows without a cell for each head
+        are a `ReportError`.
         """
         text = "\n" + self._sentences.render(self.name, block, values, plain=True)
         rows = [" ".join(row.split()) for row in text.split("\n|")[1:]] or [""]
-        heads, *cells = [
-            [cell.strip() for cell in row.split("|", rows[0].count("|"))] for row in rows
-        ]
+        bars = rows[0].count("|")
+        heads, *cells = [[cell.strip() for cell in row.split("|", bars)] for row in rows]
         if not heads[0] or any(len(row) != len(heads) for row in cells):
             raise ReportError(
                 f"{self.name}.md: expected rows with a cell for each head in the block "
@@ -100,15 +75,15 @@ class Section:
 
     def prose(self, block: str, values: Values) -> None:
         """Show a block as paragraphs; one that says nothing is left out."""
-        text = self.markdown(block, values)
+        text = self._sentences.render(self.name, block, values)
         if text:
             display({"text/markdown": text, "text/plain": text}, raw=True)
 
     def figure(
         self, figure: "Figure", label: str, values: Values, *, source: str = "",
-        caption: str = "caption", alt: str = "alt",
+        caption: str = "caption",
     ) -> None:  # fmt: skip
-        """Show a figure with its caption.
+        """Show a figure under the block `caption`, with the block ``alt`` for those who cannot see.
 
         Parameters
         ----------
@@ -119,13 +94,13 @@ class Section:
         values : mapping
             What its sentences mention.
         source : str
-            The file of the run that the figure is drawn from; the caption names it.
-        caption, alt : str
-            The blocks with the caption and with the alternative text.
+            The file of the run that it is drawn from; the caption names it.
+        caption : str
+            The block with the caption.
         """
         from rnn.report.figures import svg
 
-        words, told = self._caption(caption, values, source), self.line(alt, values, plain=True)
+        words, told = self._caption(caption, values, source), self.line("alt", values, plain=True)
         shown = Shown("figure", label=label, caption=words, alt=told)
         _display({"image/svg+xml": on_paper(svg(figure)), "text/plain": told}, shown)
         _display_caption(f"**Figure.** {words}")
@@ -133,9 +108,8 @@ class Section:
     def table(
         self, dataframe: pd.DataFrame, label: str, values: Values, *, source: str = "",
         caption: str = "caption", float_format: str = "{:.4g}", columns: int = 0,
-        more: str = "more",
     ) -> None:  # fmt: skip
-        """Show a table with its caption.
+        """Show a table under the block `caption`.
 
         Parameters
         ----------
@@ -148,12 +122,11 @@ class Section:
             How numbers with a fraction are written, for `str.format`.
         columns : int
             What the page has room for: a table with more columns is shown in parts of about as
-            many each, labelled ``tab-a``, ``tab-a-2`` and so on.  Zero for no limit.
-        more : str
-            The block with the caption of the parts after the first.
+            many each, labelled ``tab-a``, ``tab-a-2`` and so on, the later ones under the block
+            ``more``.  Zero for no limit.
         """
         for number, part in enumerate(_parts(dataframe, columns), start=1):
-            words = self._caption(caption if number == 1 else more, values, source)
+            words = self._caption(caption if number == 1 else "more", values, source)
             _display_caption(f"**Table.** {words}")
             content = {"text/html": _table_html(part, float_format), "text/plain": part.to_string()}
             name = label if number == 1 else f"{label}-{number}"
@@ -163,30 +136,24 @@ class Section:
         """Show a text as it is, never read as markup, under the block `title`."""
         words = self.line(title, values)
         _display_caption(f"**{words}**")
-        block = f'<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
+        block = f'<pre style="white-space: pre-wrap">{html_text(text)}</pre>'
         _display({"text/plain": text, "text/html": block}, Shown("sample", title=words))
 
-    def texts(self, texts: Mapping[str, str], values: Values, *, lead: str = "lead") -> None:
-        """Show texts side by side, from title to text, under the block `lead`.
+    def texts(self, texts: Mapping[str, str], values: Values) -> None:
+        """Show texts side by side, from title to text, under the block ``lead``.
 
         Neither is ever read as markup.  The pages put at most three beside one another.
         """
-        words = self.line(lead, values)
+        words = self.line("lead", values)
         _display_caption(words)
         columns = tuple((escape(title), text) for title, text in texts.items())
         plain = "\n\n".join(f"{title}\n{text}" for title, text in texts.items())
-        bundle = {"text/plain": plain, "text/html": _texts_html(texts)}
+        bundle = {"text/plain": plain, "text/html": html("texts", texts=texts)}
         _display(bundle, Shown("texts", lead=words, texts=columns))
 
 
 def show_folder(folder: Path) -> None:
-    """Say where the results are: in the notebook, not on the pages, and on the terminal.
-
-    Parameters
-    ----------
-    folder : Path
-        A run's folder.
-    """
+    """Say where a run's results are: in the notebook, not on the pages, and on the terminal."""
     here = Path.cwd()
     name = str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
     told = {"text/markdown": escape(name), "text/plain": printable(name)}
@@ -213,38 +180,16 @@ def _display_caption(markdown: str) -> None:
     _display({"text/markdown": markdown, "text/plain": markdown}, Shown("caption"))
 
 
-def _texts_html(texts: Mapping[str, str]) -> str:
-    """Return texts in columns for JupyterLab, as many as there is room for."""
-    wrap = "white-space: pre-wrap; overflow-wrap: anywhere"
-    blocks = [
-        f"<div><strong>{html.escape(title)}</strong>"
-        f'<pre style="{wrap}">{html.escape(text)}</pre></div>'
-        for title, text in texts.items()
-    ]
-    grid = "display: grid; gap: 1em 2em; grid-template-columns: repeat(auto-fit, minmax(16em, 1fr))"
-    return f'<div style="{grid}">{"".join(blocks)}</div>'
-
-
 def _table_html(dataframe: pd.DataFrame, float_format: str) -> str:
     """Return a table of escaped text, its head and its row names marked as such."""
 
     def text(value: Any) -> str:
         if isinstance(value, float):
-            value = "" if pd.isna(value) else float_format.format(value)
-        return html.escape(str(value))
-
-    def cell(tag: str, value: Any, words: bool) -> str:
-        # JupyterLab sets all of a table flush right; the pages decide for themselves.
-        return f"<{tag}{_FLUSH_LEFT if words else ''}>{text(value)}</{tag.split()[0]}>"
+            return "" if math.isnan(value) else float_format.format(value)
+        return str(value)
 
     named = not isinstance(dataframe.index, pd.RangeIndex)
     heads = [dataframe.index.name or ""] * named + list(dataframe.columns)
-    rows = list(dataframe.itertuples(index=named, name=None))
-    words = [
-        not all(_NUMBER.fullmatch(text(row[column])) for row in rows)
-        for column in range(len(heads))
-    ]
-    head = "".join(cell('th scope="col"', *pair) for pair in zip(heads, words, strict=True))
-    tags = ['th scope="row"'] * named + ["td"] * len(dataframe.columns)
-    body = "".join(f"<tr>{''.join(map(cell, tags, row, words))}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    rows = [[*map(text, row)] for row in dataframe.itertuples(index=named, name=None)]
+    words = [not all(_NUMBER.fullmatch(row[n]) for row in rows) for n in range(len(heads))]
+    return html("table", heads=heads, rows=rows, words=words, named=named)

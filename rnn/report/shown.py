@@ -11,30 +11,15 @@ __all__ = ["Shown"]
 
 @dataclass(frozen=True)
 class Shown:
-    """What an output of a notebook is; kept in its metadata under ``report``.
+    """What an output of a notebook is; kept in its metadata under ``report``."""
 
-    Attributes
-    ----------
-    kind : str
-        ``figure``, ``table``, ``sample`` or ``texts``; or, for readers of the notebook alone,
-        ``caption``, ``note`` or ``live``.
-    label : str
-        What references use: ``[Figure](#fig-loss)`` for ``fig-loss``.
-    caption, title, lead : str
-        Markdown: below or above a figure or table; above a sample; above texts side by side.
-    alt : str
-        Plain text: what a figure shows, for those who cannot see it.
-    texts : tuple of (str, str)
-        Titles (Markdown) and texts that stand side by side.
-    """
-
-    kind: str
-    label: str = ""
-    caption: str = ""
-    title: str = ""
-    lead: str = ""
-    alt: str = ""
-    texts: tuple[tuple[str, str], ...] = ()
+    kind: str  # figure, table, sample, texts; in the notebook alone: caption, note, live
+    label: str = ""  # what references use: [Figure](#fig-loss) for fig-loss
+    caption: str = ""  # Markdown, below a figure or above a table
+    title: str = ""  # Markdown, above a sample
+    lead: str = ""  # Markdown, above texts side by side
+    alt: str = ""  # plain text: what a figure shows, for those who cannot see it
+    texts: tuple[tuple[str, str], ...] = ()  # titles (Markdown) and texts, side by side
 
     def as_metadata(self) -> dict[str, Any]:
         """Return the metadata of an output, without what is empty."""
@@ -44,12 +29,8 @@ class Shown:
     def read(cls, metadata: Mapping[str, Any]) -> "Shown | None":
         """Return the record in an output's metadata; None where there is none, or not one of ours.
 
-        Outputs come from any notebook, so that every value is taken for text and nothing else.
-
-        Raises
-        ------
-        ReportError
-            If texts that stand side by side lack a title.
+        Outputs come from any notebook: every value is taken for text and nothing else.  Texts side
+        by side without a title are a `ReportError`.
         """
         given = metadata.get("report")
         if not isinstance(given, Mapping) or not isinstance(given.get("kind"), str):

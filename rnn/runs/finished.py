@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,87 +36,37 @@ _BEST = "model with the lowest smooth loss"
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What a run has left; names are those of `rnn.runs.run.Run`.
+    """What a run has left; names are those of `rnn.runs.run.Run`, a number it lacks is NaN."""
 
-    Attributes
-    ----------
-    name : str
-        Its folder's name, or the whole of what was asked for where two folders have one name.
-    results : dict
-        ``results.json``.
-    history : pandas.DataFrame
-        ``history.csv``; the losses in the unit of the run's loss.
-    snapshots : list of dict
-        ``update``, ``smooth_loss`` and ``text`` of each.
-    seconds_per_update : float
-        Mean over the updates that were timed; NaN where none was.
-    """
-
-    name: str
-    results: dict[str, Any]
-    history: pd.DataFrame
-    snapshots: list[dict[str, Any]]
-    seconds_per_update: float
-
-    @property
-    def training(self) -> dict[str, Any]:
-        """The section of the training."""
-        return self.results["training"]
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the training was told."""
-        return self.training["parameters"]
-
-    @property
-    def book(self) -> dict[str, Any]:
-        """The passport of the text."""
-        return self.training["book"]
-
-    @property
-    def last_update(self) -> int:
-        """The number of updates made in all."""
-        return int(self.training["updates"])
-
-    @property
-    def smooth_loss(self) -> float:
-        """The smooth loss after the last update, in the unit of the loss; may be NaN."""
-        return _number(self.training["last_smooth_loss"])
-
-    @property
-    def lowest_smooth_loss(self) -> float:
-        """The lowest smooth loss, in the unit of the loss; may be NaN."""
-        return _number(self.training["lowest_smooth_loss"])
-
-    @property
-    def text_loss(self) -> float:
-        """Loss over the whole text of the best model, in nats per character; may be NaN."""
-        return _number(self.results["text_losses"].get(_BEST))
-
-    @property
-    def validation_loss(self) -> float:
-        """The last one, in nats per character; NaN without a held-out part."""
-        held_out = self.history.get("validation_loss", pd.Series(dtype=float)).dropna()
-        return float(held_out.iloc[-1]) if len(held_out) else math.nan
+    name: str  # its folder's, or the whole of what was asked for where two folders have one name
+    results: dict[str, Any]  # ``results.json``
+    training: dict[str, Any]  # its section of the training ...
+    settings: dict[str, Any]  # ... with what the training was told ...
+    book: dict[str, Any]  # ... and the passport of the text
+    history: pd.DataFrame  # ``history.csv``; the losses in the unit of the run's loss
+    snapshots: list[dict[str, Any]]  # ``update``, ``smooth_loss`` and ``text`` of each
+    last_update: int  # updates made in all
+    seconds_per_update: float  # mean over the updates that were timed
+    smooth_loss: float  # after the last update, in the unit of the run's loss
+    lowest_smooth_loss: float  # in the unit of the run's loss
+    text_loss: float  # of the best model over the whole text, in nats per character
+    validation_loss: float  # the last one, in nats per character; NaN without a held-out part
 
     @property
     def seed_losses(self) -> np.ndarray:
         """The lowest smooth loss of every seed, in nats per character."""
-        losses = [_number(one["lowest_smooth_loss"]) for one in self.training.get("seeds", [])]
-        return self.per_character(np.array(losses))
+        seeds = self.training.get("seeds", [])
+        return self.per_character([one["lowest_smooth_loss"] for one in seeds])
 
-    @cached_property
+    @property
     def losses(self) -> np.ndarray:
         """The smooth losses of the history, in nats per character."""
-        return self.per_character(self.history["smooth_loss"].to_numpy(dtype=float))
+        return self.per_character(self.history["smooth_loss"])
 
     def per_character(self, loss: Any) -> Any:
-        """Turn a loss, or an array of them, from the unit of the run's loss to nats per character.
-
-        A loss that JSON has as null is NaN.
-        """
+        """Turn a loss or several, None for NaN, from the run's unit to nats per character."""
         share = 1 if self.settings["loss"] == "mean" else self.settings["seq_length"]
-        return (math.nan if loss is None else loss) / share
+        return np.asarray(loss, float) / share
 
     @property
     def characters_per_update(self) -> int:
@@ -136,27 +85,18 @@ class FinishedRun:
 
         By second is the update times the run's mean time per update.
         """
-        step = {
-            "update": 1.0,
-            "character": float(self.characters_per_update),
-            "second": self.seconds_per_update,
-        }[axis]
-        return self.history["update"].to_numpy(dtype=float) * step
+        steps = (1.0, float(self.characters_per_update), self.seconds_per_update)
+        return self.history["update"].to_numpy(dtype=float) * steps[AXES.index(axis)]
 
 
 def read_runs(runs: str) -> list[FinishedRun]:
-    """Read the runs that are to be compared.
+    """Read the runs that are to be compared, in the order given.
 
     Parameters
     ----------
     runs : str
         Names of folders in ``reports/``, or paths (relative to the project's root), separated by
         spaces.
-
-    Returns
-    -------
-    list of FinishedRun
-        In the order given.
 
     Raises
     ------
@@ -187,37 +127,38 @@ def _read(folder: Path, name: str) -> FinishedRun:
     where = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
     try:
         results = read_results(folder)
-        history = read_file(folder / "history.csv", _history)
+        history = read_file(
+            folder / "history.csv",
+            lambda path: pd.read_csv(path).astype({"update": int, "smooth_loss": float}),
+        )
         snapshots = read_json(folder / "snapshots.json", [])
         speed = read_json(folder / "speed.json", {})
     except ReportError as error:
         raise ReportError(f"{name}: {error}") from None
     if history is None or not {path.split(".")[0] for path in _NEEDED} <= results.keys():
         raise ReportError(f"{name}: expected a finished run in {where}, got none; {remedy}")
-    lacking = [path for path in _NEEDED if not _has(results, path)]
+    known = results.keys() | set(pd.json_normalize(results))
+    lacking = [path for path in _NEEDED if path not in known]
     if lacking:
         raise ReportError(
             f"{name}: expected {lacking[0]} in {where / 'results.json'}, got a run of an older "
             f"version; {remedy}"
         )
-    timed = speed.get("updates") and speed.get("seconds")
-    pace = speed["seconds"] / speed["updates"] if timed else math.nan
-    return FinishedRun(name, results, history, snapshots, pace)
-
-
-def _history(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path).astype({"update": int, "smooth_loss": float})
-
-
-def _has(facts: Any, path: str) -> bool:
-    """Whether nested dictionaries have something under a path of names with dots between."""
-    for name in path.split("."):
-        if not isinstance(facts, dict) or name not in facts:
-            return False
-        facts = facts[name]
-    return True
-
-
-def _number(value: float | None) -> float:
-    """Read a number of a JSON file, in which NaN is null."""
-    return math.nan if value is None else float(value)
+    # NumPy reads null, which JSON has in the place of NaN, as NaN.
+    training, timed = results["training"], speed.get("updates") and speed.get("seconds")
+    measured = history.get("validation_loss", pd.Series(dtype=float)).dropna()
+    return FinishedRun(
+        name=name,
+        results=results,
+        training=training,
+        settings=training["parameters"],
+        book=training["book"],
+        history=history,
+        snapshots=snapshots,
+        last_update=int(training["updates"]),
+        seconds_per_update=speed["seconds"] / speed["updates"] if timed else math.nan,
+        smooth_loss=float(np.float64(training["last_smooth_loss"])),
+        lowest_smooth_loss=float(np.float64(training["lowest_smooth_loss"])),
+        text_loss=float(np.float64(results["text_losses"].get(_BEST))),
+        validation_loss=float(measured.iloc[-1]) if len(measured) else math.nan,
+    )

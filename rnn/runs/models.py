@@ -22,33 +22,15 @@ _FIRST_CELL = next(iter(CELLS))
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model with all that is needed to use it.
+    """A trained model with all that is needed to use it."""
 
-    Attributes
-    ----------
-    parameters : Parameters
-        Its parameters, a named tuple of its cell.
-    h : (state size,)
-        The state of the network after its last update.
-    x : int
-        The character that follows in the text: what is read next.
-    vocabulary : str
-        The characters; a character's id is its place.
-    update : int
-        The update it was taken after.
-    smooth_loss : float
-        The smooth loss at that update.
-    book : str
-        The sha256 of the text it was trained on.
-    """
-
-    parameters: Any
-    h: np.ndarray
-    x: int
-    vocabulary: str
-    update: int
-    smooth_loss: float
-    book: str
+    parameters: Any  # a named tuple of its cell
+    h: np.ndarray  # (state size,) the state of the network after its last update
+    x: int  # the character that follows in the text: what is read next
+    vocabulary: str  # the characters; a character's id is its place
+    update: int  # the update it was taken after
+    smooth_loss: float  # at that update, in the unit of the loss
+    book: str  # the sha256 of the text it was trained on
 
 
 def save_model(path: Path, model: Model) -> None:
@@ -68,13 +50,7 @@ def save_model(path: Path, model: Model) -> None:
 
 
 def load_model(path: Path) -> Model:
-    """Read a model.
-
-    Raises
-    ------
-    ReportError
-        If there is none, or the file is not one of ours.
-    """
+    """Read a model; a ReportError if there is none, or the file is not one of ours."""
     if not path.exists():
         raise ReportError(
             f"expected a trained model in {path.parent.name}/{path.name}, got none; "
@@ -83,14 +59,14 @@ def load_model(path: Path) -> Model:
     arrays = read_arrays(path, _wanted)
     headers = {name: (array.shape, array.dtype) for name, array in arrays.items()}
     cell = CELLS.get(arrays["cell"].tobytes().decode() if "cell" in arrays else _FIRST_CELL)
-    points = arrays["vocabulary"]
+    points, x = arrays["vocabulary"], int(arrays["x"])
     good = (
         cell is not None
         and headers == _model_with(cell, headers)
         and all(np.isfinite(part).all() for part in arrays.values())
         and points.max() < 0x110000
         and (np.diff(points.astype(np.int64)) > 0).all()
-        and 0 <= arrays["x"] < len(points)
+        and 0 <= x < len(points)
     )
     if not good:
         raise ReportError(
@@ -101,15 +77,9 @@ def load_model(path: Path) -> Model:
     parameters = architecture.parameters(np.empty(architecture.size, arrays["V"].dtype))
     for name, part in named(parameters).items():
         part[...] = arrays[name]
-    return Model(
-        parameters=parameters,
-        h=arrays["h"],
-        x=int(arrays["x"]),
-        vocabulary="".join(map(chr, points)),
-        update=int(arrays["update"]),
-        smooth_loss=float(arrays["smooth_loss"]),
-        book=arrays["book"].tobytes().hex(),
-    )
+    vocabulary, book = "".join(map(chr, points)), arrays["book"].tobytes().hex()
+    update, smooth_loss = int(arrays["update"]), float(arrays["smooth_loss"])
+    return Model(parameters, arrays["h"], x, vocabulary, update, smooth_loss, book)
 
 
 def write(
@@ -121,12 +91,11 @@ def write(
     prime: str = "",
     end: str = "",
 ) -> str:
-    """Let a model write.
+    """Let a model write, from its state and the character that follows in its text.
 
     Parameters
     ----------
     model : Model
-        It goes on from its state and the character that follows in its text.
     length : int
         Characters to write.
     seed : int
@@ -145,8 +114,7 @@ def write(
     """
     length = require_whole("length", length, 1)
     rng = generator(require_whole("seed", seed, 0), SAMPLE)
-    h, x = _start(model, prime)
-    stop = _encode(model, end, "end")
+    (h, x), stop = _start(model, prime), _encode(model, end, "end")
     ids = sampling.synthesize(model.parameters, h, x, length, rng, temperature, top_p, stop)
     return "".join(model.vocabulary[i] for i in ids)
 
@@ -154,16 +122,8 @@ def write(
 def probabilities(model: Model, text: str, prime: str = "") -> np.ndarray:
     """Return the probabilities that a model gives the characters of a text, shape (n, K).
 
-    Parameters
-    ----------
-    model : Model
-    text, prime : str
-        Such as `write` returned and was given, whoever wrote them.
-
-    Raises
-    ------
-    ReportError
-        If the model does not know a character.
+    `text` and `prime` are such as `write` returned and was given, whoever wrote them; a
+    ReportError if the model does not know a character.
     """
     h, x = _start(model, prime)
     return sampling.probabilities(model.parameters, h, x, _encode(model, text, "text"))
@@ -194,15 +154,12 @@ def _model_with(cell: Any, headers: Headers) -> Headers:
     architecture, real = _architecture(cell, headers), headers["V"][1]
     if real not in (np.float32, np.float64) or min(architecture.m, architecture.K) < 1:
         raise ValueError(f"parameters of type {real} for m = {architecture.m}")
-    number = (), np.dtype(np.int64)
     shapes = architecture.named_shapes | {"h": (architecture.state_size,)}
-    wanted = {name: (shape, real) for name, shape in shapes.items()} | {
-        "x": number,
-        "vocabulary": ((architecture.K,), np.dtype("<u4")),
-        "update": number,
-        "smooth_loss": ((), np.dtype(np.float64)),
-        "book": ((32,), np.dtype(np.uint8)),
-    }
+    wanted = {name: (shape, real) for name, shape in shapes.items()}
+    wanted["vocabulary"] = (architecture.K,), np.dtype("<u4")
+    wanted["x"] = wanted["update"] = (), np.dtype(np.int64)
+    wanted["smooth_loss"] = (), np.dtype(np.float64)
+    wanted["book"] = (32,), np.dtype(np.uint8)
     if "cell" in headers:
         wanted["cell"] = headers["cell"][0][:1], np.dtype(np.uint8)
     return wanted

@@ -21,15 +21,10 @@ def is_interactive() -> bool:
 
 
 def terminal() -> TextIO | None:
-    """Return the terminal that this process, or the one that started its kernel, writes to.
+    """Return the terminal that this process, or the one that started its kernel, writes to, if any.
 
     A kernel's own ``sys.stderr`` goes into the notebook; its file number still leads to where the
     command was given, so that plain papermill shows what a user waits for.
-
-    Returns
-    -------
-    text stream or None
-        None where there is no terminal.
     """
     try:
         number = sys.stderr.fileno()
@@ -41,7 +36,7 @@ def terminal() -> TextIO | None:
 
 
 def bar(iterable: Iterable[Any] | None = None, *, shown: bool = True, **options: Any) -> Any:
-    """Make a tqdm bar for wherever this runs.
+    """Make a bar: a widget in an interactive notebook, text on the terminal or standard error.
 
     Parameters
     ----------
@@ -51,11 +46,6 @@ def bar(iterable: Iterable[Any] | None = None, *, shown: bool = True, **options:
         Whether to show it at all.
     **options
         tqdm's: ``desc``, ``total``, ``unit``, ``bar_format``, ...
-
-    Returns
-    -------
-    tqdm.tqdm
-        A widget in an interactive notebook, text on the terminal or standard error elsewhere.
     """
     if shown and is_interactive():
         from tqdm.notebook import tqdm as notebook_bar

@@ -1,19 +1,22 @@
-"""What a run leaves for anyone's own analysis: ``results.json`` and the files of the training."""
+"""What a run leaves for anyone's own analysis: ``results.json``, and the files beside it."""
 
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from rnn import ROOT
 from rnn.errors import ReportError
+from rnn.gradient_check import CENTRAL, COMPLEX
 from rnn.runs.models import save_model
 from rnn.runs.run import Run
 from rnn.runs.storage import hold, read_json, write_whole
@@ -21,7 +24,15 @@ from rnn.settings import Settings
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.passport import passport
 
-__all__ = ["load_book", "load_settings", "read_results", "replace_section", "save_runs"]
+__all__ = [
+    "first_setting",
+    "load_book",
+    "load_settings",
+    "read_results",
+    "replace_section",
+    "save_check",
+    "save_runs",
+]
 
 _CHECK, _TRAINING = "01_gradient_check.ipynb", "02_training_evolution.ipynb"
 _SAMPLING = "03_best_model_sampling.ipynb"
@@ -37,7 +48,9 @@ _MADE_FROM: dict[str, tuple[list[str], list[str]]] = {
 _VERSIONS = ("numpy", "scipy", "numba", "pandas", "matplotlib", "papermill", "nbconvert", "typst")
 
 
-def replace_section(folder: Path, section: str, facts: dict[str, Any]) -> None:
+def replace_section(
+    folder: Path, section: str, facts: dict[str, Any], write: Callable[[], None] = lambda: None
+) -> None:
     """Replace a section of a run's ``results.json``, and discard what was made from the old one.
 
     Parameters
@@ -49,12 +62,67 @@ def replace_section(folder: Path, section: str, facts: dict[str, Any]) -> None:
         that a folder never holds results of two runs; what does not depend on it stays.
     facts : dict
         What it is to say: plain data, in which NaN and infinity are written as null.
+    write : callable
+        Writes the files that belong to it, before the section is there.
     """
-    facts = _plain(facts)
+    # As JSON gives it back, with None in the place of NaN and infinity.
+    as_text = json.dumps(facts, default=np.generic.item)
+    facts = json.loads(as_text, parse_constant=lambda _: None)
+    path = folder / "results.json"
     with hold(folder / ".results.lock"):
-        if read_results(folder).get(section) != facts:
-            _discard(folder, section)
-        _put(folder, section, facts)
+        results = read_results(folder)
+        if results.get(section) != facts:
+            sections, files = _MADE_FROM.get(section, ([], []))
+            for name in (*files, *_PAGES):
+                (folder / name).unlink(missing_ok=True)
+            if gone := results.keys() & {section, *sections}:
+                results = {name: results[name] for name in results.keys() - gone}
+                _write_json(path, results, indent=2, sort_keys=True)
+        write()
+        results |= {section: facts, "provenance": _provenance()}
+        _write_json(path, results, indent=2, sort_keys=True)
+
+
+def save_check(
+    folder: Path,
+    errors: pd.DataFrame,
+    steps: pd.DataFrame,
+    mistakes: pd.DataFrame,
+    parameters: dict[str, Any],
+) -> None:
+    """Write ``gradient_check.csv`` and the check's part of ``results.json``.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    errors, steps
+        From `rnn.gradient_check.check` and `check_steps`; together the rows of the file.
+    mistakes
+        From `rnn.gradient_mistakes.check_mistakes`.
+    parameters : dict
+        The parameters of the check.
+    """
+    central, stepped = first_setting(errors, CENTRAL), first_setting(errors, COMPLEX)
+    facts = {
+        "parameters": parameters,
+        "largest_relative_error": central["max"].max(),
+        "largest_mean_relative_error": central["mean"].max(),
+        "largest_norm_wise_error": central["norm_wise"].max(),
+        "largest_relative_error_complex_step": stepped["max"].max(),
+        "verdicts": central["verdict"].to_dict(),
+        "planted_mistakes": mistakes.set_index("mistake")["complex"].to_dict(),
+    }
+    rows = pd.concat([errors, steps[~steps["h"].isin(errors["h"])]])
+    path = folder / "gradient_check.csv"
+    write = partial(_write_table, path, rows, float_format="%.6g")
+    replace_section(folder, "gradient_check", facts, write)
+
+
+def first_setting(errors: pd.DataFrame, oracle: str) -> pd.DataFrame:
+    """Return what one oracle says of each parameter in the first setting, that of Table 1."""
+    chosen = (errors["setting"] == errors["setting"].iloc[0]) & (errors["oracle"] == oracle)
+    return errors[chosen].set_index("parameter")
 
 
 def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
@@ -70,15 +138,10 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         What `load_corpus` was given, so that the book is found again.
     """
     run = runs[0]
-    facts = _plain(_headlines(runs, corpus))
-    with hold(folder / ".results.lock"):
-        if read_results(folder).get("training") != facts:
-            # Until all files are those of this run there is none here.
-            _discard(folder, "training")
-        history = run.history.to_csv(index=False, lineterminator="\n")
-        write_whole(folder / "history.csv", history.encode())
-        snapshots = json.dumps(run.state.snapshots, indent=1, ensure_ascii=False)
-        write_whole(folder / "snapshots.json", (snapshots + "\n").encode())
+
+    def write() -> None:
+        _write_table(folder / "history.csv", run.history)
+        _write_json(folder / "snapshots.json", run.state.snapshots, indent=1)
         save_model(folder / "best_model.npz", run.best_model)
         (folder / "last_model.npz").unlink(missing_ok=True)
         if np.isfinite(run.state.theta).all():
@@ -86,8 +149,25 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         # How long it took is not a result: it differs from day to day.
         if run.timed_updates:
             speed = {"seconds": run.seconds, "updates": run.timed_updates}
-            write_whole(folder / "speed.json", (json.dumps(speed) + "\n").encode())
-        _put(folder, "training", facts)
+            _write_json(folder / "speed.json", speed)
+
+    facts = {
+        "corpus": corpus,
+        "encoding": run.corpus.encoding,
+        "parameters": run.settings.as_dict(),
+        "book": passport(run.corpus, run.settings.seq_length, run.updates_per_epoch),
+        "updates": run.last_update,
+        "updates_per_epoch": run.updates_per_epoch,
+        "first_smooth_loss": run.state.history[0][1],
+        "lowest_smooth_loss_update": run.best_update,
+        "diverged": run.diverged,
+        "seeds": [_losses(one) | {"seed": one.settings.seed} for one in runs],
+    }
+    replace_section(folder, "training", facts | _losses(run), write)
+
+
+def _losses(run: Run) -> dict[str, float]:
+    return {"lowest_smooth_loss": run.lowest_smooth_loss, "last_smooth_loss": run.smooth_loss}
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -96,18 +176,12 @@ def read_results(folder: Path) -> dict[str, Any]:
 
 
 def load_settings(folder: Path) -> Settings:
-    """Return the settings that a run was trained with."""
+    """Return the settings that a run was trained with; a ReportError if there is none yet."""
     return Settings(**_training(folder)["parameters"])
 
 
 def load_book(folder: Path) -> Corpus:
-    """Load the text that a run was trained on.
-
-    Raises
-    ------
-    ReportError
-        If the run has not been trained yet, or the text is not what it was then.
-    """
+    """Load the text that a run was trained on; a ReportError if it is not what it was then."""
     training = _training(folder)
     book = load_corpus(training["corpus"], training["encoding"])
     if book.sha256 != training["book"]["sha256"]:
@@ -128,56 +202,13 @@ def _training(folder: Path) -> dict[str, Any]:
     return training
 
 
-def _headlines(runs: Sequence[Run], corpus: str) -> dict[str, Any]:
-    """Return the section of a training: what was trained on what, and its losses."""
-    run = runs[0]
-    seeds = [
-        {
-            "seed": one.settings.seed,
-            "lowest_smooth_loss": one.lowest_smooth_loss,
-            "last_smooth_loss": one.smooth_loss,
-        }
-        for one in runs
-    ]
-    return {
-        "corpus": corpus,
-        "encoding": run.corpus.encoding,
-        "parameters": run.settings.as_dict(),
-        "book": passport(run.corpus, run.settings.seq_length, run.updates_per_epoch),
-        "updates": run.last_update,
-        "updates_per_epoch": run.updates_per_epoch,
-        "first_smooth_loss": run.state.history[0][1],
-        "last_smooth_loss": run.smooth_loss,
-        "lowest_smooth_loss": run.lowest_smooth_loss,
-        "lowest_smooth_loss_update": run.best_update,
-        "diverged": run.diverged,
-        "seeds": seeds,
-    }
+def _write_json(path: Path, content: Any, **layout: Any) -> None:
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, **layout)
+    write_whole(path, (text + "\n").encode())
 
 
-def _discard(folder: Path, section: str) -> None:
-    """Remove a section, and the sections, notebooks and pages that were made from it."""
-    sections, files = _MADE_FROM.get(section, ([], []))
-    for name in (*files, *_PAGES):
-        (folder / name).unlink(missing_ok=True)
-    results = read_results(folder)
-    kept = {name: facts for name, facts in results.items() if name not in (section, *sections)}
-    if kept != results:
-        _write(folder, kept)
-
-
-def _put(folder: Path, section: str, facts: dict[str, Any]) -> None:
-    _write(folder, read_results(folder) | {section: facts, "provenance": _provenance()})
-
-
-def _write(folder: Path, results: dict[str, Any]) -> None:
-    text = json.dumps(results, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_whole(folder / "results.json", (text + "\n").encode())
-
-
-def _plain(facts: dict[str, Any]) -> dict[str, Any]:
-    """Turn facts into what JSON gives back, with None in the place of NaN and infinity."""
-    return json.loads(json.dumps(facts, default=np.generic.item), parse_constant=lambda _: None)
+def _write_table(path: Path, table: pd.DataFrame, **layout: Any) -> None:
+    write_whole(path, table.to_csv(index=False, lineterminator="\n", **layout).encode())
 
 
 def _provenance() -> dict[str, Any]:

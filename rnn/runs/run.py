@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from rnn.evaluation import text_loss
-from rnn.runs import progress as bars
 from rnn.runs.models import Model
+from rnn.runs.progress import bar
 from rnn.settings import Schedule, Settings
 from rnn.state import TrainingState
 from rnn.text.corpus import Corpus
@@ -21,31 +21,16 @@ __all__ = ["Run"]
 class Run:
     """A training that has ended.
 
-    Attributes
-    ----------
-    corpus : Corpus
-        What was trained on.
-    schedule : Schedule
-        How.
-    state : TrainingState
-        Where it ended.
-    validation_loss : float or None
-        Of the last model on the held-out part, in nats per character.
-    new_updates : int
-        Updates made in this process; fewer than all when it went on from a checkpoint.
-    seconds : float
-        The time that the last ...
-    timed_updates : int
-        ... of these took: all but those of the first call, which may have had to compile.
+    Losses are in the unit of the settings' loss, unless they are said to be per character.
     """
 
-    corpus: Corpus
-    schedule: Schedule
-    state: TrainingState
-    validation_loss: float | None
-    new_updates: int
-    seconds: float
-    timed_updates: int
+    corpus: Corpus  # what was trained on
+    schedule: Schedule  # how
+    state: TrainingState  # where it ended
+    validation_loss: float | None  # of the last model on the held-out part, nats per character
+    new_updates: int  # made in this process; fewer than all if it went on from a checkpoint
+    seconds: float  # the time that the last ...
+    timed_updates: int  # ... of these took: all but those of the first call, which may compile
 
     @property
     def settings(self) -> Settings:
@@ -68,9 +53,8 @@ class Run:
         rows = [row for row in self.state.history if row[0] != self.last_update]
         # Not part of the state: a longer run that goes on from it has no such row.
         rows.append((self.last_update, self.smooth_loss, self.validation_loss))
-        columns = ["update", "smooth_loss", "validation_loss"]
-        history = pd.DataFrame(rows, columns=columns)
-        history["validation_loss"] = history["validation_loss"].astype(np.float64)
+        history = pd.DataFrame(rows, columns=["update", "smooth_loss", "validation_loss"])
+        history = history.astype({"validation_loss": np.float64})
         history.insert(1, "epoch", (history["update"] - 1) // self.updates_per_epoch + 1)
         return history if self.settings.held_out else history.drop(columns="validation_loss")
 
@@ -91,12 +75,12 @@ class Run:
 
     @property
     def smooth_loss(self) -> float:
-        """The smooth loss after the last update, in the unit of the loss."""
+        """The smooth loss after the last update."""
         return float(self.state.losses[0])
 
     @property
     def lowest_smooth_loss(self) -> float:
-        """The lowest smooth loss, in the unit of the loss."""
+        """The lowest smooth loss."""
         return float(self.state.losses[1])
 
     @property
@@ -105,29 +89,24 @@ class Run:
         return self.corpus.ids[: self.schedule.trained]
 
     def text_losses(self) -> dict[str, float]:
-        """Measure the loss over the whole trained text of the models that are worth comparing.
+        """Measure models on the whole trained text: nats per character, by what the model is.
 
         Each reads it from the state that it was left in by its last update.  Models at the ends of
         epochs are measured once, side by side on the cores, under a bar.
-
-        Returns
-        -------
-        dict
-            Nats per character, by what the model is.
         """
         state, parameters = self.state, self.settings.architecture(self.corpus.K).parameters
         ids = self.trained_ids
         marks = document_marks(ids, self.corpus.encode(self.settings.document_end))
         if waiting := len(state.waiting):
             measured = measure_waiting(state, self.settings, self.corpus.K, ids, marks)
-            for _ in bars.bar(measured, desc="ends of epochs", total=waiting):
+            for _ in bar(measured, desc="ends of epochs", total=waiting):
                 pass
 
         def measure(theta: np.ndarray, h: np.ndarray) -> float:
             return text_loss(parameters(theta), ids, marks, h[0])
 
         epochs = state.epoch_losses
-        ended = bool(epochs) and self.last_update == len(epochs) * self.updates_per_epoch
+        ended = epochs and self.last_update == len(epochs) * self.updates_per_epoch
         losses = {
             "model with the lowest smooth loss": measure(state.best_theta, state.best_h),
             "last model": epochs[-1] if ended else measure(state.theta, state.h),
@@ -137,25 +116,19 @@ class Run:
     @property
     def best_model(self) -> Model:
         """The model after the update with the lowest smooth loss, ready to be saved."""
-        s = self.state
-        return self._model(s.best_theta, s.best_h[0], self.best_update, self.lowest_smooth_loss)
+        return self._model(self.state.best_theta, self.state.best_h, 1)
 
     @property
     def last_model(self) -> Model:
         """The model after the last update, ready to be saved."""
-        s = self.state
-        return self._model(s.theta, s.h[0], self.last_update, self.smooth_loss)
+        return self._model(self.state.theta, self.state.h, 0)
 
-    def _model(self, theta: np.ndarray, h: np.ndarray, update: int, smooth_loss: float) -> Model:
-        epoch, index = self.schedule.place(update)
-        starts, _ = self.schedule.epoch(epoch)
-        following = self.corpus.ids[starts[index, 0] + self.settings.seq_length]
-        return Model(
-            self.settings.architecture(self.corpus.K).parameters(theta),
-            h,
-            int(following),
-            self.corpus.vocabulary,
-            update,
-            smooth_loss,
-            self.corpus.sha256,
-        )
+    def _model(self, theta: np.ndarray, h: np.ndarray, which: int) -> Model:
+        """Return a model; `which` is the place of its update and loss in the state."""
+        text, schedule, state = self.corpus, self.schedule, self.state
+        update, smooth_loss = int(state.counts[which]), float(state.losses[which])
+        epoch, index = schedule.place(update)
+        starts, _ = schedule.epoch(epoch)
+        x = int(text.ids[starts[index, 0] + self.settings.seq_length])
+        parameters = self.settings.architecture(text.K).parameters(theta)
+        return Model(parameters, h[0], x, text.vocabulary, update, smooth_loss, text.sha256)

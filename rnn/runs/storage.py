@@ -50,14 +50,10 @@ def run_folder(run_dir: str | Path) -> Path:
 
 @contextmanager
 def hold(lock: Path, wait: bool = True) -> Iterator[None]:
-    """Keep other processes from holding the same lock until the block ends.
+    """Keep other processes from holding the same lock, a file, until the block ends.
 
-    Parameters
-    ----------
-    lock : Path
-        A file, made if need be.  The lock of a process that died does not exist.
-    wait : bool
-        Whether to wait for another process that holds it, or to raise a ReportError.
+    The lock of a process that died does not exist.  If another process holds it, `wait` for it or
+    raise a ReportError.
     """
     with _writing(lock):
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
@@ -85,10 +81,8 @@ def hold(lock: Path, wait: bool = True) -> Iterator[None]:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole, on disk, or not at all.
 
-    Raises
-    ------
-    ReportError
-        If it cannot be written (a full disk, a read-only folder); what was there before stays.
+    Raises a ReportError if it cannot be (a full disk, a read-only folder); what was there before
+    stays.
     """
     with _writing(path), atomic_write(path) as file:
         file.write(content)
@@ -109,10 +103,7 @@ def _writing(path: Path) -> Iterator[None]:
 def read_file(path: Path, parse: Callable[[Path], Any], otherwise: Any = None) -> Any:
     """Return what `parse` makes of a file of a run, or `otherwise` if there is no such file.
 
-    Raises
-    ------
-    ReportError
-        Whatever `parse` raises.
+    Whatever `parse` raises becomes a ReportError.
     """
     with _reading(path):
         return parse(path) if path.exists() else otherwise
@@ -141,19 +132,18 @@ def read_arrays(
 
     Parameters
     ----------
-    path : Path
-        The file.
+    path, digest
+        As it was written with.
     wanted : callable
         Returns the shapes and types that the file should have.  It is given those that the file
         claims, as some may depend on others.
-    digest : bool
-        As it was written with.
 
     Raises
     ------
     ReportError
         If the file cannot be read, is damaged, or holds something else.
     """
+    arrays = {}
     with _reading(path), open(path, "rb") as file:
         if digest and file.read(32) != hashlib.file_digest(file, "sha256").digest():
             raise ReportError(f"{path.name}: expected a whole file, got a damaged one")
@@ -163,11 +153,10 @@ def read_arrays(
             for name in headers | expected:
                 if headers.get(name) != expected.get(name):
                     raise ValueError(f"{name} is {headers.get(name)}, not {expected.get(name)}")
-            arrays = {}
             for name in headers:
                 with archive.open(f"{name}.npy") as part:
                     arrays[name] = np.lib.format.read_array(part, allow_pickle=False)
-            return arrays
+    return arrays
 
 
 @contextmanager

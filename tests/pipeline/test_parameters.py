@@ -84,7 +84,8 @@ def test_unknown_parameter_is_named_with_what_was_meant(injected: str, hint: str
     with pytest.raises(ReportError) as told:
         accept_parameters(notebook(f"m = 3\n{injected}"))
     name = injected.split()[0]
-    assert str(told.value) == (f"{name}: expected a parameter of this notebook, got none; {hint}")
+    assert str(told.value).startswith(f"{name}: expected a parameter of this notebook")
+    assert str(told.value).endswith(hint)
 
 
 def test_other_names_and_cells_of_a_person_are_left_alone() -> None:

@@ -15,7 +15,7 @@ from rnn.gradient_check import (
     table_1,
 )
 from rnn.gradient_mistakes import check_mistakes
-from rnn.runs.check_results import first_setting, save_check
+from rnn.runs.results import first_setting, save_check
 from rnn.text.corpus import load_corpus
 
 SETTING: dict[str, Any] = {"seed": 0, "m": 3, "seq_length": 10, "sig": 0.01}

@@ -1,6 +1,5 @@
 """The picture of the gradient playground: the relative error of every entry of a parameter."""
 
-import io
 import itertools
 import math
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from rnn.gradient_check import THRESHOLDS, Case, relative_errors
 from rnn.report.figures import style
 from rnn.text.characters import visible
 
-__all__ = ["ErrorMap", "error_figure", "error_map", "png"]
+__all__ = ["ErrorMap", "error_figure", "error_map"]
 
 _LOWEST = 1e-16  # the colours' scale begins here, and ends at 1
 _WIDTH, _LEFT, _RIGHT = 6.8, 0.62, 0.12  # inches: the figure, and its margins
@@ -36,38 +35,22 @@ def _position(errors: np.ndarray | float) -> np.ndarray:
     return 1 - np.log10(np.clip(errors, _LOWEST, 1)) / math.log10(_LOWEST)
 
 
-#: Where each verdict begins and ends on the scale, ...
+#: Where each verdict begins and ends on the scale; the colours change their hue there.
 _SPANS = list(itertools.pairwise([0.0, *map(float, map(_position, THRESHOLDS.values())), 1.0]))
-
-#: ... and the colours, which darken with the error and change their hue with the verdict.
 _STOPS = list(zip(itertools.chain(*_SPANS), _HUES, strict=True))
 _COLOURS = LinearSegmentedColormap.from_list("", _STOPS, N=1024)
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorMap:
-    """The errors of one parameter, with what its rows and columns are.
+    """The errors of one parameter, with what its rows and columns are."""
 
-    Attributes
-    ----------
-    errors : (rows, columns)
-        Relative errors.
-    zero : (rows, columns) booleans
-        Where both gradients are exactly zero.
-    across, down : str
-        What the columns and the rows are; `down` is empty for a vector.
-    characters : sequence of str
-        The columns' names if they are characters, else empty.
-    left_out : int
-        Characters whose columns were not looked at.
-    """
-
-    errors: np.ndarray
-    zero: np.ndarray
-    across: str
-    down: str = ""
-    characters: Sequence[str] = ()
-    left_out: int = 0
+    errors: np.ndarray  # (rows, columns), relative
+    zero: np.ndarray  # (rows, columns), booleans: where both gradients are exactly zero
+    across: str  # what the columns are
+    down: str = ""  # what the rows are; empty for a vector
+    characters: Sequence[str] = ()  # the columns' names if they are characters
+    left_out: int = 0  # characters whose columns were not looked at
 
     @property
     def worst(self) -> tuple[int, int]:
@@ -88,9 +71,7 @@ def error_map(
         Says which entries are whose; of the characters, whole rows are looked at.
     name : str
         The parameter.
-    ga, gn : (k,)
-        Analytic and numerical gradient.
-    eps : float
+    ga, gn, eps
         As for `rnn.gradient_check.relative_errors`.
     vocabulary : str
         The characters.
@@ -126,16 +107,14 @@ def error_figure(shown: ErrorMap) -> Figure:
     omitted = _OMITTED + 0.5 if shown.left_out else 0.0
     cell = min(_LARGEST_CELL, (_WIDTH - _LEFT - _RIGHT) / (per_strip + omitted))
     height = max(min(cell, _TALLEST / (rows * strips)), 0.012) * rows
-    if rows == 1:
-        height = max(height, 0.22)
+    height = max(height, 0.22) if rows == 1 else height
     names = [_drawable(name) for name in shown.characters]
     spans = [(i, min(i + per_strip, columns)) for i in range(0, columns, per_strip)]
-    below = [_room(names[first:last]) for first, last in spans]
-    handles = []
-    if shown.zero.any():
-        handles.append(Patch(label="both gradients are exactly zero", **_ZERO))
-    if shown.left_out:
-        handles.append(Patch(label=f"{shown.left_out:,} more characters: not looked at", **_EMPTY))
+    longest = [max(map(len, names[first:last]), default=1) for first, last in spans]
+    below = [0.25 + (0.052 * length if length > 1 else 0) for length in longest]  # upright names
+    omission = f"{shown.left_out:,} more characters: not looked at"
+    handles = [Patch(label="both gradients are exactly zero", **_ZERO)] * bool(shown.zero.any())
+    handles += [Patch(label=omission, **_EMPTY)] * bool(shown.left_out)
     note = 0.3 if handles else 0.06
     total = note + 1.04 + sum(below) + strips * height
     left = _LEFT if strips > 1 else max(_LEFT, (_WIDTH - cell * (columns + omitted)) / 2)
@@ -167,14 +146,6 @@ def error_figure(shown: ErrorMap) -> Figure:
             figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.02 / total),
                           ncols=2, fontsize=8, borderaxespad=0, borderpad=0.1)  # fmt: skip
     return figure
-
-
-def png(figure: Figure) -> bytes:
-    """Return a figure as PNG, sharp on fine screens."""
-    drawn = io.BytesIO()
-    with style():
-        figure.savefig(drawn, format="png", dpi=192, facecolor="white")
-    return drawn.getvalue()
 
 
 def _draw_strip(
@@ -229,12 +200,6 @@ def _draw_scale(axes: Axes) -> None:
         if low:
             axes.axvline(low, color="black", linewidth=0.8)
     axes.set_xlabel("relative error", fontsize=8.5, labelpad=1)
-
-
-def _room(names: Sequence[str]) -> float:
-    """Return the inches that the names under a strip take; long ones stand upright."""
-    longest = max(map(len, names), default=1)
-    return 0.25 + (0.052 * longest if longest > 1 else 0.0)
 
 
 def _drawable(name: str) -> str:

@@ -4,9 +4,9 @@ Where the notebook is not interactive, as under papermill, it is `rnn.runs.drive
 nothing more.
 """
 
-import base64
 import time
 from collections.abc import Collection
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from IPython.display import display
 from matplotlib.figure import Figure
 
 from rnn.report.figures import COLOURS, PAGE_WIDTH, style, svg
-from rnn.report.lab.markup import html
+from rnn.report.markup import html
 from rnn.report.paper import on_paper
 from rnn.report.shown import Shown
 from rnn.runs.driver import train_seeds
@@ -35,21 +35,8 @@ _POINTS = 600  # of a curve; more cannot be seen
 def train(corpus: Corpus, settings: Settings, folder: Path, seeds: int) -> list[Run]:
     """Train as `rnn.runs.driver.train_seeds` does, with a live view if the notebook is interactive.
 
-    Parameters
-    ----------
-    corpus, settings, folder, seeds
-        As for `rnn.runs.driver.train_seeds`.
-
-    Returns
-    -------
-    list of Run
-        In the order of the seeds.  In an interactive notebook an interrupt ends the training here
-        and returns the runs as far as they came; the same call continues from there.
-
-    Raises
-    ------
-    ReportError, KeyboardInterrupt
-        As for `rnn.runs.driver.train_seeds`.
+    There an interrupt ends the training and returns the runs as far as they came; the same call
+    continues from there.
     """
     if not is_interactive():
         return train_seeds(corpus, settings, folder, seeds)
@@ -62,10 +49,9 @@ def train(corpus: Corpus, settings: Settings, folder: Path, seeds: int) -> list[
 class LiveView:
     """One output of a notebook that shows the progress of a training, redrawn in its place."""
 
-    def __init__(self) -> None:
-        self._handle: Any = None
-        self._trainers: Collection[Trainer] = ()
-        self._due = 0.0
+    _handle: Any = None
+    _trainers: Collection[Trainer] = ()
+    _due = 0.0  # when the next picture is
 
     def look(self, trainers: Collection[Trainer]) -> None:
         """Show where the trainers are, if the last picture is old enough."""
@@ -79,43 +65,26 @@ class LiveView:
 
     def end(self, run: Run) -> None:
         """Show how the training ended, and what can be done next."""
-        last = run.schedule.last_update
-        if run.diverged:
-            self._show(f"Stopped: {run.diverged}.")
-        elif run.last_update < last:
-            self._show(
-                f"Stopped at update {run.last_update:,} of {last:,}. Run this cell again to "
-                "continue from there; the cells below work with what was reached."
-            )
-        elif run.new_updates:
-            self._show(f"Done: {last:,} updates.")
-        else:
-            self._show(f"Done before: all {last:,} updates were taken from the last checkpoint.")
+        ended = html("live_ended", run=run, last=run.schedule.last_update)
+        self._show(unescape(ended).strip())
 
     def _show(self, ended: str) -> None:
-        bundle = {"text/html": self._page(ended), "text/plain": ended or "training"}
+        first = next(iter(self._trainers))
+        snapshots = list(first.state.snapshots)  # before the numbers: none is of a later update
+        page = html(
+            "live",
+            ended=ended,
+            picture=on_paper(svg(live_figure(self._trainers))).encode(),
+            reading=_reading(first),
+            last=first.schedule.last_update,
+            snapshots=snapshots,
+        )
+        bundle = {"text/html": page, "text/plain": ended or "training"}
         shown: Any = {"raw": True, "metadata": Shown("live").as_metadata()}
         if self._handle is None:
             self._handle = display(bundle, display_id=True, **shown)
         else:
             self._handle.update(bundle, **shown)
-
-    def _page(self, ended: str) -> str:
-        first = next(iter(self._trainers))
-        snapshots = list(first.state.snapshots)  # before the numbers: none is of a later update
-        picture = on_paper(svg(live_figure(self._trainers)))
-        loss, lowest, update, best_update = _reading(first)
-        return html(
-            "live",
-            ended=ended,
-            picture=base64.b64encode(picture.encode()).decode(),
-            update=update,
-            last=first.schedule.last_update,
-            loss=loss,
-            lowest=lowest,
-            best_update=best_update,
-            snapshots=snapshots,
-        )
 
 
 def live_figure(trainers: Collection[Trainer]) -> Figure:

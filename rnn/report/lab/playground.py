@@ -10,32 +10,33 @@ from IPython.display import display
 
 from rnn.report.escaping import html_text
 
-__all__ = ["Playground", "control", "error_line", "show_playground"]
+__all__ = ["Playground", "control", "error_line"]
 
-_MISSING = (
-    "The playground needs the package ipywidgets, which is not installed here. `make lab` in the "
-    "project's folder sets it up and opens the notebooks; then run this cell again."
-)
-_NO_WIDGETS = (
-    "The playground needs a front end that shows widgets: `make lab` in the project's folder opens "
-    "the notebooks in one; run this cell again there."
+_ADVICE = (
+    "The playground needs {}. `make lab` in the project's folder sets that up and opens the "
+    "notebooks; then run this cell again."
 )
 
 
 class Playground:
-    """Controls, a line for messages, and a page that follows the controls.
+    """Controls, a line for messages, and a page that follows the controls."""
 
-    Attributes
-    ----------
-    widget : ipywidgets.VBox
-        All of it.
-    message, page : ipywidgets.HTML
-        The line under the controls; the page.
-    """
+    widget: Any  # ipywidgets.VBox: all of it
+    message: Any  # ipywidgets.HTML: the line under the controls
+    page: Any  # ipywidgets.HTML
 
-    widget: Any
-    message: Any
-    page: Any
+    @classmethod
+    def show(cls, *arguments: Any, **options: Any) -> None:
+        """Show a playground, or a line that says what to do where there can be none."""
+        if find_spec("ipywidgets") is None:
+            told = _ADVICE.format("the package ipywidgets, which is not installed here")
+            display({"text/markdown": told, "text/plain": told}, raw=True)
+            return
+        playground = cls(*arguments, **options)
+        # The plain text is all that a front end without widgets shows.
+        told = _ADVICE.format("a front end that shows widgets")
+        display({**playground.widget._repr_mimebundle_(), "text/plain": told}, raw=True)
+        playground.start()
 
     def start(self) -> None:
         """Make the first page; functions are compiled and fonts loaded on their first use."""
@@ -54,12 +55,12 @@ class Playground:
         """
         from ipywidgets import HTML, HBox, VBox
 
-        lines = [HBox(row, layout={"flex_flow": "row wrap"}) for row in rows]
-        for line in lines:
-            line.add_class("rnn-controls")
-        self.message, self.page = (HTML(layout={"width": "99%"}) for _ in range(2))
-        for wide in (self.message, self.page):
-            wide.add_class("rnn-page")
+        lines = [
+            HBox(row, layout={"flex_flow": "row wrap"}).add_class("rnn-controls") for row in rows
+        ]
+        self.message, self.page = (
+            HTML(layout={"width": "99%"}).add_class("rnn-page") for _ in range(2)
+        )
         self.widget = VBox([HTML(note), *lines, self.message, self.page])
         for each in chain(*rows):
             each.observe(self.redraw, "value")
@@ -69,9 +70,8 @@ class Playground:
         """Give a function that shows a word in the line; clear it when the work is done."""
 
         def tell(word: str) -> None:
-            self.message.value = (
-                f'<span class="rnn-waiting" role="status">{html_text(word)} …</span>'
-            )
+            said = html_text(word)
+            self.message.value = f'<span class="rnn-waiting" role="status">{said} …</span>'
 
         try:
             yield tell
@@ -79,32 +79,10 @@ class Playground:
             self.message.value = ""
 
 
-def show_playground(make: Callable[[], Playground]) -> None:
-    """Show a playground, or a line that says what to do where there can be none."""
-    if find_spec("ipywidgets") is None:
-        display({"text/markdown": _MISSING, "text/plain": _MISSING}, raw=True)
-        return
-    playground = make()
-    # The plain text is all that a front end without widgets shows.
-    display({**playground.widget._repr_mimebundle_(), "text/plain": _NO_WIDGETS}, raw=True)
-    playground.start()
-
-
 def control(kind: Any, name: str, width: str = "auto", buttons: str = "", **options: Any) -> Any:
-    """Return a control; the names of all controls have one width.
+    """Return a widget of a kind with its name beside it; all names have one width.
 
-    Parameters
-    ----------
-    kind : class
-        That of the widget.
-    name : str
-        What stands beside it.
-    width : str
-        The control's, as in CSS.
-    buttons : str
-        The width of each toggle button, as in CSS.
-    **options
-        Of the widget.
+    `width` is that of all of it, `buttons` that of each toggle button, both as in CSS.
     """
     style = {"description_width": "92px"} | ({"button_width": buttons} if buttons else {})
     return kind(description=name, layout={"width": width}, style=style, **options)

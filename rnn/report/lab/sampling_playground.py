@@ -5,20 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from rnn.errors import ReportError
-from rnn.report.lab.markup import html, style
-from rnn.report.lab.playground import Playground, control, error_line, show_playground
+from rnn.report.lab.playground import Playground, control, error_line
 from rnn.report.lab.shaded_text import room_for_alternatives, text_html
+from rnn.report.markup import html, style
 from rnn.runs import results
-from rnn.runs.models import Model, load_model, probabilities, write
+from rnn.runs.models import load_model, probabilities, write
 
 __all__ = ["SamplingPlayground", "show"]
 
 LONGEST_PRIME = 2_000  # characters: all of them are read again with every one that is typed
-
-
-def show(folder: Path) -> None:
-    """Show a `SamplingPlayground`."""
-    show_playground(lambda: SamplingPlayground(folder))
 
 
 class SamplingPlayground(Playground):
@@ -27,27 +22,21 @@ class SamplingPlayground(Playground):
     Parameters
     ----------
     folder : Path
-        The run's folder.
-
-    Attributes
-    ----------
-    prime, length, temperature, top_p, seed, another, which : ipywidgets widgets
-        The controls.
-    text : str
-        What was written last, without the prime.
-
-    Raises
-    ------
-    ReportError
-        If no model was trained there yet.
+        The run's folder; a `ReportError` if no model was trained there yet.
     """
+
+    text = ""  # what was written last, without the prime
 
     def __init__(self, folder: Path) -> None:
         import ipywidgets as widgets
 
-        self.models, left_out = _load_models(folder)
+        self.models, left_out = {"best": load_model(folder / "best_model.npz")}, ""
+        if (last := folder / "last_model.npz").exists():
+            try:
+                self.models["last"] = load_model(last)
+            except ReportError as error:
+                left_out = error_line(f"The last model is left out: {error}")
         self.end = results.load_settings(folder).document_end
-        self.text = ""
         self.prime = control(
             widgets.Textarea, "prime", "min(680px, 98%)", rows=2,
             placeholder="a text that the network reads first and continues",
@@ -67,9 +56,8 @@ class SamplingPlayground(Playground):
         )  # fmt: skip
         self.another.on_click(self._next_seed)
         self.seed.observe(self.redraw, "value")
-        note = style("playground", "shaded_text") + (error_line(left_out) if left_out else "")
         self.arrange(
-            note,
+            style("playground", "shaded_text") + left_out,
             (self.prime,),
             (self.length, self.temperature),
             (self.top_p, widgets.HBox([self.seed, self.another])),
@@ -85,7 +73,7 @@ class SamplingPlayground(Playground):
         self.redraw()
 
     def _next_seed(self, _: Any) -> None:
-        self.seed.value = self.seed.value + 1 if self.seed.value < self.seed.max else 0
+        self.seed.value = (self.seed.value + 1) % (self.seed.max + 1)
 
     def redraw(self, _: Any = None) -> None:
         """Write the text that the controls ask for."""
@@ -121,12 +109,4 @@ def _slider(kind: Any, name: str, value: float, low: float, high: float, step: f
     return control(kind, name, "330px", value=value, min=low, max=high, step=step)
 
 
-def _load_models(folder: Path) -> tuple[dict[str, Model], str]:
-    """Return the models that a run left, and a line about one that cannot be used."""
-    models = {"best": load_model(folder / "best_model.npz")}
-    if not (folder / "last_model.npz").exists():
-        return models, ""
-    try:
-        return models | {"last": load_model(folder / "last_model.npz")}, ""
-    except ReportError as error:
-        return models, f"The last model is left out: {error}"
+show = SamplingPlayground.show

@@ -7,6 +7,7 @@ drawn from, with a temperature and a nucleus, is derived from that.
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -37,18 +38,15 @@ def text_html(model: Model, text: str, prime: str = "") -> tuple[str, float]:
     ----------
     model : Model
         Whose probabilities are shown.
-    text : str
-        What the model wrote.
-    prime : str
-        What it read before; shown too, with how likely it was from its second character on.
+    text, prime : str
+        What the model wrote, and what it read before; from its second character on the prime is
+        shown with how likely it was.
 
     Returns
     -------
-    html : str
-        An element per character, in which those that combine with it stand too; a line feed
-        follows its own.
-    bits : float
-        The mean of -log2 of the characters' probabilities, over `text`.
+    html, bits : str, float
+        An element per character and those that combine with it; the mean of -log2 of the
+        characters' probabilities, over `text`.
     """
     known = prime[1:] + text  # all that the network gives a probability
     P = probabilities(model, known, prime[:1])
@@ -58,10 +56,7 @@ def text_html(model: Model, text: str, prime: str = "") -> tuple[str, float]:
     shades = np.minimum(np.rint(bits), _SHADES - 1).astype(int).tolist()
     names = [_name(character) for character in model.vocabulary]
     likeliest = np.argsort(-P, axis=1, kind="stable")[:, :_SHOWN]
-    told = [
-        _alternatives(names, p, ids, own)
-        for p, ids, own in zip(P, likeliest.tolist(), drawn.tolist(), strict=True)
-    ]
+    told = list(map(partial(_alternatives, names), P, likeliest.tolist(), drawn.tolist()))
     if prime:
         known, shades, told = prime[0] + known, [0, *shades], ["", *told]
     read, written = (
@@ -104,18 +99,13 @@ def _element(characters: str, shade: str, alternatives: str) -> str:
 def _alternatives(names: list[str], p: np.ndarray, likeliest: list[int], drawn: int) -> str:
     """List the likeliest characters of a place, the drawn one marked and always among them."""
     shown = likeliest if drawn in likeliest else [*likeliest, drawn]
-    width = max(_width(names[k]) for k in shown)
-    return "\n".join(
-        f"{'▸' if k == drawn else ' '} {names[k]}{' ' * (width - _width(names[k]))} "
-        f"{_percent(float(p[k])):>5} %"
-        for k in shown
-    )
-
-
-def _percent(chance: float) -> str:
-    if chance >= 0.001:
-        return f"{100 * chance:.1f}"
-    return f"{100 * chance:.3f}" if chance >= 5e-6 else "<.001"
+    width, lines = max(_width(names[k]) for k in shown), []
+    for k in shown:
+        percent = 100 * float(p[k])
+        told = f"{percent:.{1 if percent >= 0.1 else 3}f}" if percent >= 5e-4 else "<.001"
+        space = " " * (width - _width(names[k]))
+        lines.append(f"{'▸' if k == drawn else ' '} {names[k]}{space} {told:>5} %")
+    return "\n".join(lines)
 
 
 def _name(character: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import typst
 from nbconvert.exporters import TemplateExporter
 from nbformat import NotebookNode
 from pygments import highlight
@@ -35,6 +36,7 @@ __all__ = ["ReportExporter", "ReportHTMLExporter", "ReportPDFExporter"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_Rendered = tuple[Any, dict[str, Any]]  # what an exporter makes, and its resources
 
 
 class ReportExporter(TemplateExporter):
@@ -51,10 +53,8 @@ class ReportExporter(TemplateExporter):
     lang = Unicode("en", help="Language of the text, as a two-letter code.").tag(config=True)
     number_sections = Bool(True, help="Number the sections.").tag(config=True)
     contents = Bool(help="Show a list of contents.").tag(config=True)
-    exclude_input_prompt = Bool(True)
-    exclude_output_prompt = Bool(True)
 
-    _page = _target = ""
+    _page = _target = _suffix = ""  # the template's name ends in it; pandoc's format; the source's
 
     @default("extra_template_basedirs")
     def _own_templates(self) -> list[str]:
@@ -64,6 +64,10 @@ class ReportExporter(TemplateExporter):
     def _own_template(self) -> str:
         return f"report-{self._page}"
 
+    @default("file_extension")
+    def _own_suffix(self) -> str:
+        return self._suffix
+
     def default_filters(self) -> Any:
         """Add the filters of the templates to nbconvert's."""
         yield from super().default_filters()
@@ -72,9 +76,7 @@ class ReportExporter(TemplateExporter):
         yield "html_text", html_text
         yield "plain_stream", lambda text: _ANSI_COLOUR.sub("", text).rstrip("\n")
 
-    def from_filename(
-        self, filename: str, resources: Any = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
+    def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> _Rendered:
         """Render a file; under ``jupyter nbconvert`` an error ends it with that one line."""
         try:
             return super().from_filename(filename, resources, **kw)
@@ -83,32 +85,22 @@ class ReportExporter(TemplateExporter):
                 raise SystemExit(f"{filename}: {error}") from None
             raise
 
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: Any = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        """Render a notebook.
-
-        Raises
-        ------
-        ReportError
-            One line that names the cell, if pandoc or Typst cannot set it.
-        """
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
+        """Render a notebook; a ReportError names the cell that pandoc or Typst cannot set."""
         nb = nbformat.from_dict(json.loads(without_surrogates(json.dumps(nb, ensure_ascii=False))))
         for number, cell in enumerate(nb.cells, start=1):
             name = re.sub(r"[^\w ,.-]", "", str(cell.metadata.get("source", "")))
             cell.metadata["report"] = Placed(name or f"cell {number}")
         return super().from_notebook_node(nb, resources, **kw)
 
-    def _preprocess(
-        self, nb: NotebookNode, resources: dict[str, Any]
-    ) -> tuple[NotebookNode, dict[str, Any]]:
+    def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
         nb, resources = super()._preprocess(nb, resources)
         file = resources.get("metadata", {})
-        folder = file.get("path")
+        folder = Path(file["path"]) if "path" in file else None
         pictures = Pictures(embed=self._target == "html")
         for cell in nb.cells:
-            pictures.collect(cell, None if folder is None else Path(folder))
+            pictures.collect(cell, folder)
             if cell.cell_type == "markdown":
                 cell.metadata["report"].prose["body"] = cell.source, "markdown"
         resources["pictures"] = pictures.files
@@ -116,20 +108,19 @@ class ReportExporter(TemplateExporter):
         nodes = [node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))]
         outline = convert(
             filter(None, map(placed, nodes)),
-            self._target,
-            references=resources.get("references", {}),
+            resources.get("references", {}),
+            to=self._target,
             images=pictures.known,
             number_sections=self.number_sections,
             take_title=not title,
         )
         for line in outline.warnings:
             self.log.warning(line)
-        taken = outline.title or {}
         authors = nb.metadata.get("authors", [])
         names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]
         resources["report"] = self.trait_values(config=True) | {
-            "title": title or taken.get("plain") or file.get("name", "Notebook"),
-            "title_body": taken.get("body"),
+            "title": title or outline.title.get("plain") or file.get("name", "Notebook"),
+            "title_body": outline.title.get("body"),
             "author": self.author or ", ".join(filter(None, names)),
             "date": _long_date(self.date or str(nb.metadata.get("date", ""))),
             "headings": outline.headings,
@@ -147,7 +138,6 @@ class ReportPDFExporter(ReportExporter):
     export_from_notebook = "Report (PDF)"
     output_mimetype = "application/pdf"
     exclude_input = Bool(True, help="Leave the code out.").tag(config=True)
-    contents = Bool(False, help="Show a list of contents.").tag(config=True)
     paper = Unicode("a4", help="Paper size as Typst names it: a4, us-letter, ...").tag(config=True)
     font_size = Unicode("11pt", help="Size of the text.").tag(config=True)
     font = Unicode("New Computer Modern", help="Font of the text.").tag(config=True)
@@ -158,28 +148,18 @@ class ReportPDFExporter(ReportExporter):
         False, help="Also use this machine's fonts; the same PDF on every machine is then lost."
     ).tag(config=True)
 
-    _page, _target = "pdf", "typst"
+    _page, _target, _suffix = "pdf", "typst", ".typ"
 
-    @default("file_extension")
-    def _source_extension(self) -> str:
-        return ".typ"
-
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: Any = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
         """Render a notebook and return the bytes of the PDF."""
         if not re.fullmatch(r"\d+(\.\d+)?(pt|mm|cm|em)", self.font_size):
             raise ReportError(f"font_size: expected a length such as 11pt, got {self.font_size!r}")
         source, resources = super().from_notebook_node(nb, resources, **kw)
         style = (_TEMPLATES / "report-pdf/style.typ").read_bytes()
-        pdf = compile_pdf(
-            source,
-            {"style.typ": style, **resources.pop("pictures")},
-            font_paths=self.font_paths,
-            system_fonts=self.system_fonts,
-        )
+        files = {"style.typ": style, **resources.pop("pictures")}
         resources["output_extension"] = ".pdf"
-        return pdf, resources
+        fonts = typst.Fonts(self.system_fonts, True, list(self.font_paths))
+        return compile_pdf(source, files, fonts), resources
 
 
 class ReportHTMLExporter(ReportExporter):
@@ -193,20 +173,14 @@ class ReportHTMLExporter(ReportExporter):
     ).tag(config=True)
     code_language = Unicode("python", help="Language to highlight code in.").tag(config=True)
 
-    _page = _target = "html"
-
-    @default("file_extension")
-    def _source_extension(self) -> str:
-        return ".html"
+    _page, _target, _suffix = "html", "html", ".html"
 
     def default_filters(self) -> Any:
         """Add highlighted code."""
         yield from super().default_filters()
         yield "code", self._highlighted
 
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: Any = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
         """Render a notebook and return the page."""
         page, resources = super().from_notebook_node(nb, resources, **kw)
         page = re.sub(r"<th(?: [^>]*)?>\s*</th>", "<td></td>", html_visible(page))

@@ -1,6 +1,7 @@
 """What the pages show of each cell, and the numbers of figures and tables: once, for both pages."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +17,6 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif")
 _FORMATS = {"text/markdown": "markdown", "text/latex": "markdown", "text/html": "html"}
 _ONE_FORMULA = re.compile(r"\A\s*\$(?:\\displaystyle)?([^$]+)\$\s*\Z")
-_NUMBERED = {"figure": "Figure", "table": "Table"}
 #: The representations that the pages can set, by the kind of output, the best first.
 _WANTED = {
     "": (*_PICTURES, "text/markdown", "text/latex", "text/html", "text/plain"),
@@ -28,39 +28,22 @@ _WANTED = {
 #: What only a reader of the notebook needs (see `rnn.report.show` and `rnn.report.lab.live`).
 _NOT_ON_PAGES = {"caption", "live", "note"}
 _NOTHING = Shown("")
-_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_LINES = ("caption", "title", "lead")  # of a record, those that are Markdown
 
 
 @dataclass
 class Placed:
-    """What the pages know of a cell or an output; in its metadata, under ``report``.
+    """What the pages know of a cell or an output; in its metadata, under ``report``."""
 
-    Attributes
-    ----------
-    where : str
-        The cell, for messages.
-    shown : Shown
-        What the notebook says that an output is; of the kind ``""`` where it says nothing.
-    mime : str
-        The representation of an output that is shown.
-    number : int
-        That of a figure or a table.
-    picture : str
-        The address of a picture in the page.
-    prose : dict
-        What pandoc is to set, with its format, ``markdown`` or ``html``: paragraphs under ``body``,
-        a line of `shown` under its name, the title of a text beside others under its place.
-    rendered : dict
-        The same as Typst or HTML.
-    """
-
-    where: str
-    shown: Shown = _NOTHING
-    mime: str = ""
-    number: int = 0
-    picture: str = ""
+    where: str  # the cell, for messages
+    shown: Shown = _NOTHING  # what the notebook says that an output is; of the kind "" if nothing
+    mime: str = ""  # the representation of an output that is shown
+    number: int = 0  # that of a figure or a table
+    picture: str = ""  # the address of a picture in the page
+    #: What pandoc is to set, with its format, ``markdown`` or ``html``: paragraphs under ``body``,
+    #: a line of `shown` under its name, the title of a text beside others under its place.
     prose: dict[str | int, tuple[str, str]] = field(default_factory=dict)
-    rendered: dict[str | int, str] = field(default_factory=dict)
+    rendered: dict[str | int, str] = field(default_factory=dict)  # the same as Typst or HTML
 
 
 def placed(node: NotebookNode) -> Placed | None:
@@ -81,24 +64,16 @@ class NumberingPreprocessor(Preprocessor):
 
     enabled = True
 
-    def preprocess(
-        self, nb: NotebookNode, resources: dict[str, Any]
-    ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Prepare a notebook.
-
-        Raises
-        ------
-        ReportError
-            If a label is used twice or is not a word of letters, digits, ``-`` and ``_``.
-        """
-        counts = dict.fromkeys(_NUMBERED, 0)
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Prepare a notebook; a label that is used twice or is no plain word is a ReportError."""
+        counts: Counter[str] = Counter()
         references: dict[str, str] = {}
         for cell in nb.cells:
             here = placed(cell)
             if here and cell.cell_type == "code":
                 cell.outputs = [output for output in cell.outputs if _keep(output, here)]
                 for one in filter(None, map(placed, cell.outputs)):
-                    if one.shown.kind in _NUMBERED:
+                    if one.shown.kind in ("figure", "table"):
                         _number(one, counts, references)
         resources["references"] = references
         return nb, resources
@@ -106,10 +81,8 @@ class NumberingPreprocessor(Preprocessor):
 
 def _keep(output: NotebookNode, here: Placed) -> bool:
     """Reduce an output to what the pages show of it; tell whether there is anything."""
-    if output.output_type == "stream":
-        return output.name == "stdout" and bool(output.text.strip())
-    if output.output_type == "error":
-        return True
+    if output.output_type in ("stream", "error"):
+        return output.get("name", "stdout") == "stdout" and bool(output.get("text", "x").strip())
     try:
         shown = Shown.read(output.metadata) or _NOTHING
     except ReportError as error:
@@ -124,7 +97,10 @@ def _keep(output: NotebookNode, here: Placed) -> bool:
     output.output_type = "display_data"
     output.pop("execution_count", None)
     output.data = NotebookNode({mime: output.data[mime]} if mime else {})
-    one = Placed(here.where, shown, mime, prose=_prose(shown))
+    lines: dict[str | int, str] = {name: getattr(shown, name) for name in _LINES}
+    lines |= {place: title for place, (title, _) in enumerate(shown.texts)}
+    prose = {key: (line, "markdown") for key, line in lines.items() if line}
+    one = Placed(here.where, shown, mime, prose=prose)
     if mime in _FORMATS:
         text = str(output.data[mime])
         text = _ONE_FORMULA.sub(r"$$\1$$", text) if mime == "text/latex" else text
@@ -133,26 +109,16 @@ def _keep(output: NotebookNode, here: Placed) -> bool:
     return bool(mime)
 
 
-def _prose(shown: Shown) -> dict[str | int, tuple[str, str]]:
-    """Return the lines of a record that are Markdown."""
-    lines = {"caption": shown.caption, "title": shown.title, "lead": shown.lead}
-    titles = {place: title for place, (title, _) in enumerate(shown.texts)}
-    return {key: (line, "markdown") for key, line in (lines | titles).items() if line}
-
-
-def _number(one: Placed, counts: dict[str, int], references: dict[str, str]) -> None:
+def _number(one: Placed, counts: Counter[str], references: dict[str, str]) -> None:
     """Give a figure or a table its number and remember its label."""
     kind, label = one.shown.kind, one.shown.label
-    if not _LABEL.fullmatch(label):
-        raise ReportError(
-            f"{one.where}: expected a label of letters, digits, '-' and '_', got {label!r}; "
-            "choose another"
-        )
-    if label in references:
-        raise ReportError(
-            f"{one.where}: expected a new label, got {label!r} again; give each figure and table "
-            "its own"
-        )
+    wrong = ""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", label):
+        wrong = f"a label of letters, digits, '-' and '_', got {label!r}; choose another"
+    elif label in references:
+        wrong = f"a new label, got {label!r} again; give each figure and table its own"
+    if wrong:
+        raise ReportError(f"{one.where}: expected {wrong}")
     counts[kind] += 1
     one.number = counts[kind]
-    references[label] = f"{_NUMBERED[kind]} {one.number}"
+    references[label] = f"{kind.capitalize()} {one.number}"

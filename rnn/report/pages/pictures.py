@@ -13,57 +13,29 @@ from rnn.report.paper import off_paper
 
 __all__ = ["Pictures"]
 
-_SUFFIX = {
-    "image/svg+xml": "svg",
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/gif": "gif",
-    "image/webp": "webp",
-}
-_MIME = {suffix: mime for mime, suffix in _SUFFIX.items()} | {"jpeg": "image/jpeg"}
+_SUFFIX = {"image/svg+xml": "svg"} | {f"image/{s}": s for s in ("png", "jpeg", "gif", "webp")}
+_MIME = {suffix: mime for mime, suffix in _SUFFIX.items()} | {"jpg": "image/jpeg"}
 _FILE = re.compile(r"[^\s()<>\"']+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
 
 
 class Pictures:
-    """Collect a page's pictures.
-
-    Parameters
-    ----------
-    embed : bool
-        Whether the page carries them inside (HTML) or names files (Typst).
-
-    Attributes
-    ----------
-    files : dict of str to bytes
-        The files to lay beside Typst's source.
-    known : dict of str to str
-        From the address that prose uses to the one of the page; prose can show no other picture.
-    """
+    """A page's pictures: carried inside (`embed`, for HTML), or files of their own (for Typst)."""
 
     def __init__(self, embed: bool) -> None:
         self.embed = embed
-        self.files: dict[str, bytes] = {}
+        self.files: dict[str, bytes] = {}  # to lay beside Typst's source
+        #: From the address in prose to the one in the page; prose can show no other picture.
         self.known: dict[str, str] = {}
 
     def collect(self, cell: NotebookNode, folder: Path | None) -> None:
         """Take in the pictures of a cell; its outputs learn where theirs are.
 
-        Parameters
-        ----------
-        cell : nbformat.NotebookNode
-            As `rnn.report.pages.numbering` leaves it.
-        folder : Path or None
-            Where the notebook lies; pictures from outside of it are not looked at.
-
-        Raises
-        ------
-        ReportError
-            If a picture is not in base64.
+        The cell is as `rnn.report.pages.numbering` leaves it.  Nothing outside of `folder`, where
+        the notebook lies, is looked at; a picture that is not in base64 is a ReportError.
         """
-        here = placed(cell)
-        if here:
+        if here := placed(cell):
             self._take_attachments(cell, here.where)
-        if folder is not None and cell.cell_type == "markdown":
+        if folder and cell.cell_type == "markdown":
             self._take_neighbours(cell.source, folder.resolve())
         for output in cell.get("outputs", ()):
             one = placed(output)
@@ -73,14 +45,12 @@ class Pictures:
     def _take_attachments(self, cell: NotebookNode, where: str) -> None:
         """Give attachments addresses of their own: two cells may use one name."""
         for name, data in sorted(cell.get("attachments", {}).items()):
-            mime = next((mime for mime in _SUFFIX if mime in data), None)
-            if mime is None:
-                continue
-            address = f"attachment:{len(self.known)}"
-            for spelling in (name, quote(name)):
-                pattern = rf"attachment:{re.escape(spelling)}(?![\w.-])"
-                cell.source = re.sub(pattern, address, cell.source)
-            self.known[address] = self._keep(mime, _content(data, mime, where))
+            mime = next((mime for mime in _SUFFIX if mime in data), "")
+            if mime:
+                address = f"attachment:{len(self.known)}"
+                names = f"{re.escape(name)}|{re.escape(quote(name))}"
+                cell.source = re.sub(rf"attachment:(?:{names})(?![\w.-])", address, cell.source)
+                self.known[address] = self._keep(mime, _content(data, mime, where))
 
     def _take_neighbours(self, source: str, folder: Path) -> None:
         for address in sorted(set(_FILE.findall(source)) - self.known.keys()):

@@ -2,7 +2,6 @@
 
 import re
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import typst
@@ -14,17 +13,10 @@ from rnn.report.fonts import code_points
 __all__ = ["compile_pdf"]
 
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
-_ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
 
 
-def compile_pdf(
-    source: str,
-    files: dict[str, bytes],
-    *,
-    font_paths: Sequence[str] = (),
-    system_fonts: bool = False,
-) -> bytes:
-    """Compile Typst source to a tagged PDF (PDF/UA-1).
+def compile_pdf(source: str, files: dict[str, bytes], fonts: typst.Fonts) -> bytes:
+    """Compile Typst source to a tagged PDF (PDF/UA-1), the same bytes for the same arguments.
 
     The compiler sees a temporary folder that holds nothing but the page's own files, and no
     packages.  Characters that no font can show, and those that no reader could see, are passed
@@ -36,25 +28,17 @@ def compile_pdf(
         Typst markup in which ``// at PLACE`` lines say which cell follows.
     files : dict of str to bytes
         The style sheet and the pictures.
-    font_paths : sequence of str
-        Folders with fonts beside those that Typst carries.
-    system_fonts : bool
-        Whether to use the machine's fonts as well.
-
-    Returns
-    -------
-    bytes
-        The PDF, the same for the same arguments.
+    fonts : typst.Fonts
+        Those that may be used.
 
     Raises
     ------
     ReportError
         If Typst refuses the source; it names the place.
     """
-    known = typst.Fonts(system_fonts, True, list(font_paths))
-    font_files = tuple(sorted({Path(font.path) for font in known.fonts() if font.path}))
     source = stand_in(source)
-    unseen = _unseen(source, code_points(font_files))
+    known = code_points(tuple(sorted({Path(font.path) for font in fonts.fonts() if font.path})))
+    unseen = {p for p in _beyond_ascii(source) if p not in known or _INVISIBLE.match(chr(p))}
     inputs: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="report-") as folder:
         root = Path(folder)
@@ -67,7 +51,7 @@ def compile_pdf(
                 return typst.compile(
                     root / "main.typ",
                     root=root,
-                    font_paths=known,
+                    font_paths=fonts,
                     package_path=root / "packages",
                     package_cache_path=root / "packages",
                     sys_inputs=inputs,
@@ -76,7 +60,8 @@ def compile_pdf(
                 )
             except typst.TypstError as error:
                 # A sequence of characters can lack a glyph although each of them has one.
-                more = _named_characters(error.diagnostic) - unseen
+                texts = re.findall(r"the text `\"(.*?)\"` could not be displayed", error.diagnostic)
+                more = _beyond_ascii(" ".join(texts)) - unseen
                 if "grouping depth" in error.message and "flat" not in inputs:
                     inputs["flat"] = "yes"
                 elif not more:
@@ -85,20 +70,10 @@ def compile_pdf(
     raise ReportError("expected text that the fonts can show, got one that none of them can")
 
 
-def _unseen(source: str, known: frozenset[int]) -> set[int]:
-    """Return the code points of the source that no font can show or no reader can see."""
-    points = {ord(character) for character in source if ord(character) > 0x7E}
-    points |= {int(code, 16) for code in _ESCAPE.findall(source)}
-    return {point for point in points if point not in known or _INVISIBLE.match(chr(point))}
-
-
-def _named_characters(diagnostic: str) -> set[int]:
-    """Return the characters beyond ASCII in Typst's messages about text without a glyph."""
-    points: set[int] = set()
-    for text in re.findall(r"the text `\"(.*?)\"` could not be displayed", diagnostic):
-        points |= {int(code, 16) for code in _ESCAPE.findall(text)}
-        points |= {ord(character) for character in text if ord(character) > 0x7E}
-    return points
+def _beyond_ascii(text: str) -> set[int]:
+    """Return the code points of a text, and of the escapes of a Typst string in it."""
+    points = {ord(character) for character in text if ord(character) > 0x7E}
+    return points | {int(code, 16) for code in re.findall(r"\\u\{([0-9a-f]+)\}", text)}
 
 
 def _failure(error: typst.TypstError, source: str) -> ReportError:
@@ -108,6 +83,5 @@ def _failure(error: typst.TypstError, source: str) -> ReportError:
     cells = re.findall(r"^// at (.*)$", above, re.MULTILINE)
     where = cells[-1] if cells else "the title block or an option"
     words = " ".join(" ".join([error.message, *(f"({hint})" for hint in error.hints)]).split())
-    return ReportError(
-        f"{where}: Typst cannot set it: {words if len(words) <= 300 else words[:299] + '…'}"
-    )
+    words = words if len(words) <= 300 else words[:299] + "…"
+    return ReportError(f"{where}: Typst cannot set it: {words}")

@@ -14,12 +14,9 @@ from rnn.report.show import Section
 from rnn.runs.results import read_results
 from rnn.runs.storage import read_file
 
-__all__ = ["facts", "show"]
-
 _SNAPSHOTS = [1, *range(10_000, 100_001, 10_000)]  # updates before which one is asked for
 _SNAPSHOT_LENGTH = 200
 _BEST_LENGTH = 1000
-_ITEMS = ("gradients", "loss", "snapshots", "best")
 
 
 def show(section: Section, folder: Path) -> None:
@@ -27,8 +24,8 @@ def show(section: Section, folder: Path) -> None:
     values = facts(folder)
     table = section.rows("table", values)
     section.table(table, "tab-checklist", values)
-    done = [bool(values[item].get("done")) for item in _ITEMS]
-    missing = [asked for asked, has in zip(table.iloc[:, 0], done, strict=True) if not has]
+    items = zip(table.iloc[:, 0], ("gradients", "loss", "snapshots", "best"), strict=True)
+    missing = [asked for asked, item in items if not values[item].get("done")]
     section.prose("reading", {"missing": missing})
 
 
@@ -78,33 +75,27 @@ def _loss(path: Path, training: dict[str, Any]) -> dict[str, Any]:
 
 
 def _snapshots(path: Path) -> dict[str, Any]:
-    lengths = read_file(path, _lengths)
-    if lengths is None:
+    def lengths(path: Path) -> dict[int, int]:
+        return {index(one["update"]): len(one["text"]) for one in json.loads(path.read_bytes())}
+
+    there = read_file(path, lengths)
+    if there is None:
         return {}
-    found = {update: lengths[update] for update in _SNAPSHOTS if update in lengths}
-    missing = [update for update in _SNAPSHOTS if update not in lengths]
+    found = {update: there[update] for update in _SNAPSHOTS if update in there}
+    missing = [update for update in _SNAPSHOTS if update not in there]
     short = [update for update in found if found[update] < _SNAPSHOT_LENGTH]
     return {
         "done": not missing and not short,
         "found": len(found),
-        "missing_before": missing[0] if missing else 0,
-        "short_before": short[0] if short else 0,
+        "missing": missing,
+        "short": short,
         "characters": found[short[0]] if short else min(found.values(), default=0),
     }
 
 
-def _lengths(path: Path) -> dict[int, int]:
-    """Return the characters of each snapshot, by its update."""
-    return {index(one["update"]): len(one["text"]) for one in json.loads(path.read_bytes())}
-
-
 def _best(path: Path, results: dict[str, Any]) -> dict[str, Any]:
-    text, training = results.get("sampling", {}).get("text"), results.get("training", {})
+    text = results.get("sampling", {}).get("text")
     if text is None or not path.exists():
         return {}
-    return {
-        "done": len(text) >= _BEST_LENGTH,
-        "characters": len(text),
-        "smooth_loss": training.get("lowest_smooth_loss"),
-        "trained": training.get("lowest_smooth_loss_update"),
-    }
+    training = {"lowest_smooth_loss": None} | results.get("training", {})
+    return {"done": len(text) >= _BEST_LENGTH, "characters": len(text), "training": training}

@@ -6,10 +6,8 @@ import pandas as pd
 
 from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Case, table_1
 from rnn.report.show import Section
-from rnn.runs.check_results import first_setting
+from rnn.runs.results import first_setting
 from rnn.text.corpus import Corpus
-
-__all__ = ["facts", "show"]
 
 
 def show(
@@ -17,20 +15,9 @@ def show(
 ) -> None:
     """Show the errors of `rnn.gradient_check.check` in its first case, by central differences.
 
-    Parameters
-    ----------
-    section : Section
-        Where they are shown.
-    errors : pandas.DataFrame
-        What the check returned.
-    case : Case
-        The first case.
-    corpus : Corpus
-        Its text.
-    sig, eps : float
-        What the case and the check were made with.
+    The case was made of `corpus` with `sig`, the errors with `eps`.
     """
-    values = facts(errors, case, corpus, sig, eps)
+    values = facts(errors) | {"case": case, "corpus": corpus, "sig": sig, "eps": eps}
     section.prose("setting", values)
     section.table(
         table_1(errors), "tab-gradients", values, source="gradient_check.csv",
@@ -39,25 +26,13 @@ def show(
     section.prose("reading", values)
 
 
-def facts(
-    errors: pd.DataFrame, case: Case, corpus: Corpus, sig: float, eps: float
-) -> dict[str, Any]:
-    """Return what the sentences about the first setting mention."""
+def facts(errors: pd.DataFrame) -> dict[str, Any]:
+    """Return the largest errors of the first case, and which oracle accepts all of its errors."""
     central, stepped = first_setting(errors, CENTRAL), first_setting(errors, COMPLEX)
-    worst = central.sort_values("max").iloc[-1]  # NaN is sorted last
     return {
         "h": central["h"].iloc[0],
-        "eps": eps,
-        "sig": sig,
-        "m": case.architecture.m,
-        "seq_length": len(case.x),
-        "title": corpus.title,
-        "K": corpus.K,
-        "entries": case.theta.size,
         "largest_mean": central["mean"].max(skipna=False),
-        "largest": worst["max"],
-        "largest_in": worst.name,
-        "gradient_there": worst["gradient_at_max"],
+        "worst": central.reset_index().sort_values("max").iloc[-1].to_dict(),  # NaN is sorted last
         "largest_complex": stepped["max"].max(skipna=False),
         "central_accepts": bool((central["norm_wise"] <= ACCEPTED).all()),
         "complex_accepts": bool((stepped["max"] <= ACCEPTED).all()),

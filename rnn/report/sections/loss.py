@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rnn.report.figures import COLOURS, PAGE_WIDTH, style
+from rnn.report.figures import COLOURS, NOTE, page_figure
 from rnn.report.show import Section
 from rnn.runs.run import Run
 from rnn.settings import Settings
-
-__all__ = ["facts", "figure", "published_points", "seed_facts", "show"]
 
 # The assignment's handouts (KTH DD2424, Assignment 4) print the smooth loss of the staff's own
 # run; 'students' are lowest smooth losses in reports that were made public, all with the classic
@@ -30,19 +29,17 @@ _2026 = {
 
 def show(section: Section, runs: Sequence[Run]) -> None:
     """Show the smooth loss of the first run, with the band of the others."""
-    run, others = runs[0], runs[1:]
-    values = facts(run)
-    section.figure(figure(run, others), "fig-loss", values, source="history.csv")
-    if others:
+    values = facts(runs[0])
+    section.figure(figure(*runs), "fig-loss", values, source="history.csv")
+    if len(runs) > 1:
         section.prose("seeds", seed_facts(runs))
     section.prose("reading", values)
 
 
 def facts(run: Run) -> dict[str, Any]:
     """Return what the sentences about the loss of a run mention."""
-    nats = run.settings.per_character(run.lowest_smooth_loss)
     ends = run.history.groupby("epoch").last()
-    whole = ends[ends["update"] == ends.index * run.updates_per_epoch]["smooth_loss"]
+    nats = run.settings.per_character(run.lowest_smooth_loss)
     return {
         "epochs": run.last_update / run.updates_per_epoch,
         "updates": run.last_update,
@@ -56,10 +53,7 @@ def facts(run: Run) -> dict[str, Any]:
         "characters": run.settings.characters_in_loss,
         "K": run.corpus.K,
         "uniform": run.settings.characters_in_loss * math.log(run.corpus.K),
-        "whole_epochs": len(whole),
-        "after_first_epoch": whole.iloc[0] if len(whole) else math.nan,
-        "last_whole_epoch": int(whole.index[-1]) if len(whole) else 0,
-        "after_last_epoch": whole.iloc[-1] if len(whole) else math.nan,
+        "after_epochs": ends[ends["update"] % run.updates_per_epoch == 0]["smooth_loss"].tolist(),
         "diverged": run.diverged,
         "still_falling": run.best_update / run.last_update > 0.9,
     }
@@ -69,13 +63,11 @@ def seed_facts(runs: Sequence[Run]) -> dict[str, Any]:
     """Return how much the losses differ from seed to seed."""
     lowest = np.array([run.lowest_smooth_loss for run in runs])
     last = np.array([run.smooth_loss for run in runs])
-    reached = [run.last_update for run in runs]
     return {
         "seeds": len(runs),
         "first_seed": runs[0].settings.seed,
         "last_seed": runs[-1].settings.seed,
-        "fewest_updates": min(reached),
-        "most_updates": max(reached),
+        "updates": [run.last_update for run in runs],
         "lowest_mean": lowest.mean(),
         "lowest_deviation": lowest.std(ddof=1),
         "last_mean": last.mean(),
@@ -83,21 +75,14 @@ def seed_facts(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def figure(run: Run, others: Sequence[Run] = ()) -> Figure:
+def figure(run: Run, *others: Run) -> Figure:
     """Draw the smooth loss over the updates, with the epochs and the best update marked.
 
-    Parameters
-    ----------
-    run : Run
-        The run; with a held-out part, its validation loss is drawn in the unit of the loss.
-    others : sequence of Run
-        Runs with other seeds: the band from the lowest to the highest of all is drawn.
+    A validation loss is drawn in the unit of the loss; of runs with other seeds, the band from the
+    lowest loss to the highest of all.
     """
-    history, per_epoch, last = run.history, run.updates_per_epoch, run.last_update
-    best_update, best_loss = run.best_update, run.lowest_smooth_loss
-    losses = history["smooth_loss"].to_numpy()
-    with style():
-        figure = Figure(figsize=(PAGE_WIDTH, 2.9))
+    history, last = run.history, run.last_update
+    with page_figure(2.9) as figure:
         axes = figure.subplots()
         axes.grid(axis="x", visible=False)
         if others:
@@ -106,79 +91,67 @@ def figure(run: Run, others: Sequence[Run] = ()) -> Figure:
             label = f"{len(others) + 1} seeds, lowest to highest"
             axes.fill_between(band.index, band["min"], band["max"], color=COLOURS[0], alpha=0.3,
                               linewidth=0, label=label)  # fmt: skip
-        line = axes.plot(history["update"], losses, linewidth=0.9)
+        (line,) = axes.plot(history["update"], history["smooth_loss"], linewidth=0.9)
         if "validation_loss" in history:
             held_out = history.dropna(subset="validation_loss")
-            scale = run.settings.characters_in_loss
-            axes.plot(held_out["update"], held_out["validation_loss"] * scale, "s--",
-                      markersize=2.5, linewidth=0.8, color=COLOURS[2],
-                      label="held-out part")  # fmt: skip
-            line[0].set_label("smooth loss in training")
-        for start in range(0, last, per_epoch):
-            end = min(start + per_epoch, last)
-            if start:
-                axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
-            if end - start > last / 25:
-                axes.annotate(
-                    f"epoch {start // per_epoch + 1}",
-                    ((start + end) / 2, 1),
-                    xycoords=("data", "axes fraction"),
-                    xytext=(0, 2),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=8,
-                    color="#555555",
-                )
-        axes.plot([best_update], [best_loss], "o", color=COLOURS[1], markeredgewidth=0, zorder=3)
+            losses = held_out["validation_loss"] * run.settings.characters_in_loss
+            axes.plot(held_out["update"], losses, "s--", markersize=2.5, linewidth=0.8,
+                      color=COLOURS[2], label="held-out part")  # fmt: skip
+            line.set_label("smooth loss in training")
+        _mark_epochs(axes, run.updates_per_epoch, last)
+        _mark_lowest(axes, run)
         points = published_points(run.corpus.name, run.settings, last)
         for marker, (who, reported) in zip("D^sv", points.items(), strict=False):
             axes.plot(*zip(*reported, strict=True), marker, color=COLOURS[2], label=who,
                       markerfacecolor="white", zorder=4)  # fmt: skip
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper right", borderaxespad=0.2)
-        high = float(np.nanmax(losses[np.isfinite(losses)], initial=best_loss))
-        axes.annotate(
-            f"lowest: {best_loss:.4f} at update {best_update:,}",
-            (best_update, best_loss),
-            xytext=(best_update, best_loss + (high - best_loss) * 0.33 + 1e-9),
-            ha="right" if best_update > last / 2 else "left",
-            fontsize=8.5,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#555555", "shrinkB": 3},
-        )
-        axes.set_xlim(0, max(last, 1) * 1.005)
+        axes.set_xlim(0, last * 1.005)
         axes.set_xlabel("update")
         axes.set_ylabel(f"smooth loss (nats per {run.settings.loss_unit})")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     return figure
 
 
+def _mark_epochs(axes: Axes, per_epoch: int, last: int) -> None:
+    for start in range(0, last, per_epoch):
+        end = min(start + per_epoch, last)
+        if start:
+            axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
+        if end - start > last / 25:
+            axes.annotate(f"epoch {start // per_epoch + 1}", ((start + end) / 2, 1), xytext=(0, 2),
+                          xycoords=("data", "axes fraction"), ha="center", **NOTE)  # fmt: skip
+
+
+def _mark_lowest(axes: Axes, run: Run) -> None:
+    """Put a dot at the lowest loss, and its number a third of the way up to the highest."""
+    update, lowest, losses = run.best_update, run.lowest_smooth_loss, run.history["smooth_loss"]
+    axes.plot([update], [lowest], "o", color=COLOURS[1], markeredgewidth=0, zorder=3)
+    high = max(losses[np.isfinite(losses)], default=lowest)
+    axes.annotate(
+        f"lowest: {lowest:.4f} at update {update:,}", (update, lowest),
+        xytext=(update, lowest + (max(high, lowest) - lowest) * 0.33 + 1e-9), fontsize=8.5,
+        ha="right" if update > run.last_update / 2 else "left",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+        arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#555555", "shrinkB": 3},
+    )  # fmt: skip
+
+
 def published_points(
     name: str, settings: Settings, last_update: int
 ) -> dict[str, list[tuple[int, float]]]:
-    """Return the published smooth losses that a run can be compared with.
+    """Return the published smooth losses up to an update that a run can be compared with.
 
-    Parameters
-    ----------
-    name : str
-        The corpus's; only 'goblet' has any.
-    settings : Settings
-        Losses are comparable only if the units are: the course's settings and defaults.
-    last_update : int
-        Later points are left out.
-
-    Returns
-    -------
-    dict
-        From who reports them to updates with their smooth losses; empty if there are none.
+    These are from who reports them to updates with their losses; none but for the corpus with the
+    name 'goblet' and the course's settings, as losses are comparable only if the units are.
     """
     kept = ("epochs", "max_updates", "snapshot_every", "snapshot_length", "seed", "dtype", "course")
     course = Settings(**{name: getattr(settings, name) for name in kept})
     if name != "goblet" or settings != course:
         return {}
     published = _2026 if settings.course == "2026" else _CLASSIC
-    within = {
-        who: [point for point in points if point[0] <= last_update]
+    return {
+        who: within
         for who, points in published.items()
+        if (within := [point for point in points if point[0] <= last_update])
     }
-    return {who: points for who, points in within.items() if points}

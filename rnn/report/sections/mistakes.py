@@ -8,8 +8,6 @@ import pandas as pd
 from rnn.gradient_check import ACCEPTED, BURN_IN, Case
 from rnn.report.show import Section
 
-__all__ = ["facts", "show", "table"]
-
 
 def show(section: Section, mistakes: pd.DataFrame, cases: Sequence[Case]) -> None:
     """Show what `rnn.gradient_mistakes.check_mistakes` found in the first and last of `cases`."""
@@ -21,13 +19,11 @@ def show(section: Section, mistakes: pd.DataFrame, cases: Sequence[Case]) -> Non
 def facts(mistakes: pd.DataFrame) -> dict[str, Any]:
     """Return what the sentences about the mistakes mention."""
     planted = mistakes[mistakes["mistake"] != "none"]
-    nearest = planted.nsmallest(1, "complex").iloc[0]
     return {
         "accepted": ACCEPTED,
         "burn_in": BURN_IN,
         "planted": len(planted),
-        "nearest": nearest["mistake"],
-        "nearest_error": nearest["complex"],
+        "nearest": planted.nsmallest(1, "complex").iloc[0].to_dict(),
         "right_error": mistakes["complex"].iloc[0],
         "hidden": planted[planted["easy"] <= ACCEPTED]["mistake"].tolist(),
     }

@@ -9,36 +9,29 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnn.analysis.baselines import baselines
-from rnn.report.figures import COLOURS, PAGE_WIDTH, style
+from rnn.report.figures import COLOURS, page_figure
 from rnn.report.show import Section
 from rnn.runs.run import Run
 
-__all__ = ["facts", "figure", "show", "table"]
-
-Losses = dict[str, float]
+Losses = dict[str, float]  # nats per character by a name, such as 'last model'; NaN for none
 
 
 def show(section: Section, run: Run, losses: Losses) -> None:
     """Compare the losses that `Run.text_losses` gives with one another and with counting."""
-    counts = baselines(run.trained_ids, run.corpus.K)
+    counts, source = baselines(run.trained_ids, run.corpus.K), "results.json"
     values = facts(losses, counts) | {"held_out": run.settings.held_out}
-    section.table(table(losses, counts), "tab-models", values, source="results.json")
-    section.figure(figure(losses, counts), "fig-models", values, source="results.json",
-                   caption="figure_caption")  # fmt: skip
+    section.table(table(losses, counts), "tab-models", values, source=source)
+    drawn = figure(losses, counts)
+    section.figure(drawn, "fig-models", values, source=source, caption="figure_caption")
     section.prose("reading", values)
 
 
 def facts(models: Losses, counts: Losses) -> dict[str, Any]:
-    """Return which model predicts the text best, and what the network adds to counting.
-
-    Both map a name, such as 'last model', to nats per character; NaN where there is none.
-    """
+    """Return which model predicts the text best, and what the network adds to counting."""
     finite = {name: nats for name, nats in models.items() if math.isfinite(nats)}
     best = min(finite, key=finite.__getitem__, default="")
     nats = finite.get(best, math.inf)
     weakest_first = sorted(counts, key=lambda name: -counts[name])
-    beaten = [name for name in weakest_first if counts[name] > nats]
-    missed = [name for name in weakest_first if name not in beaten]
     return {
         "losses": counts | models,
         "models": len(models),
@@ -46,50 +39,47 @@ def facts(models: Losses, counts: Losses) -> dict[str, Any]:
         "best": best,
         "nats": nats,
         "others": {name: round(loss - nats, 4) for name, loss in finite.items() if name != best},
-        "beaten": beaten[-1] if beaten else "",
-        "missed": missed[0] if missed else "",
+        "beaten": next((name for name in reversed(weakest_first) if counts[name] > nats), ""),
+        "missed": next((name for name in weakest_first if counts[name] <= nats), ""),
     }
 
 
 def table(models: Losses, counts: Losses) -> pd.DataFrame:
     """Put losses into a table, those of counting first."""
-    rows = [
-        (f"{nats:.4f}", f"{nats / math.log(2):.4f}", _perplexity(nats))
-        if math.isfinite(nats)
-        else ("–",) * 3
-        for nats in (counts | models).values()
-    ]
-    columns = ["nats per character", "bits per character", "perplexity"]
-    return pd.DataFrame(rows, columns=columns, index=[*counts, *models])
+    heads = ["nats per character", "bits per character", "perplexity"]
+    rows = {name: _written(nats) for name, nats in (counts | models).items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=heads)
 
 
-def _perplexity(nats: float) -> str:
-    """Return e to the loss, which a diverged model can make too large for any number."""
-    return "∞" if nats > 700 else f"{math.exp(nats):.3f}" if nats < 14 else f"{math.exp(nats):.3g}"
+def _written(nats: float) -> list[str]:
+    """Write a loss in nats and in bits, and e to it, which may be too large for any number."""
+    if not math.isfinite(nats):
+        return ["–"] * 3
+    power = "∞" if nats > 700 else f"{math.exp(nats):.3f}" if nats < 14 else f"{math.exp(nats):.3g}"
+    return [f"{nats:.4f}", f"{nats / math.log(2):.4f}", power]
 
 
 def figure(models: Losses, counts: Losses) -> Figure:
     """Draw losses as dots on one axis, those of counting hollow and above."""
     names = [*counts, *models]
     losses = np.array([*counts.values(), *models.values()], float)
-    with style():
-        figure = Figure(figsize=(PAGE_WIDTH, 0.55 + 0.24 * len(names)))
+    finite = np.isfinite(losses)
+    with page_figure(0.55 + 0.24 * len(names)) as figure:
         axes = figure.subplots()
         axes.grid(axis="y", visible=False)
-        axes.hlines(range(len(names)), 0, np.nan_to_num(losses, posinf=0), color="#bbbbbb",
+        axes.hlines(range(len(names)), 0, np.where(finite, losses, 0), color="#bbbbbb",
                     linewidth=0.5)  # fmt: skip
         for row, loss in enumerate(losses):
-            finite = math.isfinite(loss)
             edge, fill = ("#555555", "white") if row < len(counts) else (COLOURS[0], COLOURS[0])
-            if finite:
+            if finite[row]:
                 axes.plot(loss, row, "o", markeredgecolor=edge, markerfacecolor=fill)
-            axes.annotate(f"{loss:.3f}" if finite else "not finite", (loss if finite else 0.0, row),
-                          xytext=(6, 0), textcoords="offset points", va="center",
+            word, x = (f"{loss:.3f}", loss) if finite[row] else ("not finite", 0.0)
+            axes.annotate(word, (x, row), xytext=(6, 0), textcoords="offset points", va="center",
                           fontsize=8.5)  # fmt: skip
         shown = [textwrap.shorten(name, 45, placeholder=" …").replace("$", r"\$") for name in names]
         axes.set_yticks(range(len(names)), shown)
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_xlim(0, 1.12 * float(np.nanmax(losses[np.isfinite(losses)], initial=1e-9)))
+        axes.set_xlim(0, 1.12 * float(np.max(losses[finite], initial=1e-9)))
         axes.set_xlabel("loss over the whole text (nats per character)")
     return figure

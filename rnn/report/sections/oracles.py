@@ -5,19 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnn.gradient_check import (
-    ACCEPTED,
-    BURN_IN,
-    CENTRAL,
-    COMPLEX,
-    PARAMETERS,
-    THRESHOLDS,
-    Case,
-)
+from rnn.gradient_check import ACCEPTED, BURN_IN, CENTRAL, COMPLEX, PARAMETERS, THRESHOLDS, Case
 from rnn.report.show import Section
-from rnn.runs.check_results import first_setting
-
-__all__ = ["facts", "oracles_table", "settings_table", "show"]
+from rnn.runs.results import first_setting
 
 _short = "{:.1e}".format
 
@@ -32,17 +22,16 @@ def show(section: Section, errors: pd.DataFrame, case: Case) -> None:
     section.table(oracles_table(errors), "tab-oracles", values, source=source)
     section.prose("reading", values)
     section.prose("harder", values)
-    section.table(
-        settings_table(errors), "tab-settings", values, source=source, caption="harder_caption"
-    )
+    table = settings_table(errors)
+    section.table(table, "tab-settings", values, source=source, caption="harder_caption")
 
 
 def facts(errors: pd.DataFrame, case: Case) -> dict[str, Any]:
     """Return what the sentences about oracles and settings mention."""
     accepted = [word for word, end in THRESHOLDS.items() if end <= ACCEPTED]
     return {
+        "case": case,
         "thresholds": list(THRESHOLDS.items()),
-        "K": case.architecture.K,
         "looked_at": len(dict(case.small().parts())["c"]),
         "not_read": case.architecture.K - len(np.unique(case.x)),
         "zeros": first_setting(errors, CENTRAL).loc["U", "exactly_zero"],

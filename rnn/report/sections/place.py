@@ -8,11 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from rnn.report.figures import COLOURS, PAGE_WIDTH, style
+from rnn.report.figures import COLOURS, page_figure
 from rnn.report.show import Section
 from rnn.runs.run import Run
-
-__all__ = ["facts", "figure", "lowest_places", "reason_not_comparable", "show"]
 
 _LOOKS_BACK = 1000  # updates after which a loss counts 1/e in the smooth loss
 _CLOSE = 0.1  # of the text: lowest losses within this much lie close together
@@ -38,16 +36,18 @@ def lowest_places(run: Run) -> pd.DataFrame:
         to 1), ``lowest``, ``highest``, ``complete`` (whether the epoch was read to its end).
         Epochs without a finite loss have none.
     """
-    history, per_epoch = run.history, run.updates_per_epoch
-    last = history["update"].max()
-    rows = []
-    for epoch, part in history[np.isfinite(history["smooth_loss"])].groupby("epoch"):
-        update = int(part["update"][part["smooth_loss"].idxmin()])
-        place = ((update - 1) % per_epoch + 1) / per_epoch
-        losses = part["smooth_loss"]
-        rows.append((epoch, update, place, losses.min(), losses.max(), last >= epoch * per_epoch))
-    columns = ["epoch", "update", "place", "lowest", "highest", "complete"]
-    return pd.DataFrame(rows, columns=columns).astype({"complete": bool})
+    history = _finite(run)
+    losses = history.groupby("epoch")["smooth_loss"]
+    found = history.loc[losses.idxmin(), ["epoch", "update", "place"]]
+    found = found.assign(lowest=losses.min().to_numpy(), highest=losses.max().to_numpy())
+    complete = found["epoch"] * run.updates_per_epoch <= run.history["update"].max()
+    return found.assign(complete=complete).reset_index(drop=True)
+
+
+def _finite(run: Run) -> pd.DataFrame:
+    """Return the history where the losses are finite, with the place of each in the text."""
+    place = ((run.history["update"] - 1) % run.updates_per_epoch + 1) / run.updates_per_epoch
+    return run.history.assign(place=place)[np.isfinite(run.history["smooth_loss"])]
 
 
 def reason_not_comparable(run: Run, places: pd.DataFrame) -> str:
@@ -65,15 +65,7 @@ def reason_not_comparable(run: Run, places: pd.DataFrame) -> str:
 
 def facts(run: Run, places: pd.DataFrame) -> dict[str, Any]:
     """Return where in the text the lowest smooth losses fall, and how much the loss varies."""
-    values = {
-        "reason": reason_not_comparable(run, places),
-        "order": run.settings.order,
-        "batch_size": run.settings.batch_size,
-        "held_out": run.settings.held_out,
-        "unit": run.settings.loss_unit,
-        "updates_per_epoch": run.updates_per_epoch,
-        "looks_back": _LOOKS_BACK,
-    }
+    values = {"reason": reason_not_comparable(run, places), "run": run, "looks_back": _LOOKS_BACK}
     if values["reason"]:
         return values
     whole = places[places["complete"]]
@@ -96,34 +88,29 @@ def facts(run: Run, places: pd.DataFrame) -> dict[str, Any]:
 def _arc(places: np.ndarray) -> tuple[float, float]:
     """Return the begin and the end of the shortest arc with all places, as one reads in circles."""
     around = np.sort(places)
-    gaps = np.diff(np.append(around, around[0] + 1))
-    widest = int(np.argmax(gaps))
+    widest = int(np.argmax(np.diff(around, append=around[0] + 1)))
     return float(around[(widest + 1) % len(around)]), float(around[widest])
 
 
 def figure(run: Run, places: pd.DataFrame) -> Figure:
     """Draw the smooth loss over the place in the text, one line per epoch."""
-    rows, per_epoch = run.history, run.updates_per_epoch
-    rows = rows[np.isfinite(rows["smooth_loss"])]
-    epochs = places["epoch"].tolist()
+    rows, epochs = _finite(run), places["epoch"].tolist()
     shades = LinearSegmentedColormap.from_list("", ["#5f9fd0", COLOURS[0], "#021a33"])
     later = rows[rows["epoch"] > epochs[0]] if len(epochs) > 1 else rows
     low, high = rows["smooth_loss"].min(), later["smooth_loss"].max()
     room = max(high - low, 1e-9) * 0.06
     ends: list[tuple[float, str, tuple]] = []
-    with style():
-        figure = Figure(figsize=(PAGE_WIDTH, 3.0))
+    with page_figure(3.0) as figure:
         axes = figure.subplots()
         for i, epoch in enumerate(epochs):
             colour = shades(i / max(len(epochs) - 1, 1))
             part = rows[rows["epoch"] == epoch]
-            place = ((part["update"] - 1) % per_epoch + 1) / per_epoch
-            axes.plot(place, part["smooth_loss"], "-", color=colour, linewidth=0.8)
+            axes.plot(part["place"], part["smooth_loss"], "-", color=colour, linewidth=0.8)
             axes.plot(places["place"][i], places["lowest"][i], "o", color=COLOURS[1], zorder=3,
                       markeredgecolor=colour, markeredgewidth=0.6)  # fmt: skip
-            end = float(part["smooth_loss"].iloc[-1])
-            if place.iloc[-1] < 0.9:
-                axes.annotate(f"epoch {epoch}", (place.iloc[-1], end), xytext=(4, 0), va="center",
+            place, end = part[["place", "smooth_loss"]].iloc[-1]
+            if place < 0.9:
+                axes.annotate(f"epoch {epoch}", (place, end), xytext=(4, 0), va="center",
                               textcoords="offset points", fontsize=8, color=colour)  # fmt: skip
             elif len(epochs) <= _LABELLED or epoch in (epochs[0], epochs[-1]):
                 ends.append((end, f"epoch {epoch}", colour))

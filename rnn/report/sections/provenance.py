@@ -7,9 +7,7 @@ from typing import Any
 from rnn.report.show import Section
 from rnn.runs.results import read_results
 
-__all__ = ["facts", "show"]
-
-_FILES = ("best_model.npz", "history.csv")
+_SOURCE = ("commit", "clean", "versions", "machine")
 
 
 def show(section: Section, folder: Path) -> None:
@@ -24,20 +22,18 @@ def facts(folder: Path) -> dict[str, Any]:
     There is no time and no path, so two runs of the same inputs on one machine have the same.
     """
     results = read_results(folder)
-    source, training = results.get("provenance", {}), results.get("training", {})
+    training, sampling = results.get("training", {}), results.get("sampling", {})
     parameters = training.get("parameters", {})
-    drawn = {"training": parameters, "sampling": results.get("sampling", {})}
+    drawn = {"training": parameters, "sampling": sampling}
+    files = [folder / name for name in ("best_model.npz", "history.csv")]
     return {
-        "commit": source.get("commit"),
-        "clean": source.get("clean"),
+        "source": dict.fromkeys(_SOURCE) | results.get("provenance", {}),
         "settings": {name: value for name, value in parameters.items() if name != "seed"},
         "seeds": {name: section["seed"] for name, section in drawn.items() if "seed" in section},
-        "versions": source.get("versions", {}),
-        "machine": source.get("machine"),
         "book": training.get("book", {}).get("sha256"),
         "files": {
-            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            for name in _FILES
-            if (folder / name).is_file()
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in files
+            if path.is_file()
         },
     }

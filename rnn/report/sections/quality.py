@@ -7,12 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnn.analysis.text_quality import Book, quality_table
-from rnn.report.figures import COLOURS, PAGE_WIDTH, style
+from rnn.report.figures import COLOURS, page_figure
 from rnn.report.sections import snapshots
 from rnn.report.show import Section
 from rnn.runs.run import Run
-
-__all__ = ["facts", "figure", "show", "table"]
 
 _CHANGED = 0.1  # shares that differ by less are said to have hardly changed
 _AS_NEAR = 0.1  # of the book's own difference, or of what it lacks to 1: so much more is as near
@@ -21,78 +19,68 @@ _BY_HEART = 2  # times what the book repeats of itself: longer copies look learn
 
 def show(section: Section, run: Run) -> None:
     """Say what the snapshots are like, and show it in a figure and a table."""
-    book = Book.of(run.corpus)
+    book, source = Book.of(run.corpus), "snapshots.json"
     measured = quality_table(snapshots.selected(run), book)
     own = book.own(run.settings.snapshot_length)
     values = facts(measured, book, own)
     section.prose("reading", values)
-    section.figure(figure(measured, own), "fig-quality", values, source="snapshots.json")
-    section.table(table(measured), "tab-quality", values, source="snapshots.json",
-                  caption="table_caption")  # fmt: skip
+    section.figure(figure(measured, own), "fig-quality", values, source=source)
+    section.table(table(measured), "tab-quality", values, source=source, caption="table_caption")
 
 
 def facts(measured: pd.DataFrame, book: Book, own: dict[str, float]) -> dict[str, Any]:
-    """Return what the sentences mention of what `quality_table` and `Book.own` have measured."""
+    """Return what the sentences mention of what `quality_table` and `Book.own` have measured.
+
+    A measure has its first and its last value, each with its update: two, one, or none.
+    """
     rows = measured.to_dict("records")
+    near = [
+        row["update"]
+        for row in rows
+        if all(
+            row[name] <= own[name] + _AS_NEAR * min(own[name], 1 - own[name])
+            for name in ("characters_off", "pairs_off")
+        )
+    ]
     longest = max(rows, key=lambda row: row["copied"])
-    near = [row["update"] for row in rows if _as_near(row, own)]
-    measures = ("words", "long_words", "characters_off", "pairs_off", "copied")
-    return {name: _ends(rows, name) for name in measures} | {
-        "first_update": rows[0]["update"],
-        "last_update": rows[-1]["update"],
+    ends = {}
+    for name in ("words", "long_words", "characters_off", "pairs_off", "copied"):
+        known = [(row["update"], row[name]) for row in rows if not math.isnan(row[name])]
+        ends[name] = [*known[:1], *known[1:][-1:]]
+    return ends | {
+        "updates": [row["update"] for row in rows],
         "has_words": book.has_words,
-        **_spelling([row for row in rows if not math.isnan(row["words"])]),
+        "spelling": _spelling(measured.dropna(subset="words")),
         "near_before": near[0] if near else 0,
-        "book_names": len(book.names),
-        "frequent_names": book.names[:3],
-        "names": [{"name": name, "before": row["update"]} for row in rows for name in row["names"]],
-        "longest": longest["copied"],
-        "longest_of": longest["length"],
-        "longest_text": longest["copy"],
-        "longest_before": longest["update"],
-        "has_own": not math.isnan(own["copied"]),
+        "book_names": book.names,
+        "names": [(name, row["update"]) for row in rows for name in row["names"]],
+        "longest": longest,
         "by_heart": longest["copied"] > _BY_HEART * own["copied"],
-        **{f"own_{name}": value for name, value in own.items()},
+        "own": own,
     }
 
 
-def _ends(rows: list[dict], name: str) -> list[dict[str, Any]]:
-    """Return the first and the last value of a measure: two, one, or none."""
-    known = [
-        {"before": row["update"], "share": row[name]} for row in rows if row[name] == row[name]
-    ]
-    return [*known[:1], *known[1:][-1:]]
-
-
-def _as_near(row: dict, own: dict[str, float]) -> bool:
-    """Whether a snapshot's characters and pairs are as near to the book as its own stretches."""
-    return all(
-        row[name] <= own[name] + _AS_NEAR * min(own[name], 1 - own[name])
-        for name in ("characters_off", "pairs_off")
-    )
-
-
-def _spelling(rows: list[dict]) -> dict[str, Any]:
+def _spelling(measured: pd.DataFrame) -> dict[str, Any]:
     """Return how the share of real words changed over the snapshots with words.
 
     It is that of words of at least four letters, where all snapshots have some: letters drawn by
     chance make short words.
     """
-    if not rows:
+    if measured.empty:
         return {}
-    long = not any(math.isnan(row["long_words"]) for row in rows)
-    shares = [row["long_words" if long else "words"] for row in rows]
+    long = bool(measured["long_words"].notna().all())
+    shares, words = measured["long_words" if long else "words"].tolist(), measured["words"].tolist()
     best, last, change = max(shares), shares[-1], shares[-1] - shares[0]
     return {
-        "short_by_chance": rows[0]["words"] - rows[0]["long_words"] >= _CHANGED,
+        "short_by_chance": words[0] - measured["long_words"].iloc[0] >= _CHANGED,
         "by_long_words": long,
         "better": change >= _CHANGED,
         "worse": change <= -_CHANGED,
         "spells": last >= 0.5,
         "was_better": best - last >= _CHANGED,
         "best": best,
-        "best_before": rows[shares.index(best)]["update"],
-        "made_up": 1 - rows[-1]["words"],
+        "best_before": measured["update"].iloc[shares.index(best)],
+        "made_up": 1 - words[-1],
     }
 
 
@@ -124,11 +112,9 @@ def figure(measured: pd.DataFrame, own: dict[str, float]) -> Figure:
         ("longest copy (characters)", {"copied": "copied"}),
     ]
     panels = [panel for panel in panels if not measured[next(iter(panel[1]))].isna().all()]
-    with style():
-        figure = Figure(figsize=(PAGE_WIDTH, 2.1))
-        for axes, (title, curves) in zip(
-            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-        ):
+    with page_figure(2.1) as figure:
+        grid = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, (title, curves) in zip(grid, panels, strict=True):
             for i, (name, label) in enumerate(curves.items()):
                 axes.plot(measured["update"] / 1000, measured[name], marker="os"[i], markersize=2.5,
                           label=label)  # fmt: skip

@@ -11,19 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from rnn.report.figures import COLOURS, PAGE_WIDTH, style
-from rnn.report.sections.runs_settings import alike, ranked
+from rnn.report.figures import COLOURS, page_figure
+from rnn.report.sections.runs_settings import Runs, alike, ranked
 from rnn.report.show import Section
-from rnn.runs.finished import AXES, FinishedRun
-
-__all__ = ["axes_of", "budgets", "facts", "figure", "loss_limits", "show"]
-
-Runs = Sequence[FinishedRun]
+from rnn.runs.finished import AXES
 
 _MARKERS = "os^Dv"  # with the colours, for grey print: dashes of noisy curves look alike
 _MARKS = 8  # across a panel
 _LEGEND = 4  # names in a row of the legend, at most
 _UNEVEN = 4  # times the shortest run: from there on a long one squeezes it
+_LINE = {"linewidth": 0.8, "markersize": 4, "markerfacecolor": "white", "markeredgewidth": 0.8}
 _FALL = 0.05  # of a run: the fall at its beginning, which would squash the rest
 
 
@@ -37,20 +34,18 @@ def show(section: Section, runs: Runs) -> None:
 
 def facts(runs: Runs) -> dict[str, Any]:
     """Return what the sentences about the curves mention."""
-    panels = axes_of(runs)
+    panels = _panels(runs)
     return {
+        "runs": runs,
         "panels": panels,
         "against": [axis for axis in AXES if axis in panels or axis == "character"],
         "untimed": [run.name for run in runs if math.isnan(run.seconds_per_update)],
-        "lowest": [
-            (run.name, run.per_character(run.lowest_smooth_loss), run.last_update) for run in runs
-        ],
-        "budgets": budgets(runs, panels),
+        "budgets": [found for axis in panels if len((found := _budget(runs, axis))["losses"]) > 1],
         "pace": 0 if "character" in panels else runs[0].characters_per_update,
     }
 
 
-def axes_of(runs: Runs) -> list[str]:
+def _panels(runs: Runs) -> list[str]:
     """Return what the losses have a panel against.
 
     None of characters where it would only repeat that of updates, none of seconds where no run was
@@ -63,23 +58,12 @@ def axes_of(runs: Runs) -> list[str]:
     return [axis for axis in AXES if not left_out.get(axis)]
 
 
-def budgets(runs: Runs, panels: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the losses after as many updates, characters and seconds as all runs had.
-
-    Returns
-    -------
-    list of dict
-        The ``axis``, the ``amount`` on it and the ``losses`` by the names of the runs; nothing of
-        an axis on which fewer than two runs have a loss.
-    """
-    found = []
-    for axis in panels:
-        curves = _curves(runs, axis)
-        most = min(float(x[-1]) for x, _ in curves.values())
-        losses = ranked({runs[i].name: np.interp(most, *curve) for i, curve in curves.items()})
-        if len(losses) > 1:
-            found.append({"axis": axis, "amount": most, "losses": losses})
-    return found
+def _budget(runs: Runs, axis: str) -> dict[str, Any]:
+    """Return the finite losses, by run, after as much of what the axis counts as all runs had."""
+    curves = _curves(runs, axis)
+    most = min(float(x[-1]) for x, _ in curves.values())
+    losses = ranked({runs[i].name: np.interp(most, *curve) for i, curve in curves.items()})
+    return {"axis": axis, "amount": most, "losses": losses}
 
 
 def _curves(runs: Runs, axis: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -116,28 +100,22 @@ def figure(runs: Runs, labels: Mapping[str, str]) -> Figure:
         In the order of their colours; one that was not timed has no curve over the seconds.
     labels : mapping
         What the axes are called, by `AXES`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        As wide as the page's text; all panels have the same losses.
     """
-    panels, limits = axes_of(runs), loss_limits(runs)
-    rows = math.ceil(len(runs) / _LEGEND)
+    panels, limits = _panels(runs), loss_limits(runs)
     height = 2.1 if len(panels) < 3 else 1.75
-    with style():
-        figure = Figure(figsize=(PAGE_WIDTH, height * len(panels) + 0.18 * rows + 0.1))
+    rows = math.ceil(len(runs) / _LEGEND)
+    lines: dict[int, Line2D] = {}
+    with page_figure(height * len(panels) + 0.18 * rows + 0.1) as figure:
         grid = figure.subplots(len(panels), squeeze=False)[:, 0]
-        lines: dict[int, Line2D] = {}
         for axes, axis in zip(grid, panels, strict=True):
-            curves = _curves(runs, axis)
-            drawn = {i: _draw(axes, *curve, i) for i, curve in curves.items()}
+            for i, (x, y) in _curves(runs, axis).items():
+                look = {"color": COLOURS[i % len(COLOURS)], "marker": _MARKERS[i % len(_MARKERS)]}
+                finite = np.isfinite(y)
+                (lines[i],) = axes.plot(x[finite], y[finite], "-", **_LINE, **look)
             axes.set_ylim(limits)
             axes.set_xlabel(labels[axis], labelpad=1)
             _scale(axes)
-            for i, line in drawn.items():
-                _mark(line, axes, i, len(runs))
-            lines |= drawn
+            _mark(axes, lines, len(runs))
         if "character" not in panels:
             pace = runs[0].characters_per_update
             scale = (lambda x: x * pace, lambda x: x / pace)
@@ -149,27 +127,18 @@ def figure(runs: Runs, labels: Mapping[str, str]) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, x: np.ndarray, y: np.ndarray, i: int) -> Line2D:
-    """Draw the losses of the run with the number i."""
-    finite = np.isfinite(y)
-    (line,) = axes.plot(
-        x[finite], y[finite], "-", color=COLOURS[i % len(COLOURS)], linewidth=0.8,
-        marker=_MARKERS[i % len(_MARKERS)], markersize=4, markerfacecolor="white",
-        markeredgewidth=0.8,
-    )  # fmt: skip
-    return line
-
-
-def _mark(line: Line2D, axes: Axes, i: int, runs: int) -> None:
-    """Mark a curve at its end and at a few places, elsewhere than the other runs."""
-    x = np.asarray(line.get_xdata(), dtype=float)
+def _mark(axes: Axes, lines: Mapping[int, Line2D], runs: int) -> None:
+    """Mark the curves of a panel at their ends and at a few places, each at its own."""
     between = np.geomspace if axes.get_xscale() == "log" else np.linspace
-    places = between(*axes.get_xlim(), 2 * runs * _MARKS + 1)[2 * i + 1 :: 2 * runs]
-    last = len(x) - 1
-    marked = np.unique([*np.searchsorted(x, places).clip(max=last), last])
-    line.set_markevery([int(at) for at in marked if at >= 0])
-    # A long curve was cut to what is in sight before it had marks, which count all of it.
-    line.recache_always()
+    places = between(*axes.get_xlim(), 2 * runs * _MARKS + 1)
+    for i, line in lines.items():
+        if line.axes is axes:
+            x = np.asarray(line.get_xdata(), dtype=float)
+            last = len(x) - 1
+            at = np.searchsorted(x, places[2 * i + 1 :: 2 * runs]).clip(max=last)
+            line.set_markevery([int(mark) for mark in np.unique([*at, last]) if mark >= 0])
+            # A long curve was cut to what is in sight before it had marks, which count all of it.
+            line.recache_always()
 
 
 def _scale(axes: Axes) -> None:
@@ -177,14 +146,13 @@ def _scale(axes: Axes) -> None:
     curves = [np.asarray(line.get_data()) for line in axes.lines]
     ends = [x[-1] for x, _ in curves if len(x)] or [1.0]
     uneven = max(ends) > _UNEVEN * min(ends)
+    axes.set_xlim(0, max(ends) * 1.01)
     if uneven:
         # From where the first curve comes into sight.
         seen = [x[y <= axes.get_ylim()[1]] for x, y in curves]
         left = min((x[0] for x in seen if len(x)), default=min(ends))
         axes.set_xscale("log")
         axes.set_xlim(left * 0.95, max(ends) * 1.05)
-    else:
-        axes.set_xlim(0, max(ends) * 1.01)
     _write_out(axes.xaxis, uneven)
 
 
@@ -200,10 +168,9 @@ def _legend(figure: Figure, lines: Mapping[int, Line2D], names: Sequence[str]) -
     """Write the names of the runs above the panels, row by row."""
     columns = math.ceil(len(names) / math.ceil(len(names) / _LEGEND))
     order = [i for column in range(columns) for i in range(column, len(names), columns)]
-    legend = figure.legend(
-        [lines[i] for i in order], [f"run {i}" for i in order], loc="outside upper center",
-        ncols=columns, borderaxespad=0.1, handlelength=2.6,
-    )  # fmt: skip
+    legend = figure.legend([lines[i] for i in order], [f"run {i}" for i in order], ncols=columns,
+                           loc="outside upper center", borderaxespad=0.1,
+                           handlelength=2.6)  # fmt: skip
     # A name is no mathematics, and one that begins with "_" is a name all the same.
     for text, i in zip(legend.get_texts(), order, strict=True):
         text.set_parse_math(False)

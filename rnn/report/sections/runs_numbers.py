@@ -1,24 +1,21 @@
 """What compared runs reached: their headline numbers, and which losses are the lowest."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from rnn.report.sections.runs_settings import COLUMNS, NONE, ranked
+from rnn.report.sections.runs_settings import COLUMNS, NONE, Runs, ranked
 from rnn.report.show import Section
-from rnn.runs.finished import FinishedRun
-
-__all__ = ["facts", "show", "table"]
-
-Runs = Sequence[FinishedRun]
 
 
 def show(section: Section, runs: Runs) -> None:
     """Show the headline numbers and what they say."""
     values = facts(runs)
-    section.table(table(runs), "tab-numbers", values, source="results.json", columns=COLUMNS)
+    section.table(
+        table(section, runs), "tab-numbers", values, source="results.json", columns=COLUMNS
+    )
     section.prose("reading", values)
 
 
@@ -36,19 +33,13 @@ def facts(runs: Runs) -> dict[str, Any]:
     means = ranked({name: over.mean() for name, over in seeds.items()})
     if len(means) < len(runs):
         return {"losses": losses, "seeds": {}}
-    (first, lower), (second, higher), *_ = means.items()
-    errors = [seeds[name].std(ddof=1) / math.sqrt(len(seeds[name])) for name in (first, second)]
-    apart = {"names": [first, second], "apart": higher - lower, "error": math.hypot(*errors)}
-    return {"losses": losses, "seeds": apart}
-
-
-def table(runs: Runs) -> pd.DataFrame:
-    """Put what the runs reached into a table: a row per number, a column per run, all as text.
-
-    Losses are in nats per character; rows without any number are left out.
-    """
-    table = pd.DataFrame({run.name: dict(_numbers(run)) for run in runs})
-    return table[(table != NONE).any(axis=1)]
+    names = list(means)[:2]
+    errors = [seeds[name].std(ddof=1) / math.sqrt(len(seeds[name])) for name in names]
+    apart = means[names[1]] - means[names[0]]
+    return {
+        "losses": losses,
+        "seeds": {"names": names, "apart": apart, "error": math.hypot(*errors)},
+    }
 
 
 def _lowest(losses: Mapping[str, float]) -> dict[str, Any]:
@@ -65,26 +56,12 @@ def _lowest(losses: Mapping[str, float]) -> dict[str, Any]:
     }
 
 
-def _numbers(run: FinishedRun) -> Iterator[tuple[str, str]]:
-    """Yield the headline numbers of a run with their labels."""
-    lowest, seeds = run.per_character(run.lowest_smooth_loss), run.seed_losses
-    pace = 1 / run.seconds_per_update
-    yield "learned parameters", f"{run.parameters:,}"
-    yield "updates", f"{run.last_update:,}"
-    yield "epochs", f"{run.last_update / run.training['updates_per_epoch']:.2f}"
-    yield "characters read", f"{run.last_update * run.characters_per_update:,}"
-    yield "lowest smooth loss", _loss(lowest)
-    yield "lowest smooth loss (bits)", _loss(lowest / math.log(2))
-    yield "its update", f"{run.training['lowest_smooth_loss_update']:,}"
-    yield "last smooth loss", _loss(run.per_character(run.smooth_loss))
-    yield "loss over the text", _loss(run.text_loss)
-    yield "loss over the text (bits)", _loss(run.text_loss / math.log(2))
-    yield "validation loss", _loss(run.validation_loss)
-    yield "lowest, mean over seeds", _loss(seeds.mean()) if len(seeds) > 1 else NONE
-    yield "standard deviation", _loss(seeds.std(ddof=1)) if len(seeds) > 1 else NONE
-    yield "updates per second", f"{pace:,.0f}" if math.isfinite(pace) else NONE
-    yield "stopped early", "yes" if run.training.get("diverged") else NONE
+def table(section: Section, runs: Runs) -> pd.DataFrame:
+    """Put what the runs reached into a table: a row per number, a column per run, all as text.
 
-
-def _loss(nats: float) -> str:
-    return f"{nats:.4f}" if math.isfinite(nats) else NONE
+    Losses are in nats per character; rows without any number are left out.
+    """
+    values = {"dash": NONE, "ln2": math.log(2)}
+    told = {run.name: section.rows("table", values | {"run": run}) for run in runs}
+    table = pd.DataFrame({name: rows.set_index("number")["value"] for name, rows in told.items()})
+    return table[(table != NONE).any(axis=1)].rename_axis(None)

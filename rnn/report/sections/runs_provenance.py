@@ -1,22 +1,17 @@
 """Which versions of what made the compared runs, and on which machines."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
-from rnn.report.sections.runs_settings import COLUMNS, NONE, written
+from rnn.report.sections.runs_settings import COLUMNS, NONE, Runs, written
 from rnn.report.show import Section
-from rnn.runs.finished import FinishedRun
-
-__all__ = ["show", "table"]
 
 
-def show(section: Section, runs: Sequence[FinishedRun]) -> None:
+def show(section: Section, runs: Runs) -> None:
     """Show where the numbers of the runs come from."""
     section.table(table(runs), "tab-provenance", {}, source="results.json", columns=COLUMNS)
 
 
-def table(runs: Sequence[FinishedRun]) -> pd.DataFrame:
+def table(runs: Runs) -> pd.DataFrame:
     """Put what made the runs into a table: a row per fact, a column per run, all as text."""
     columns = {}
     for run in runs:

@@ -12,7 +12,7 @@ from rnn.runs.finished import FinishedRun
 from rnn.settings import Settings
 from rnn.text.characters import printable
 
-__all__ = ["COLUMNS", "NONE", "alike", "differing", "facts", "ranked", "show", "table", "written"]
+__all__ = ["COLUMNS", "NONE", "Runs", "alike", "facts", "ranked", "show", "table", "written"]
 
 Runs = Sequence[FinishedRun]
 
@@ -31,28 +31,24 @@ _COMMON = ("m", "seq_length", "eta", "optimizer", "order", "batch_size", "epochs
 
 def show(section: Section, runs: Runs) -> None:
     """Show the settings that differ, and what has to be kept in mind."""
-    values = facts(runs)
+    values, different = facts(runs), table(runs)
     section.prose("setting", values)
-    if values["differing"]:
-        section.table(table(runs), "tab-settings", values, source="results.json", columns=COLUMNS)
+    if len(different):
+        section.table(different, "tab-settings", values, source="results.json", columns=COLUMNS)
     section.prose("cautions", values)
 
 
 def facts(runs: Runs) -> dict[str, Any]:
     """Return what the sentences about the settings of runs mention."""
-    first, different = runs[0], differing(runs)
-    common = [name for name in _COMMON if name not in different]
+    settings, different = runs[0].settings, list(table(runs).index)
+    common = [name for name in _COMMON if name not in different and settings.get(name) is not None]
     sources = [run.results.get("provenance", {}) for run in runs]
     return {
         "names": [run.name for run in runs],
+        "book": runs[0].book,
         "same_text": alike(run.book["sha256"] for run in runs),
-        **{name: first.book[name] for name in ("title", "characters", "K")},
-        "common": [
-            f"{name} = {written(name, first.settings[name])}"
-            for name in common
-            if first.settings.get(name) is not None
-        ],
-        "differing": list(different),
+        "common": [f"{name} = {written(name, settings[name])}" for name in common],
+        "differing": different,
         "same_held_out": alike(run.settings["held_out"] for run in runs),
         "stopped": [run.name for run in runs if run.training.get("diverged")],
         "same_pace": alike(run.characters_per_update for run in runs),
@@ -64,11 +60,10 @@ def facts(runs: Runs) -> dict[str, Any]:
     }
 
 
-def differing(runs: Runs) -> dict[str, list[Any]]:
-    """Return the settings that are not the same for all runs, by name, with a value per run.
+def table(runs: Runs) -> pd.DataFrame:
+    """Put what differs into a table: a row per setting, a column per run, all as text.
 
-    A value is None where an older version did not have the setting.  The text's own facts come
-    first.
+    The text's own facts come first; a setting that an older version did not have is a dash.
     """
     found: dict[str, list[Any]] = {
         "text": [run.book["title"] for run in runs],
@@ -77,19 +72,14 @@ def differing(runs: Runs) -> dict[str, list[Any]]:
     }
     if all(map(alike, found.values())):
         found["sha256 of the text"] = [f"{run.book['sha256'][:8]}…" for run in runs]
-    names = [
-        *(field.name for field in fields(Settings)),
-        *(n for run in runs for n in run.settings),
-    ]
-    found |= {name: [run.settings.get(name) for run in runs] for name in names}
+    others = [name for run in runs for name in run.settings]
+    for name in [*(field.name for field in fields(Settings)), *others]:
+        found[name] = [run.settings.get(name) for run in runs]
     found["seeds"] = [len(run.seed_losses) or 1 for run in runs]
-    return {name: values for name, values in found.items() if not alike(values)}
-
-
-def table(runs: Runs) -> pd.DataFrame:
-    """Put what differs into a table: a row per setting, a column per run, all as text."""
     rows = {
-        name: [written(name, value) for value in values] for name, values in differing(runs).items()
+        name: [written(name, value) for value in values]
+        for name, values in found.items()
+        if not alike(values)
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=[run.name for run in runs])
 
@@ -100,11 +90,9 @@ def written(name: str, value: Any) -> str:
         return NONE
     if not value and name in _WORDS:
         return _WORDS[name]
-    if isinstance(value, str):
-        return printable(value)
     if isinstance(value, float):
         return f"{value:g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))
 
 
 def alike(values: Iterable[Any]) -> bool:
@@ -115,5 +103,5 @@ def alike(values: Iterable[Any]) -> bool:
 
 def ranked(losses: Mapping[str, float]) -> dict[str, float]:
     """Return the finite losses of runs by their names, the lowest first."""
-    finite = [(float(loss), name) for name, loss in losses.items() if math.isfinite(loss)]
-    return {name: loss for loss, name in sorted(finite, key=lambda one: one[0])}
+    finite = {name: float(loss) for name, loss in losses.items() if math.isfinite(loss)}
+    return dict(sorted(finite.items(), key=lambda one: one[1]))

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from rnn.report.show import Section
 from rnn.runs.models import Model, write
 
-__all__ = ["show"]
-
 _LENGTH = 200  # characters of each text
 
 

@@ -14,12 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from rnn.analysis.hidden_units import CLEARLY, FEATURES, Stretch, tell
-from rnn.report.figures import PAGE_WIDTH, style
+from rnn.report.figures import PAGE_WIDTH, page_figure
 from rnn.report.show import Section
 from rnn.runs.models import Model
 from rnn.text.corpus import Corpus
-
-__all__ = ["Passage", "clear_units", "facts", "figure", "passages", "show", "table"]
 
 _SHOWN = 3  # units whose text is coloured
 _PASSAGE = 252  # characters of a passage
@@ -42,28 +40,25 @@ def show(section: Section, model: Model, corpus: Corpus) -> None:
     """Show which hidden units indicate something, and the text coloured by them."""
     stretch = Stretch.of(model.parameters, model.h, model.vocabulary, corpus.ids)
     told = tell(stretch)
-    values = facts(stretch, told)
+    values, source = facts(stretch, told), "best_model.npz"
     section.prose("reading", values)
     if not values["clear"]:
         return
-    section.table(table(told), "tab-units", values, source="best_model.npz",
-                  caption="table_caption", float_format="{:.2f}")  # fmt: skip
-    shown = []
-    for row, part in passages(stretch, told):
-        title = section.line("title", row, plain=True)
-        shown.append(Passage(title, stretch.text[part], stretch.H[part, row["unit"] - 1]))
+    section.table(table(told), "tab-units", values, source=source, caption="table_caption",
+                  float_format="{:.2f}")  # fmt: skip
     values["passages"] = [
-        {"title": one.title, "positive": np.mean(one.activations > 0), "characters": len(one.text)}
-        for one in shown
-    ]
-    section.figure(figure(shown), "fig-units", values, source="best_model.npz")
+        Passage(section.line("title", row, plain=True), stretch.text[part],
+                stretch.H[part, row["unit"] - 1])
+        for row, part in passages(stretch, told)
+    ]  # fmt: skip
+    section.figure(figure(values["passages"]), "fig-units", values, source=source)
 
 
 def clear_units(told: pd.DataFrame) -> pd.DataFrame:
     """Return the features that a unit indicates clearly, best over the character read first."""
     clear = told[told["clear"].astype(bool)]
-    gain = clear["score"] - clear["character_alone"]
-    return clear.loc[gain.sort_values(ascending=False, kind="stable").index]
+    clear = clear.assign(gain=clear["score"] - clear["character_alone"])
+    return clear.sort_values("gain", ascending=False, kind="stable")
 
 
 def facts(stretch: Stretch, told: pd.DataFrame) -> dict[str, Any]:
@@ -74,11 +69,10 @@ def facts(stretch: Stretch, told: pd.DataFrame) -> dict[str, Any]:
         "units": stretch.H.shape[1],
         "chosen_on": stretch.half,
         "measured_on": len(stretch.text) - stretch.half,
-        "least_auc": CLEARLY["AUC"],
-        "least_correlation": CLEARLY["rank correlation"],
+        "least": CLEARLY,
         "clear": len(clear),
-        "remembering": clear[clear["score"] - clear["character_alone"] >= 0.01].to_dict("records"),
-        "missed": told["feature"][~told["clear"].astype(bool)].tolist(),
+        "remembering": clear[clear["gain"] >= 0.01].to_dict("records"),
+        "missed": told["feature"].drop(clear.index).tolist(),
     }
 
 
@@ -117,8 +111,7 @@ def figure(passages: Sequence[Passage]) -> Figure:
     """
     rows = [math.ceil(len(passage.text) / _COLUMNS) for passage in passages]
     height = sum(rows) * _LINE + len(passages) * 2.2 * _LINE
-    with style():
-        figure = Figure(figsize=(PAGE_WIDTH, height / 72))
+    with page_figure(height / 72) as figure:
         axes = figure.subplots()
         axes.set_position((0, 0, 1, 1))
         axes.set_axis_off()
@@ -136,34 +129,35 @@ def figure(passages: Sequence[Passage]) -> Figure:
 
 def _draw_cells(axes: Axes, activations: np.ndarray, top: float) -> None:
     """Colour the cells, and put bars into those that are negative."""
+
+    def draw(left: np.ndarray, top: np.ndarray, bottom: np.ndarray, colours: Any) -> None:
+        right = left + _CELL
+        corners = np.stack([left, top, right, top, right, bottom, left, bottom], axis=1)
+        boxes = list(corners.reshape(-1, 4, 2))
+        axes.add_collection(PolyCollection(boxes, facecolors=colours, edgecolors="none"))
+
     places = np.arange(len(activations))
     left, upper = places % _COLUMNS * _CELL, top + places // _COLUMNS * _LINE
-    lower = upper + 0.94 * _LINE
-    axes.add_collection(_boxes(left, upper, lower, _SIGNS((activations + 1) / 2)))
-    below = activations < 0
+    lower, below = upper + 0.94 * _LINE, activations < 0
     bars = lower + activations * 0.16 * _LINE
-    axes.add_collection(_boxes(left[below], bars[below], lower[below], (0.08, 0.2, 0.45, 1)))
-
-
-def _boxes(left: np.ndarray, top: np.ndarray, bottom: np.ndarray, colours: Any) -> PolyCollection:
-    corners = np.stack([left, top, left + _CELL, top, left + _CELL, bottom, left, bottom], axis=1)
-    return PolyCollection(list(corners.reshape(-1, 4, 2)), facecolors=colours, edgecolors="none")
+    draw(left, upper, lower, _SIGNS((activations + 1) / 2))
+    draw(left[below], bars[below], lower[below], (0.08, 0.2, 0.45, 1))
 
 
 def _draw_letters(axes: Axes, text: str, top: float) -> None:
     """Write the characters into their cells; those without a glyph as small code points."""
     mono = FontProperties(family="DejaVu Sans Mono", size=_CELL / _ADVANCE)
     drawable = get_font(findfont(mono)).get_charmap()
-    for line in range(math.ceil(len(text) / _COLUMNS)):
-        upper, shown = top + line * _LINE, ""
-        for column, character in enumerate(text[line * _COLUMNS :][:_COLUMNS]):
+    for begin in range(0, len(text), _COLUMNS):
+        upper, shown = top + begin // _COLUMNS * _LINE, ""
+        for column, character in enumerate(text[begin : begin + _COLUMNS]):
             plain = (
                 ord(character) in drawable
                 and character.isprintable()
                 and not unicodedata.category(character).startswith("M")
             )
             shown += "↵" if character == "\n" else character if plain else "\xa0"
-            if not plain and character not in "\n ":
+            if not plain and character != "\n":
                 _draw_code_point(axes, ord(character), column * _CELL, upper)
         axes.text(0, upper + 0.66 * _LINE, shown.replace(" ", "\xa0"), fontproperties=mono,
                   parse_math=False)  # fmt: skip

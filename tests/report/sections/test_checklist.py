@@ -46,12 +46,13 @@ def done(folder: Path) -> list[bool]:
 
 def test_a_whole_run_has_every_item_ticked(run: Path) -> None:
     values = facts(run)
+    best = values["best"]["training"]
     assert done(run) == [True] * 4
     assert values["gradients"]["parameters"] == list("WUVbc")
     assert values["gradients"]["oracles"] == ["central differences"]
     assert (values["loss"]["updates"], values["loss"]["epochs"]) == (100_000, 2)
     assert values["snapshots"]["found"] == values["wanted"] == 11
-    assert (values["best"]["smooth_loss"], values["best"]["trained"]) == (44.5, 99_000)
+    assert (best["lowest_smooth_loss"], best["lowest_smooth_loss_update"]) == (44.5, 99_000)
 
 
 def test_an_empty_folder_has_none(tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_a_missing_snapshot_is_named(run: Path, shown) -> None:
     change(run / "snapshots.json", '"update": 70000', '"update": 70001')
     snapshots = facts(run)["snapshots"]
     assert not snapshots["done"]
-    assert (snapshots["found"], snapshots["missing_before"]) == (10, 70_000)
+    assert (snapshots["found"], snapshots["missing"]) == (10, [70_000])
     assert "70,000" in shown("checklist", run).texts[0]
 
 
@@ -116,7 +117,7 @@ def test_a_short_snapshot_is_named(run: Path) -> None:
            '"update": 10000, "smooth_loss": 50.0, "text": "')  # fmt: skip
     snapshots = facts(run)["snapshots"]
     assert not snapshots["done"]
-    assert (snapshots["short_before"], snapshots["characters"]) == (10_000, 199)
+    assert (snapshots["short"], snapshots["characters"]) == ([10_000], 199)
 
 
 def test_a_short_text_of_the_best_model_is_not_ticked(run: Path, shown) -> None:

@@ -29,7 +29,8 @@ from rnn.report.sections import (
     runs_settings,
     runs_snapshots,
 )
-from rnn.report.show import Report
+from rnn.report.sentences import Sentences
+from rnn.report.show import Report, Section
 from rnn.report.shown import Shown
 from rnn.runs import finished as runs
 from rnn.runs.finished import FinishedRun, read_runs
@@ -250,7 +251,7 @@ def test_a_setting_an_older_version_did_not_know_is_a_dash(tmp_path: Path) -> No
 def test_another_text_is_among_what_differs(tmp_path: Path) -> None:
     other = {"title": "Another", "characters": 2000, "K": 5, "sha256": "1" * 64}
     both = pair(tmp_path / "other", book=other)
-    assert list(runs_settings.differing(both)) == ["text", "characters of the text", "K"]
+    assert list(runs_settings.table(both).index) == ["text", "characters of the text", "K"]
     # Texts that differ in nothing but their letters.
     both = pair(tmp_path / "like", book={"sha256": "1" * 64})
     digests = runs_settings.table(both).loc["sha256 of the text"]
@@ -303,7 +304,7 @@ def test_what_keeps_runs_from_being_compared_is_said(
 
 def test_headline_numbers_are_those_of_the_files(tmp_path: Path) -> None:
     both = pair(tmp_path, batch_size=4, held_out=0.1, validation=1.25, seeds=3)
-    table = runs_numbers.table(both)
+    table = runs_numbers.table(Section("runs_numbers", Sentences()), both)
     assert table.loc["updates"].tolist() == ["100", "200"]
     assert table.loc["epochs"].tolist() == ["2.50", "5.00"]
     assert table.loc["characters read"].tolist() == ["1,000", "8,000"]
@@ -463,6 +464,7 @@ def test_the_figure_has_every_run_in_every_panel_in_its_colour(tmp_path: Path) -
     for axes in panels:
         for line, colour in zip(axes.lines, COLOURS, strict=False):
             assert to_rgb(str(line.get_color())) == to_rgb(colour)
+            assert line.get_linestyle() == "-"
 
 
 def test_the_first_panel_counts_characters_too_where_updates_read_alike(tmp_path: Path) -> None:

@@ -141,7 +141,8 @@ def test_a_title_is_no_markup(shown: Shown, cases: list[Case], errors: pd.DataFr
 
 
 def first_facts(errors: pd.DataFrame, case: Case, corpus: Corpus) -> dict[str, Any]:
-    return gradients.facts(errors, case, corpus, 0.01, 1e-6)
+    told = {"case": case, "corpus": corpus, "sig": 0.01, "eps": 1e-6}
+    return gradients.facts(errors) | told
 
 
 def test_the_setting_is_told_with_all_its_numbers(
@@ -174,7 +175,7 @@ def test_wrong_gradients_are_accepted_by_none(
     others.loc[others["parameter"] == "b", ["max", "mean", "norm_wise"]] += wrong
     values = first_facts(others, cases[0], corpus)
     assert not values["central_accepts"] and not values["complex_accepts"]
-    assert values["largest_in"] == "b"
+    assert values["worst"]["parameter"] == "b"
     verdict = said("gradients", "reading", values).split("**")
     right = said("gradients", "reading", first_facts(errors, cases[0], corpus)).split("**")
     assert (len(verdict), len(right)) == (3, 1), "it stands out"
@@ -214,7 +215,7 @@ def test_rows_that_were_left_out_are_told_of(
     path.write_text("".join(chr(0x4E00 + i) for i in range(300)), encoding="utf-8")
     many = check_cases(load_corpus(path), 0, 2, 5, 0.01)
     values = oracles.facts(check(many[:1]), many[0])
-    assert (values["looked_at"], values["K"]) == (FEW, 300)
+    assert (values["looked_at"], many[0].architecture.K) == (FEW, 300)
     text = said("oracles", "setting", values)
     assert re.search(rf"\b300\b.*\b{FEW}\b", text)
     assert not re.search(rf"\b{FEW}\b", said("oracles", "setting", oracles.facts(errors, cases[0])))
@@ -253,10 +254,10 @@ def test_settings_with_a_bad_verdict_are_counted(errors: pd.DataFrame, cases: li
 
 
 def test_the_best_step_and_the_check_s_are_told(many_steps: pd.DataFrame) -> None:
-    values = steps.facts(many_steps, 1e-4)
+    values = steps.facts(many_steps) | {"h": 1e-4}
     worst = many_steps.groupby("h")["norm_wise"].max()
-    assert values["lowest"] == worst.min() and values["at_h"] == worst[1e-4]
-    assert values["truncation"] == pytest.approx(100, rel=0.05)
+    assert worst[values["best_step"]] == worst.min() and values["errors"] == worst.to_dict()
+    assert worst[0.1] / worst[0.01] == pytest.approx(100, rel=0.05)
     assert f"{worst.min():.1e}" in said("steps", "alt", values)
     text = said("steps", "reading", values)
     assert power(worst.min()) in text and power(worst[1e-4]) in text
@@ -297,7 +298,7 @@ def test_mistakes_that_the_first_setting_hides_are_named(planted: pd.DataFrame) 
     hidden = [name for name in planted["mistake"] if name.startswith((LEFT_OUT, "gradients cl"))]
     assert values["hidden"] == hidden and values["planted"] == 5
     text = said("mistakes", "reading", values)
-    assert all(escape(name) in text for name in [*hidden, values["nearest"]])
+    assert all(escape(name) in text for name in [*hidden, values["nearest"]["mistake"]])
     assert power(planted["complex"].iloc[0]) in text
     none_hidden = said("mistakes", "reading", values | {"hidden": []})
     assert escape(LEFT_OUT) not in none_hidden

@@ -36,26 +36,28 @@ def read(book: Book, *texts: str, own: dict[str, float] | None = None) -> str:
 def test_a_run_that_learns_is_said_to_spell() -> None:
     texts = NOISE * 2, "and the ferry said then took late over ferry qq"
     values = measured(BOOK, *texts)
-    assert values["better"] and values["spells"] and not values["was_better"]
-    assert values["words"] == [{"before": 1, "share": 0.0}, {"before": 10_000, "share": 1.0}]
+    spelling = values["spelling"]
+    assert spelling["better"] and spelling["spells"] and not spelling["was_better"]
+    assert values["words"] == [(1, 0.0), (10_000, 1.0)]
     assert "100% before update 10,000" in read(BOOK, *texts)
 
 
 def test_a_run_that_was_better_in_between_is_said_to_have_been() -> None:
-    values = measured(BOOK, NOISE * 2, SENTENCE, "and the ferry took qqqq zzzz over late qq")
-    assert values["better"] and values["was_better"]
-    assert (values["best"], values["best_before"]) == (1.0, 10_000)
+    texts = NOISE * 2, SENTENCE, "and the ferry took qqqq zzzz over late qq"
+    spelling = measured(BOOK, *texts)["spelling"]
+    assert spelling["better"] and spelling["was_better"]
+    assert (spelling["best"], spelling["best_before"]) == (1.0, 10_000)
 
 
 def test_a_run_that_learns_nothing_is_not_said_to_spell() -> None:
     values = measured(BOOK, NOISE, NOISE)
-    assert not values["better"] and not values["worse"]
-    assert not values["names"] and values["book_names"] == 3
+    assert not values["spelling"]["better"] and not values["spelling"]["worse"]
+    assert not values["names"] and len(values["book_names"]) == 3
     assert all(name in read(BOOK, NOISE, NOISE) for name in BOOK.names[:3])
 
 
 def test_a_run_that_gets_worse_is_said_to() -> None:
-    assert measured(BOOK, SENTENCE, NOISE)["worse"]
+    assert measured(BOOK, SENTENCE, NOISE)["spelling"]["worse"]
 
 
 def test_a_single_snapshot_is_told_without_a_change() -> None:
@@ -82,7 +84,7 @@ def test_a_book_whose_words_are_not_set_apart_is_told_so() -> None:
     book = Book("。".join(lines))
     values = measured(book, lines[0] + "。" + lines[7])
     assert not values["has_words"] and not values["words"]
-    assert values["longest_of"] == 19
+    assert values["longest"]["length"] == 19
     assert "%" not in said("quality", "reading", values).split(".")[0]
 
 
@@ -91,8 +93,8 @@ def test_a_phrase_longer_than_the_book_repeats_is_said_to_be_learned_by_heart() 
         measured(BOOK, text, own=OWN | {"copied": own})
         for text, own in ((NOISE, 12.0), (SENTENCE, len(SENTENCE) / 1.5), (SENTENCE, 12.0))
     )
-    assert short["longest"] <= 12 and not short["by_heart"]
-    assert usual["longest"] > usual["own_copied"] and not usual["by_heart"]
+    assert short["longest"]["copied"] <= 12 and not short["by_heart"]
+    assert usual["longest"]["copied"] > usual["own"]["copied"] and not usual["by_heart"]
     assert long["by_heart"]
     last = {said("quality", "reading", one).split(":")[-1] for one in (short, usual, long)}
     assert len(last) == 3

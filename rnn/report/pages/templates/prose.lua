@@ -1,9 +1,16 @@
 -- Turns every piece of prose of a notebook into Typst or HTML in one run of `pandoc lua`.
 --
--- Standard input is JSON: {to, fragments = {{text, from, inline}}, references, images,
--- take_title}. Standard output is JSON: {fragments = {{body | error, warnings}},
--- headings, title}. Nothing raw and no attribute of the source survives: what a page shows is
--- built from pandoc's document tree alone, so no text can become markup of the page.
+-- Standard input is JSON:
+--   to               'typst' or 'html'
+--   fragments        {{text, from = 'markdown' or 'html', inline = whether it is one line}}
+--   references       what [Figure](#label) stands for: {['fig-loss'] = 'Figure 1'}
+--   images           the pictures prose may show: from their address to that in the page
+--   number_sections  write the number before each heading (HTML; Typst numbers by itself)
+--   take_title       take a sole first-level heading that comes first out of the text, as the title
+-- Standard output is JSON: {fragments = {{body | error | unknown, warnings}}, headings, title},
+-- where unknown is a reference that leads nowhere. Nothing raw and no attribute of the source
+-- survives: what a page shows is built from pandoc's document tree alone, so no text can become
+-- markup of the page.
 
 local here = pandoc.path.directory(arg[0])
 local tidy_table = dofile(pandoc.path.join{here, 'tables.lua'})

@@ -1,5 +1,6 @@
-"""HTML and style sheets of what JupyterLab shows: Jinja and CSS files beside these modules."""
+"""HTML and style sheets of what JupyterLab shows: Jinja and CSS files in folders below."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,15 @@ from rnn.report.escaping import without_surrogates
 
 __all__ = ["html", "style"]
 
-_FOLDER = Path(__file__).parent
+_LAB = Path(__file__).with_name("lab")
 _TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_FOLDER),
+    loader=jinja2.FileSystemLoader([_LAB, _LAB.with_name("templates")]),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.filters["base64"] = lambda data: base64.b64encode(data).decode()
 
 
 def html(name: str, /, **values: Any) -> str:
@@ -26,5 +28,5 @@ def html(name: str, /, **values: Any) -> str:
 
 def style(*names: str) -> str:
     """Return the style sheets ``NAME.css`` as one HTML element."""
-    sheets = [(_FOLDER / f"{name}.css").read_text(encoding="utf-8") for name in names]
+    sheets = [(_LAB / f"{name}.css").read_text(encoding="utf-8") for name in names]
     return f"<style>\n{''.join(sheets)}</style>"
