@@ -27,18 +27,11 @@ _SHARE = 0.01  # of the time may go into saving
 
 
 class Checkpoints:
-    """The states of one training run, in a folder.
+    """The states of one training run, in a folder that is made, or a ReportError is raised.
 
-    Parameters
-    ----------
-    folder : Path
-        Where they are kept; made if need be, or a ReportError is raised.
-    corpus, settings
-        What is trained on, and how.  A state is taken up only if the book, the settings other
-        than `epochs` and `max_updates`, and the sources of the math are the same.
-    seconds : float
-        How long to train at least from one state to the next; longer where saving takes so long
-        that it would take more than a hundredth of the time.
+    A state is taken up only if the book, the settings other than `epochs` and `max_updates`, and
+    the sources of the math are the same.  From one to the next there are at least `seconds` of
+    training, more where saving would take more than a hundredth of the time.
     """
 
     def __init__(

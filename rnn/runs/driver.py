@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,8 +26,7 @@ from rnn.training import SECONDS_PER_CALL, Trainer
 
 __all__ = ["train", "train_seeds"]
 
-#: Told of a trainer now and then.
-Show = Callable[[Trainer], object]
+Show = Callable[[Trainer], object]  # told of a trainer now and then
 
 
 def train(
@@ -44,8 +43,6 @@ def train(
 
     Parameters
     ----------
-    corpus, settings
-        The text, and how to train.
     checkpoints : Checkpoints, optional
         Where states are kept, and taken up again after an interruption.
     progress : bool
@@ -76,12 +73,11 @@ def train_seeds(
     Parameters
     ----------
     corpus, settings, progress
-        As for `train`, as are the errors; the first seed is that of the settings, the others
-        follow it.
+        As for `train`, as are the errors.
     folder : Path
         Where the states are kept.
     seeds : int
-        How many.
+        How many: that of the settings, and those that follow it.
     watch : callable, optional
         Called now and then, in this thread, with the trainers at work.  Then an interrupt is no
         error: the runs are returned as far as they came.
@@ -195,8 +191,7 @@ def _move(bar: Any, shown: dict[Trainer, int], trainer: Trainer) -> None:
 def _deferred_interrupts() -> Iterator[list[int]]:
     """Note Ctrl-C and SIGTERM in a list, where signals can be heard; act on the second one.
 
-    An exception could be raised anywhere: between an update and its row in the history, or while
-    a state is saved.
+    An exception could come between an update and its row in the history, or while a state is saved.
     """
     heard: list[int] = []
 
@@ -207,9 +202,7 @@ def _deferred_interrupts() -> Iterator[list[int]]:
 
     in_main_thread = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
-    before = {number: signal.signal(number, note) for number in numbers}
-    try:
+    with ExitStack() as afterwards:
+        for number in numbers:
+            afterwards.callback(signal.signal, number, signal.signal(number, note))
         yield heard
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

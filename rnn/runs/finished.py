@@ -92,17 +92,9 @@ class FinishedRun:
 def read_runs(runs: str) -> list[FinishedRun]:
     """Read the runs that are to be compared, in the order given.
 
-    Parameters
-    ----------
-    runs : str
-        Names of folders in ``reports/``, or paths (relative to the project's root), separated by
-        spaces.
-
-    Raises
-    ------
-    ReportError
-        If there are fewer than two, one is named twice, or one has not been finished, or by an
-        older version of the project.
+    `runs` are names of folders in ``reports/``, or paths (relative to the project's root),
+    separated by spaces.  Raises a ReportError if there are fewer than two, one is named twice, or
+    one has not been finished, or by an older version of the project.
     """
     given = str(runs).split()
     if len(given) < 2:

@@ -91,17 +91,14 @@ def write(
     prime: str = "",
     end: str = "",
 ) -> str:
-    """Let a model write, from its state and the character that follows in its text.
+    """Let a model write `length` characters, from its state and what follows in its text.
 
     Parameters
     ----------
-    model : Model
-    length : int
-        Characters to write.
     seed : int
         The same seed gives the same text.
     temperature, top_p : float
-        See `rnn.sampling.synthesize`.
+        As for `rnn.sampling.synthesize`.
     prime : str
         Read by the network first, from the model's state; the text, without it, continues it.
     end : str

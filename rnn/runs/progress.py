@@ -38,14 +38,7 @@ def terminal() -> TextIO | None:
 def bar(iterable: Iterable[Any] | None = None, *, shown: bool = True, **options: Any) -> Any:
     """Make a bar: a widget in an interactive notebook, text on the terminal or standard error.
 
-    Parameters
-    ----------
-    iterable : iterable, optional
-        What is counted; else the bar is moved by hand.
-    shown : bool
-        Whether to show it at all.
-    **options
-        tqdm's: ``desc``, ``total``, ``unit``, ``bar_format``, ...
+    It counts `iterable`, else it is moved by hand; the options are tqdm's.
     """
     if shown and is_interactive():
         from tqdm.notebook import tqdm as notebook_bar

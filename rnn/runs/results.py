@@ -24,15 +24,8 @@ from rnn.settings import Settings
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.passport import passport
 
-__all__ = [
-    "first_setting",
-    "load_book",
-    "load_settings",
-    "read_results",
-    "replace_section",
-    "save_check",
-    "save_runs",
-]
+__all__ = ["first_setting", "load_book", "load_settings", "read_results"]
+__all__ += ["replace_section", "save_check", "save_runs"]
 
 _CHECK, _TRAINING = "01_gradient_check.ipynb", "02_training_evolution.ipynb"
 _SAMPLING = "03_best_model_sampling.ipynb"
@@ -53,13 +46,11 @@ def replace_section(
 ) -> None:
     """Replace a section of a run's ``results.json``, and discard what was made from the old one.
 
+    If it said something else, the sections, notebooks and pages made from that are removed, so that
+    a folder never holds results of two runs; what does not depend on it stays.
+
     Parameters
     ----------
-    folder : Path
-        The run's folder.
-    section : str
-        If it said something else, the sections, notebooks and pages made from that are removed, so
-        that a folder never holds results of two runs; what does not depend on it stays.
     facts : dict
         What it is to say: plain data, in which NaN and infinity are written as null.
     write : callable
@@ -92,16 +83,8 @@ def save_check(
 ) -> None:
     """Write ``gradient_check.csv`` and the check's part of ``results.json``.
 
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-    errors, steps
-        From `rnn.gradient_check.check` and `check_steps`; together the rows of the file.
-    mistakes
-        From `rnn.gradient_mistakes.check_mistakes`.
-    parameters : dict
-        The parameters of the check.
+    `errors` and `steps`, of `rnn.gradient_check.check` and `check_steps`, are the rows of the file;
+    `mistakes` are of `rnn.gradient_mistakes.check_mistakes`, `parameters` those of the check.
     """
     central, stepped = first_setting(errors, CENTRAL), first_setting(errors, COMPLEX)
     facts = {
@@ -114,8 +97,7 @@ def save_check(
         "planted_mistakes": mistakes.set_index("mistake")["complex"].to_dict(),
     }
     rows = pd.concat([errors, steps[~steps["h"].isin(errors["h"])]])
-    path = folder / "gradient_check.csv"
-    write = partial(_write_table, path, rows, float_format="%.6g")
+    write = partial(_write_table, folder / "gradient_check.csv", rows, float_format="%.6g")
     replace_section(folder, "gradient_check", facts, write)
 
 
@@ -128,14 +110,8 @@ def first_setting(errors: pd.DataFrame, oracle: str) -> pd.DataFrame:
 def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
     """Write a training run's history, snapshots, best and last model and headline numbers.
 
-    Parameters
-    ----------
-    runs : sequence of Run
-        The run, and those with other seeds, of which the headline numbers are kept.
-    folder : Path
-        Its folder.
-    corpus : str
-        What `load_corpus` was given, so that the book is found again.
+    The run is the first; of those with other seeds the losses are kept.  `corpus` is what
+    `load_corpus` was given, so that the book is found again.
     """
     run = runs[0]
 
@@ -160,7 +136,7 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         "updates_per_epoch": run.updates_per_epoch,
         "first_smooth_loss": run.state.history[0][1],
         "lowest_smooth_loss_update": run.best_update,
-        "diverged": run.diverged,
+        "diverged": run.state.diverged,
         "seeds": [_losses(one) | {"seed": one.settings.seed} for one in runs],
     }
     replace_section(folder, "training", facts | _losses(run), write)

@@ -46,9 +46,8 @@ class Run:
     def history(self) -> pd.DataFrame:
         """Smooth loss over the updates: ``update``, ``epoch`` (from 1), ``smooth_loss``, ...
 
-        The first and the last update have a row, every hundredth, and the last of every epoch.
-        With a held-out part there is a column ``validation_loss`` too, in nats per character, NaN
-        where it was not measured.
+        ... and with a held-out part ``validation_loss``, in nats per character, NaN where it was
+        not measured.  Rows: the first update, every hundredth, the last and that of every epoch.
         """
         rows = [row for row in self.state.history if row[0] != self.last_update]
         # Not part of the state: a longer run that goes on from it has no such row.
@@ -57,11 +56,6 @@ class Run:
         history = history.astype({"validation_loss": np.float64})
         history.insert(1, "epoch", (history["update"] - 1) // self.updates_per_epoch + 1)
         return history if self.settings.held_out else history.drop(columns="validation_loss")
-
-    @property
-    def diverged(self) -> str:
-        """Why training stopped early, if a loss was not finite; empty otherwise."""
-        return self.state.diverged
 
     @property
     def last_update(self) -> int:
@@ -94,8 +88,8 @@ class Run:
         Each reads it from the state that it was left in by its last update.  Models at the ends of
         epochs are measured once, side by side on the cores, under a bar.
         """
-        state, parameters = self.state, self.settings.architecture(self.corpus.K).parameters
-        ids = self.trained_ids
+        state, ids = self.state, self.trained_ids
+        parameters = self.settings.architecture(self.corpus.K).parameters
         marks = document_marks(ids, self.corpus.encode(self.settings.document_end))
         if waiting := len(state.waiting):
             measured = measure_waiting(state, self.settings, self.corpus.K, ids, marks)

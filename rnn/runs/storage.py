@@ -21,16 +21,8 @@ from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.text.files import atomic_write
 
-__all__ = [
-    "Headers",
-    "hold",
-    "read_arrays",
-    "read_file",
-    "read_json",
-    "run_folder",
-    "write_arrays",
-    "write_whole",
-]
+__all__ = ["Headers", "hold", "run_folder"]
+__all__ += ["read_arrays", "read_file", "read_json", "write_arrays", "write_whole"]
 
 #: Shape and type of every array, as a file claims them or as they are wanted.
 Headers = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
@@ -79,10 +71,9 @@ def hold(lock: Path, wait: bool = True) -> Iterator[None]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole, on disk, or not at all.
+    """Write a file so that it is there whole, on disk; else what was before stays.
 
-    Raises a ReportError if it cannot be (a full disk, a read-only folder); what was there before
-    stays.
+    Raises a ReportError if it cannot be written (a full disk, a read-only folder).
     """
     with _writing(path), atomic_write(path) as file:
         file.write(content)
@@ -101,10 +92,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def read_file(path: Path, parse: Callable[[Path], Any], otherwise: Any = None) -> Any:
-    """Return what `parse` makes of a file of a run, or `otherwise` if there is no such file.
-
-    Whatever `parse` raises becomes a ReportError.
-    """
+    """Return what `parse` makes of a file, a ReportError if it fails; `otherwise` if none is."""
     with _reading(path):
         return parse(path) if path.exists() else otherwise
 
@@ -128,20 +116,10 @@ def write_arrays(path: Path, arrays: dict[str, Any], digest: bool = False) -> No
 def read_arrays(
     path: Path, wanted: Callable[[Headers], Headers], digest: bool = False
 ) -> dict[str, np.ndarray]:
-    """Read the arrays that `write_arrays` wrote.
+    """Read the arrays that `write_arrays` wrote; a ReportError if they are damaged or others.
 
-    Parameters
-    ----------
-    path, digest
-        As it was written with.
-    wanted : callable
-        Returns the shapes and types that the file should have.  It is given those that the file
-        claims, as some may depend on others.
-
-    Raises
-    ------
-    ReportError
-        If the file cannot be read, is damaged, or holds something else.
+    `wanted` returns the shapes and types that the file should have, given those that it claims, as
+    some may depend on others.
     """
     arrays = {}
     with _reading(path), open(path, "rb") as file:

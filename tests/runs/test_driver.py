@@ -275,10 +275,12 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_reached(
     r = run(book, eta=1.7e308, clip=0, max_updates=200)
     update = r.last_update + 1
     assert 1 < update < 200
-    assert r.diverged in capsys.readouterr().err
-    assert r.diverged.startswith(f"the loss of update {update} is not a finite number (largest ")
-    assert r.diverged.endswith("an eta smaller than 1.7e+308 or clip = 5 usually helps")
-    assert "\n" not in r.diverged
+    assert r.state.diverged in capsys.readouterr().err
+    assert r.state.diverged.startswith(
+        f"the loss of update {update} is not a finite number (largest "
+    )
+    assert r.state.diverged.endswith("an eta smaller than 1.7e+308 or clip = 5 usually helps")
+    assert "\n" not in r.state.diverged
     assert r.history["update"].tolist()[-1] == r.last_update
     assert np.isfinite(r.history["smooth_loss"]).all()
     assert math.isfinite(r.lowest_smooth_loss) and 1 <= r.best_update <= r.last_update
@@ -303,7 +305,7 @@ def test_a_best_model_that_its_own_update_broke_is_not_taken(
     monkeypatch.setattr(training, "train_segments", breaks_at_once)
     monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
     r = run(book, eta=0.01)
-    assert r.diverged and r.last_update == 101
+    assert r.state.diverged and r.last_update == 101
     assert np.isfinite(r.state.best_theta).all()
     assert 1 <= r.best_update <= 100 and r.lowest_smooth_loss > 1
 
@@ -315,7 +317,7 @@ def test_a_diverged_run_stays_what_it_is_when_it_is_taken_up_again(
     first, again = (
         train(book, s, Checkpoints(tmp_path / "c", book, s), progress=False) for _ in range(2)
     )
-    assert first.diverged == again.diverged != ""
+    assert first.state.diverged == again.state.diverged != ""
     assert again.new_updates == 0 and again.last_update == first.last_update
     assert again.history.equals(first.history)
 

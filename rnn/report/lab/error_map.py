@@ -63,18 +63,10 @@ class ErrorMap:
 def error_map(
     case: Case, name: str, ga: np.ndarray, gn: np.ndarray, eps: float, vocabulary: str
 ) -> ErrorMap:
-    """Lay the errors of one parameter out as they are drawn: characters from left to right.
+    """Lay the errors of the parameter `name` out as they are drawn: characters from left to right.
 
-    Parameters
-    ----------
-    case : Case
-        Says which entries are whose; of the characters, whole rows are looked at.
-    name : str
-        The parameter.
-    ga, gn, eps
-        As for `rnn.gradient_check.relative_errors`.
-    vocabulary : str
-        The characters.
+    The case says which entries are whose; of the characters, whole rows are looked at.  `ga`, `gn`
+    and `eps` are as for `rnn.gradient_check.relative_errors`.
     """
     index = case.index()[name]
     places = np.arange(case.theta.size)[case.places]
@@ -106,8 +98,8 @@ def error_figure(shown: ErrorMap) -> Figure:
     per_strip = math.ceil(columns / strips)
     omitted = _OMITTED + 0.5 if shown.left_out else 0.0
     cell = min(_LARGEST_CELL, (_WIDTH - _LEFT - _RIGHT) / (per_strip + omitted))
-    height = max(min(cell, _TALLEST / (rows * strips)), 0.012) * rows
-    height = max(height, 0.22) if rows == 1 else height
+    lowest = 0.22 if rows == 1 else 0.012 * rows
+    height = max(min(cell * rows, _TALLEST / strips), lowest)
     names = [_drawable(name) for name in shown.characters]
     spans = [(i, min(i + per_strip, columns)) for i in range(0, columns, per_strip)]
     longest = [max(map(len, names[first:last]), default=1) for first, last in spans]
@@ -119,8 +111,7 @@ def error_figure(shown: ErrorMap) -> Figure:
     total = note + 1.04 + sum(below) + strips * height
     left = _LEFT if strips > 1 else max(_LEFT, (_WIDTH - cell * (columns + omitted)) / 2)
     with style():
-        figure = Figure(figsize=(_WIDTH, total), facecolor="white")
-        figure.set_layout_engine("none")
+        figure = Figure(figsize=(_WIDTH, total), facecolor="white", layout="none")
 
         def add(x: float, y: float, width: float, height: float) -> Axes:
             return figure.add_axes((x / _WIDTH, y / total, width / _WIDTH, height / total))
@@ -132,12 +123,6 @@ def error_figure(shown: ErrorMap) -> Figure:
             _draw_strip(axes, shown, names, first, last, min(cell, height / rows))
             if shown.down:
                 _number(axes.yaxis, rows, int(height / 0.138))
-            if shown.left_out and last == columns:
-                right = left + cell * (last - first + 0.5)
-                empty = add(right, bottom, _OMITTED * cell, height)
-                empty.set(xticks=[], yticks=[])
-                empty.spines[:].set(visible=True, color=_EMPTY["edgecolor"])
-                empty.text(0.5, 0.5, "…", ha="center", va="center", fontsize=11, color="#555555")
             bottom -= room
         middle = (left + cell * per_strip / 2) / _WIDTH
         figure.text(middle, bottom / total, shown.across, ha="center", va="top")
@@ -178,6 +163,10 @@ def _draw_strip(
     if first <= column < last:
         axes.add_patch(Rectangle((column - first - 0.5, row - 0.5), 1, 1, fill=False, zorder=3,
                                  edgecolor="black", linewidth=1.2, clip_on=False))  # fmt: skip
+    if shown.left_out and last == len(shown.characters):
+        axes.add_patch(Rectangle((columns, -0.5), _OMITTED, rows, clip_on=False, **_EMPTY))
+        centre = (columns + _OMITTED / 2, (rows - 1) / 2)
+        axes.text(*centre, "…", ha="center", va="center", fontsize=11, color="#555555")
 
 
 def _number(axis: Axis, n: int, most: int) -> None:

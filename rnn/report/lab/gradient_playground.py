@@ -39,14 +39,8 @@ _PIECE = 100  # derivatives between two looks at the clock
 class GradientPlayground(Playground):
     """A picture of the errors of one parameter, the verdicts on all, and what they follow from.
 
-    Parameters
-    ----------
-    cases : sequence of Case
-        Those of `rnn.gradient_check.check_cases`, the hardest last.
-    vocabulary : str
-        The characters of their text.
-    h, eps : float
-        As for `rnn.gradient_check.check`.
+    The cases are those of `rnn.gradient_check.check_cases`, the hardest last, of a text with this
+    vocabulary; `h` and `eps` are as for `rnn.gradient_check.check`.
     """
 
     errors: pd.DataFrame  # of `rnn.gradient_check.compare`, with ``verdict`` and ``caught``
@@ -76,12 +70,9 @@ class GradientPlayground(Playground):
     def redraw(self, _: Any = None) -> None:
         """Draw the picture and the verdicts that the controls ask for."""
         case, oracle, name = self.cases[self.setting.value], self.oracle.value, self.parameter.value
-        mistake = self.mistake.value
-        gn = self._estimate(case, oracle)
-        if mistake == _NONE:
-            ga = case.gradient()
-        else:
-            ga = gradients_with_mistake(case, mistake, self._clip)
+        mistake, clip, gn = self.mistake.value, self._clip, self._estimate(case, oracle)
+        planted = mistake != _NONE
+        ga = gradients_with_mistake(case, mistake, clip) if planted else case.gradient()
         errors = compare(case, ga, gn, self._eps).set_index("parameter")
         judged = errors[JUDGED[oracle]]
         self.errors = errors.assign(verdict=judged.map(verdict), caught=~(judged <= ACCEPTED))
@@ -96,10 +87,10 @@ class GradientPlayground(Playground):
             shown=self.shown,
             errors=self.errors.to_dict("index"),
             judged=JUDGED[oracle],
-            planted=mistake != _NONE,
+            planted=planted,
             caught=enumerated(caught.index[caught]),
             others=enumerated(caught.index[~caught]),
-            clip=self._clip if mistake == CLIPPED else None,
+            clip=clip if mistake == CLIPPED else None,
         )
 
     def _estimate(self, case: Case, oracle: str) -> np.ndarray:

@@ -64,8 +64,7 @@ class LiveView:
 
     def end(self, run: Run) -> None:
         """Show how the training ended, and what can be done next."""
-        ended = html("live_ended", run=run, last=run.schedule.last_update)
-        self._show(unescape(ended).strip())
+        self._show(unescape(html("live_ended", run=run)).strip())
 
     def _show(self, ended: str) -> None:
         first = next(iter(self._trainers))
@@ -106,9 +105,8 @@ def live_figure(trainers: Collection[Trainer]) -> Figure:
         high, low = float(later.max()), float(min(losses.min() for _, losses in curves))
         axes.set_ylim(low - 0.04 * (high - low) - 1e-3, high + 0.1 * (high - low) + 1e-3)
         axes.plot(updates[-1:], losses[-1:], "o", color=COLOURS[1], markeredgewidth=0)
-        axes.set_xlim(0, last * 1.005)
-        axes.set_xlabel("update")
-        axes.set_ylabel(f"smooth loss (nats per {schedule.settings.loss_unit})")
+        loss = f"smooth loss (nats per {schedule.settings.loss_unit})"
+        axes.set(xlim=(0, last * 1.005), xlabel="update", ylabel=loss)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     return figure
 

@@ -55,12 +55,9 @@ class Playground:
         """
         from ipywidgets import HTML, HBox, VBox
 
-        lines = [
-            HBox(row, layout={"flex_flow": "row wrap"}).add_class("rnn-controls") for row in rows
-        ]
-        self.message, self.page = (
-            HTML(layout={"width": "99%"}).add_class("rnn-page") for _ in range(2)
-        )
+        wrap, wide = {"flex_flow": "row wrap"}, {"width": "99%"}
+        lines = [HBox(row, layout=wrap).add_class("rnn-controls") for row in rows]
+        self.message, self.page = (HTML(layout=wide).add_class("rnn-page") for _ in range(2))
         self.widget = VBox([HTML(note), *lines, self.message, self.page])
         for each in chain(*rows):
             each.observe(self.redraw, "value")

@@ -17,12 +17,9 @@ LONGEST_PRIME = 2_000  # characters: all of them are read again with every one t
 
 
 class SamplingPlayground(Playground):
-    """A text of a trained model, and how it is written.
+    """A text of a model trained in a run's folder, and how it is written.
 
-    Parameters
-    ----------
-    folder : Path
-        The run's folder; a `ReportError` if no model was trained there yet.
+    Raises a ReportError if none was trained there yet.
     """
 
     text = ""  # what was written last, without the prime

@@ -32,21 +32,10 @@ def room_for_alternatives(vocabulary: str) -> float:
 
 
 def text_html(model: Model, text: str, prime: str = "") -> tuple[str, float]:
-    """Return a text with each character's shade and alternatives, as HTML.
+    """Return the text that a model wrote after a prime as HTML, and its mean bits per character.
 
-    Parameters
-    ----------
-    model : Model
-        Whose probabilities are shown.
-    text, prime : str
-        What the model wrote, and what it read before; from its second character on the prime is
-        shown with how likely it was.
-
-    Returns
-    -------
-    html, bits : str, float
-        An element per character and those that combine with it; the mean of -log2 of the
-        characters' probabilities, over `text`.
+    There is an element per character and those that combine with it, with its shade and
+    alternatives; those of the prime begin with its second.  Bits are -log2 of a probability.
     """
     known = prime[1:] + text  # all that the network gives a probability
     P = probabilities(model, known, prime[:1])

@@ -54,7 +54,7 @@ def facts(run: Run) -> dict[str, Any]:
         "K": run.corpus.K,
         "uniform": run.settings.characters_in_loss * math.log(run.corpus.K),
         "after_epochs": ends[ends["update"] % run.updates_per_epoch == 0]["smooth_loss"].tolist(),
-        "diverged": run.diverged,
+        "diverged": run.state.diverged,
         "still_falling": run.best_update / run.last_update > 0.9,
     }
 
