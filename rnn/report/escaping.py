@@ -16,9 +16,7 @@ INVISIBLE = (
     "\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff\U000f0000-\U0010ffff"
 )
 
-_HTML_PIECE = re.compile(
-    rf"<(title|style)>.*?</\1>|<math.*?</math>|<[^>]*>|[{INVISIBLE}]", re.DOTALL
-)
+_HTML_PIECE = re.compile(rf"(?s)<(title|style)>.*?</\1>|<math.*?</math>|<[^>]*>|[{INVISIBLE}]")
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 _MARKDOWN_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
 _LOOSE_SPACE = re.compile(r"^ | $|(?<= ) ")

@@ -30,8 +30,7 @@ _OURS = Path(__file__).parent / "sections"
 
 #: Lines that hold nothing but tags and leave no line behind: up to the last tag's end, and that.
 _ONLY_TAGS = re.compile(
-    r"^[ \t]*((?:\{([%#])(?:(?!\2\}).)*\2\}[ \t]*)*\{([%#])(?:(?!\3\}).)*?)([-+]?\3\})[ \t]*\n",
-    re.MULTILINE | re.DOTALL,
+    r"(?ms)^[ \t]*((?:\{([%#])(?:(?!\2\}).)*\2\}[ \t]*)*\{([%#])(?:(?!\3\}).)*?)([-+]?\3\})[ \t]*\n"
 )
 #: A sentence that ends with a value at the beginning of a line: a number would make a list of it.
 _LIKE_A_LIST = re.compile(r"(?<=\S)\n[ \t]*\{\{([^{}]*\}\}[.)]\s)")
