@@ -136,4 +136,4 @@ lock:
 	@uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev --extra lab pyproject.toml -o requirements.lock
 ## show this
 help:
-	@$(pipeline) help
+	@awk -f rnn/pipeline/help.awk Makefile

@@ -3,8 +3,6 @@
 import sys
 from typing import NoReturn
 
-__all__ = ["refuse"]
-
 
 def refuse(what: str, expected: str, got: str, remedy: str) -> NoReturn:
     """End the process with one line that says what cannot be, and what to do."""

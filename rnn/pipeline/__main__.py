@@ -1,42 +1,51 @@
-"""What make starts with: ``python -m rnn.pipeline PYTHON report|compare|clean|ready|browser|help``.
+"""What make starts with: ``python -m rnn.pipeline PYTHON report|compare|clean|ready|browser``.
 
 It and what it imports run before anything is installed, with the standard library alone.
 """
 
+import glob
 import os
 import re
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from rnn.pipeline import set_up, values
+from rnn.pipeline import refuse, set_up
 from rnn.pipeline.locks import hold
 
+#: The variables that the steps of a run and of a comparison read, by the stamp of each.
+RUN = {
+    ".check.values": ("CORPUS", "ENCODING", "SEED", "CHECK_PARAMS", "TEXT"),
+    ".training.values": ("CORPUS", "ENCODING", "SEED", "SEEDS", "PARAMS", "TEXT"),
+    ".sample.values": ("SEED", "SAMPLE_PARAMS", "TEXT"),
+    ".pages.values": ("TITLE", "AUTHOR", "DATE"),
+}
+COMPARISON = {".compare.values": ("RUNS", "TEXT"), ".pages.values": RUN[".pages.values"]}
 
-def main() -> None:
+_REPORTS = Path("reports")
+_RESULTS = ("results.json", "history.csv")
+
+
+def main(python: str, verb: str, *command: str) -> None:
     """Do what the second word says; the words after it are the command that goes on."""
-    python, verb, *command = sys.argv[1:]
     if verb == "report":
-        go_on(python, values.run_folder(os.environ), values.RUN, command)
+        go_on(python, run_folder(), RUN, *command)
     elif verb == "compare":
-        go_on(python, values.comparison_folder(os.environ), values.COMPARISON, command)
+        go_on(python, comparison_folder(), COMPARISON, *command)
     elif verb == "clean":
-        folder = values.run_folder(os.environ, new=False)
+        folder = run_folder(new=False)
         hold(folder)
         shutil.rmtree(folder)
-    elif verb == "help":
-        show_help()
     elif verb == "browser":
         set_up.add_browser(python)
     else:
         set_up.prepare(python)
 
 
-def go_on(
-    python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], command: Sequence[str]
-) -> None:
+def go_on(python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *command: str) -> None:
     """Set up, hold the folder, write its stamps, and let make take this process's place."""
     flags = os.environ.get("MAKEFLAGS", "").split(" ")[0]
     if "n" in flags and not set("-=") & set(flags) and not set_up.is_ready(python):
@@ -46,25 +55,78 @@ def go_on(
     hold(folder)
     # What make is told here holds for the stamps too.
     os.environ |= dict(word.split("=", 1) for word in command if "=" in word)
-    values.write_stamps(folder, stamps, os.environ)
+    write_stamps(folder, stamps)
     # Python ignores this signal, and what a process ignores its successor does too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execvp(command[0], [*command, f"out={folder}"])
 
 
-def show_help() -> None:
-    """Show the targets and variables of the Makefile, each with the comment above it."""
-    makefile = Path("Makefile").read_text(encoding="utf-8")
-    told = re.findall(r"^## (.*)\n([\w-]+)( =|:) ?(.*)", makefile, re.M)
-    print("Targets:", *(f"  make {name:<14} {text}" for text, name, sign, _ in told if sign == ":"),
-          "\nVariables, with their defaults:", sep="\n")  # fmt: skip
-    for text, name, sign, default in told:
-        if sign == " =":
-            print(f"  {name + '=':<15} {text}{default and f'  [{default}]'}")
+def run_folder(*, new: bool = True) -> Path:
+    """Return the folder of the run ``RUN``; a new one must not have a comparison's name."""
+    folder = _folder("RUN", os.environ["RUN"])
+    if new and (folder / ".compare.values").exists():
+        refuse("RUN", "a name that no comparison has", repr(folder.name), "choose another name")
+    return folder
+
+
+def comparison_folder() -> Path:
+    """Return the folder of the comparison ``COMPARISON``, which must not have a run's name.
+
+    ``RUNS`` has to name at least two finished runs, each once, with spaces between.
+    """
+    folder, said = _folder("COMPARISON", os.environ["COMPARISON"]), os.environ["RUNS"]
+    runs = [_folder("RUNS", run) for run in said.split()]
+    if len(runs) < 2:
+        there = sorted(path.parent.name for path in _REPORTS.glob("*/results.json"))
+        known = " ".join(there) or "those that make report RUN=NAME has made"
+        refuse("RUNS", "the names of at least two runs", repr(said), f"choose from {known}")
+    if len(set(runs)) < len(runs):
+        refuse("RUNS", "every run once", repr(said), "leave out the repeated name")
+    traces = ("results.json", ".check.values", ".training.values")
+    taken = folder in {*runs, _REPORTS / os.environ["RUN"]}
+    if taken or any((folder / name).exists() for name in traces):
+        refuse("COMPARISON", "a name that no run has", repr(folder.name), "choose another name")
+    for run in runs:
+        if not all((run / name).is_file() for name in _RESULTS):
+            refuse(run.name, f"a finished run in {run}", "none", f"run make report RUN={run.name}")
+    return folder
+
+
+def _folder(variable: str, name: str) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
+        plain = 'a name of letters, digits, ".", "_" and "-" that starts with neither "." nor "-"'
+        refuse(variable, plain, repr(name), "choose another name")
+    return _REPORTS / name
+
+
+def write_stamps(folder: Path, stamps: Mapping[str, tuple[str, ...]]) -> None:
+    """Write those stamps whose values, or files that they name, have changed since."""
+    for name, variables in stamps.items():
+        stamp, values = folder / name, {variable: os.environ[variable] for variable in variables}
+        files = [file for variable, value in values.items() for file in _files(variable, value)]
+        # The names of sentences count too: deleting a file changes what is said.
+        sentences = [file.name for file in files if file.suffix == ".md"]
+        content = os.fsencode("\n".join([*values.values(), *sentences]) + "\n")
+        with suppress(OSError):
+            changed = max((f.stat().st_mtime_ns for f in files if f.exists()), default=0)
+            if stamp.read_bytes() == content and changed <= stamp.stat().st_mtime_ns:
+                continue
+        stamp.write_bytes(content)
+
+
+def _files(variable: str, value: str) -> Iterator[Path]:
+    """Yield the files that a value names: the text, the sentences, the results of runs."""
+    if variable == "CORPUS":
+        yield Path(value)
+        yield from map(Path, glob.glob(f"data/{glob.escape(value)}*.txt"))
+    elif variable == "TEXT" and value:
+        yield from sorted(Path(value).expanduser().glob("*.md"))
+    elif variable == "RUNS":
+        yield from (_REPORTS / run / name for run in value.split() for name in _RESULTS)
 
 
 if __name__ == "__main__":
     try:
-        main()
+        main(*sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)

@@ -8,38 +8,139 @@ all others override, ``--options TEXT`` more options in one text, split as a she
 """
 
 import base64
+import logging
 import os
 import re
 import shlex
 import shutil
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any, TextIO
 
 import nbformat
 import yaml
+from jupyter_core.paths import jupyter_runtime_dir
+from nbclient.exceptions import DeadKernelError
 from papermill.cli import papermill
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from rnn.errors import ReportError
-from rnn.pipeline.kernel import ENGINE, STOPPED, stop
+from rnn.pipeline.locks import turn
+from rnn.pipeline.parameters import declared_parameters, refuse_unknown
 
-__all__ = ["execute", "main"]
+STOPPED = 130  # the exit status of a run that was told to stop, as a shell gives it for Ctrl-C
+_PATIENCE = 30.0  # seconds a kernel has to save its state
+
+
+class Stop:
+    """A request to stop: passed on to the kernel as an interrupt, the second time as its end."""
+
+    requested = False
+    kernel: int | None = None  # its process
+
+    def listen(self) -> None:
+        """Take Ctrl-C and the polite signals of the system for requests from now on."""
+        self.requested = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+            signal.signal(number, self._hear)
+
+    def _hear(self, number: int, frame: object) -> None:
+        again, self.requested = self.requested, True
+        if self.kernel is None:
+            raise KeyboardInterrupt
+        with suppress(OSError):  # the kernel has ended, or the terminal has
+            os.kill(self.kernel, signal.SIGKILL if again else signal.SIGINT)
+            if not again:
+                signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
+                print("\nstopping; once more to stop at once", file=sys.stderr, flush=True)
+
+
+stop = Stop()  # one a process, as signals are
+
+
+class Terminal:
+    """Where a kernel's stderr goes: as it is to a terminal, else without the steps of a bar."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._line = stream, ""
+        self.flush = stream.flush
+
+    def write(self, text: str) -> None:
+        """Pass `text` on; into a file only whole lines, each as it looked at its end."""
+        if self._stream.isatty():
+            self._stream.write(text)
+            return
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._stream.write(line.rstrip("\r").rpartition("\r")[2] + "\n")
+        self._line = self._line[self._line.rfind("\r", 0, -1) + 1 :]
+
+
+class _Client(PapermillNotebookClient):
+    """A client whose kernel can be told to stop, and that starts kernels one at a time."""
+
+    @contextmanager
+    def setup_kernel(self, **options: Any) -> Iterator[None]:
+        # A kernel's ports are chosen some time before the kernel takes them.
+        with ExitStack() as start:
+            start.enter_context(turn(Path(jupyter_runtime_dir(), "start.lock")))
+            with super().setup_kernel(**options):
+                start.close()
+                stop.kernel = getattr(getattr(self.km, "provisioner", None), "pid", None)
+                try:
+                    yield
+                finally:
+                    stop.kernel = None
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
+        done = None if stop.requested else super().execute_cell(cell, cell_index, **options)
+        if stop.requested:  # a cell may take the interrupt in its stride; the run ends all the same
+            raise KeyboardInterrupt
+        return done
+
+
+class _Engine(NBClientEngine):
+    """papermill's engine, with the client above; it refuses unknown parameters first."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+        cells = [c.source for c in nb_man.nb.cells if "parameters" in c.metadata.get("tags", [])]
+        given = nb_man.nb.metadata.papermill.get("parameters", {})
+        refuse_unknown(given, declared_parameters(cells))
+        client = _Client(
+            nb_man,
+            kernel_name=kernel_name,
+            stderr_file=Terminal(sys.stderr),
+            startup_timeout=options.get("start_timeout", 60),
+            record_timing=False,
+            # An idle kernel that is shut down would say, on the terminal, that it was interrupted.
+            extra_arguments=["--log-level=50"],
+            # Newer ones would warn there of a connection that others on this machine can read.
+            config=Config(KernelManager={"transport_encryption": "auto"}),
+            log=logging.getLogger("papermill"),
+        )
+        try:
+            return client.execute()
+        except DeadKernelError as error:  # papermill's command would show a traceback
+            raise RuntimeError(str(error)) from None
+
+
+papermill_engines.register("report", _Engine)
 
 
 def execute(source: Path, target: Path, options: Sequence[str]) -> None:
-    """Run `source` and leave the executed notebook at `target`.
+    """Run `source` with `options` of papermill, and leave the executed notebook at `target`.
 
     While it runs, and if it fails, the notebook lies beside `target` under another name; what was
     at `target` before stays until it can be replaced.
-
-    Parameters
-    ----------
-    source, target : Path
-        The notebook, and where it goes.
-    options : sequence of str
-        Of papermill's command.
 
     Raises
     ------
@@ -51,7 +152,7 @@ def execute(source: Path, target: Path, options: Sequence[str]) -> None:
     running = target.with_name(f".running_{target.name}")
     failed = target.with_name(f"failed_{target.name}")
     words = [str(path).replace("{", "{{").replace("}", "}}") for path in (source, running)]
-    words += ["--engine", ENGINE, "--no-progress-bar", "--log-level", "CRITICAL"]
+    words += ["--engine", "report", "--no-progress-bar", "--log-level", "CRITICAL"]
     try:
         papermill.main([*words, *options], "python -m rnn.pipeline.execute", standalone_mode=False)
         _tidy(running)
@@ -81,18 +182,16 @@ def _story(error: BaseException) -> str:
     if isinstance(error, OSError):
         name, reason = error.filename or "files", error.strerror or error
         return f"{name}: expected to be read and written, got {reason}; look at the folders"
-    text = " ".join(str(error).split())
-    if isinstance(error, ReportError | RuntimeError):
-        return text
-    return f"expected a notebook and options of papermill, got {type(error).__name__}: {text}"
+    text, kind = " ".join(str(error).split()), type(error).__name__
+    known = isinstance(error, ReportError | RuntimeError)
+    return text if known else f"expected a notebook and options of papermill, got {kind}: {text}"
 
 
 def _tidy(path: Path) -> None:
     """Leave out what differs between two equal runs: times, this machine's paths, bars."""
     notebook = nbformat.read(path, as_version=4)
     told = notebook.metadata.get("papermill", {})
-    kept = {name: told[name] for name in ("parameters", "version") if name in told}
-    notebook.metadata["papermill"] = kept
+    notebook.metadata["papermill"] = {k: told[k] for k in ("parameters", "version") if k in told}
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
@@ -102,15 +201,14 @@ def _tidy(path: Path) -> None:
                 lines = output["text"].split("\n")
                 output["text"] = "\n".join(line for line in lines if "\r" not in line)
         if "outputs" in cell:
-            cell["outputs"] = [out for out in cell["outputs"] if out.get("text", "x").strip()]
+            cell.outputs = [out for out in cell.outputs if out.get("text", "x").strip()]
     nbformat.write(notebook, path)
 
 
 def _papermill_options(words: Sequence[str]) -> list[str]:
     """Turn the two options of our own into papermill's."""
     defaults: dict[str, str | int] = {}
-    options = []
-    rest = iter(words)
+    options, rest = [], iter(words)
     for word in rest:
         if word == "-d":
             name, text = next(rest), next(rest)
@@ -121,17 +219,13 @@ def _papermill_options(words: Sequence[str]) -> list[str]:
             try:
                 options += shlex.split(text)
             except ValueError as error:
-                raise ReportError(
-                    f"options: expected papermill's options, got {text!r} ({error})"
-                ) from None
+                wrong = f"options: expected papermill's options, got {text!r} ({error})"
+                raise ReportError(wrong) from None
         else:
             options.append(word)
     # papermill reads these first, so that every other option overrides them.
-    return [
-        "-b",
-        base64.b64encode(yaml.safe_dump(defaults, sort_keys=False).encode()).decode(),
-        *options,
-    ]
+    first = base64.b64encode(yaml.safe_dump(defaults, sort_keys=False).encode())
+    return ["-b", first.decode(), *options]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

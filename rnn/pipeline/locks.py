@@ -8,8 +8,6 @@ from pathlib import Path
 
 from rnn.pipeline import refuse
 
-__all__ = ["hold", "turn"]
-
 
 def hold(folder: Path) -> None:
     """Hold a folder until this process, or the command that takes its place, has ended.

@@ -12,20 +12,14 @@ from typing import Any
 
 from rnn.errors import ReportError, shown
 
-__all__ = ["accept_parameters", "declared_parameters", "refuse_unknown"]
-
 _KINDS = {"int": "a whole number", "float": "a number", "str": "a text"}
 
 
 def accept_parameters(names: dict[str, Any]) -> None:
-    """Give every parameter the type that the notebook declares; refuse what does not fit.
+    """Give every parameter among a notebook's ``globals()`` the type that the notebook declares.
 
-    Parameters
-    ----------
-    names : dict
-        The notebook's ``globals()``, with IPython's record of the cells run so far in ``In``.  A
-        text becomes a number where a number is declared, and a number a text where a text is; None
-        stays where it is the default.
+    IPython's record of the cells run so far is in ``In``.  A text becomes a number where a number
+    is declared, and a number a text where a text is; None stays where it is the default.
 
     Raises
     ------
@@ -36,10 +30,8 @@ def accept_parameters(names: dict[str, Any]) -> None:
     cells = names.get("In", [])
     declared = declared_parameters(cells)
     if cells and not declared:
-        raise ReportError(
-            "parameters: expected a cell of lines 'name: type = value' and nothing else, got none; "
-            "restore the notebook's first cell, and run it"
-        )
+        expected = "expected a cell of lines 'name: type = value' and nothing else, got none"
+        raise ReportError(f"parameters: {expected}; restore the notebook's first cell, and run it")
     # papermill's own cell begins with this comment.
     put_in = [line for cell in cells if cell.startswith("# Parameters") for line in _lines(cell)]
     given = [ast.unparse(line.targets[0]) for line in put_in if isinstance(line, ast.Assign)]

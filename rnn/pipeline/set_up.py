@@ -15,8 +15,6 @@ from pathlib import Path
 from rnn.pipeline import refuse
 from rnn.pipeline.locks import turn
 
-__all__ = ["add_browser", "is_ready", "prepare"]
-
 _VENV = ".venv/bin/python"
 _LOCK, _INSTALLED_LOCK = Path("requirements.lock"), Path(".venv/installed.lock")
 
@@ -27,11 +25,8 @@ _CONDA_NAMES = {"brotli": "brotli-python", "pypandoc_binary": "pypandoc", "typst
 def prepare(python: str) -> None:
     """Set up the Python that runs the project, unless that is done already.
 
-    Parameters
-    ----------
-    python : str
-        ``.venv/bin/python``, which is made with the Python that runs this; or that of an active
-        conda environment, into which nothing is installed.
+    `python` is ``.venv/bin/python``, which is made with the Python that runs this; or that of an
+    active conda environment, into which nothing is installed.
     """
     with turn(Path(".cache/set-up.lock")):
         if is_ready(python):
@@ -48,13 +43,14 @@ def prepare(python: str) -> None:
                 shutil.copyfile(_LOCK, _INSTALLED_LOCK)
             # This project itself, so that its exporters have names.
             _install("--no-index", "--no-deps", "--no-build-isolation", "--editable", ".")
-        _stamp(python).write_bytes(_state(python))
+        stamp, state = _stamp(python)
+        stamp.write_bytes(state)
 
 
 def is_ready(python: str) -> bool:
     """Tell whether the set-up is done, for this place, this lock and this ``pyproject.toml``."""
-    stamp = _stamp(python)
-    done = os.access(python, os.X_OK) and stamp.exists() and stamp.read_bytes() == _state(python)
+    stamp, state = _stamp(python)
+    done = os.access(python, os.X_OK) and stamp.exists() and stamp.read_bytes() == state
     return done and (python != _VENV or _is_locked())
 
 
@@ -71,14 +67,12 @@ def add_browser(python: str) -> None:
         _install("--no-build-isolation", "--editable", ".[browser]")
 
 
-def _stamp(python: str) -> Path:
-    return Path(".venv/installed.rnn" if python == _VENV else ".cache/conda.ready")
-
-
-def _state(python: str) -> bytes:
-    """Return what the set-up depends on: the place, and what the project says of itself."""
-    place = Path.cwd() if python == _VENV else python
-    return os.fsencode(f"{place}\n") + Path("pyproject.toml").read_bytes()
+def _stamp(python: str) -> tuple[Path, bytes]:
+    """Return the stamp, and what it holds: the place, and what the project says of itself."""
+    stamp, place = ".cache/conda.ready", python
+    if python == _VENV:
+        stamp, place = ".venv/installed.rnn", os.getcwd()
+    return Path(stamp), os.fsencode(f"{place}\n") + Path("pyproject.toml").read_bytes()
 
 
 def _is_locked() -> bool:
@@ -89,14 +83,15 @@ def _is_locked() -> bool:
 def _make_venv() -> None:
     """Make ``.venv``, whole or not at all, with the Python that runs this."""
     shutil.rmtree(".venv", ignore_errors=True)
-    make = [sys.executable, "-m", "venv"]
-    if shutil.which("uv"):
-        make = ["uv", "venv", "--quiet", "--python", sys.executable]
-    elif not all(map(importlib.util.find_spec, ("ensurepip", "venv"))):
+    uv = shutil.which("uv")
+    if not uv and not all(map(importlib.util.find_spec, ("ensurepip", "venv"))):
         remedy = "install it (Debian: apt install python3-venv)"
         refuse("set-up", "the module venv", "a Python without it", remedy)
     try:
-        _run(*make, ".venv")
+        if uv:
+            _run(uv, "venv", "--quiet", "--python", sys.executable, ".venv")
+        else:
+            _run(sys.executable, "-m", "venv", ".venv")
     except BaseException:
         shutil.rmtree(".venv", ignore_errors=True)
         raise
@@ -121,11 +116,12 @@ def _look_at_conda(python: str) -> None:
     if found == "none" or sys.version_info < (3, 11):
         expected = "Python 3.11 or newer in the active conda environment"
         refuse("set-up", expected, found, "run conda env create -f environment.yml")
-    missing = ", ".join(_lacking())
-    if missing:
-        refuse("set-up", "the active conda environment to hold what environment.yml names",
-               f"one without {missing}", "run conda env update -f environment.yml, or conda "
-               "deactivate to let make use a .venv of its own")  # fmt: skip
+    if missing := ", ".join(_lacking()):
+        expected = "the active conda environment to hold what environment.yml names"
+        remedy = (
+            "run conda env update -f environment.yml, or conda deactivate to let make use .venv"
+        )
+        refuse("set-up", expected, f"one without {missing}", remedy)
     # What tells nbconvert of this project's exporters; the Makefile puts it on PYTHONPATH.
     shutil.rmtree(".cache/rnn", ignore_errors=True)
     Path(".cache/rnn").mkdir()
@@ -138,22 +134,18 @@ def _lacking() -> Iterator[str]:
     import tomllib
     from importlib.metadata import distributions
 
-    found = {_plain(package.name): package.version for package in distributions()}
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     for line in [*project["dependencies"], *extras["dev"], *extras["lab"]]:
         name, least = line.split(" >=")
         conda_name = _CONDA_NAMES.get(name, name)
-        there = found.get(_plain(name)) or found.get(_plain(conda_name), "")
-        if _numbers(there) < _numbers(least):
-            yield f"{conda_name} >={least}" + (f" (there is {there})" if there else "")
+        found = [one.version for known in (name, conda_name) for one in distributions(name=known)]
+        if not found or _numbers(found[0]) < _numbers(least):
+            yield f"{conda_name} >={least}" + "".join(f" (there is {one})" for one in found[:1])
     # The wheel pypandoc_binary carries it inside.
-    if not Path(sys.executable).with_name("pandoc").exists() and "pypandoc-binary" not in found:
+    inside = any(distributions(name="pypandoc_binary"))
+    if not inside and not Path(sys.executable).with_name("pandoc").exists():
         yield "pandoc"
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _numbers(text: str) -> list[int]:

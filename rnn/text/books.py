@@ -32,22 +32,9 @@ BOOKS = {name: KnownBook(name, **facts) for name, facts in _listed.items()}
 def locate(corpus: str | os.PathLike[str]) -> tuple[Path, str, str]:
     """Return the file that a name or path means, with its short name and its title.
 
-    Parameters
-    ----------
-    corpus : str or path
-        A name in `BOOKS`, or the path of any text.  A relative path is taken from the working
-        directory if it exists there, else from the project's root.
-
-    Returns
-    -------
-    path : Path
-    name, title : str
-        Those known, else the file's name without its suffix and with it.
-
-    Raises
-    ------
-    ReportError
-        If there is no such text.
+    It is a name in `BOOKS`, or the path of any text: a relative one is taken from the working
+    directory if it exists there, else from the project's root.  The name and title of a text that
+    is not known are its file's name, without its suffix and with it.
     """
     wanted = os.fspath(corpus) if isinstance(corpus, str | os.PathLike) else corpus
     if not isinstance(wanted, str) or not wanted.strip():

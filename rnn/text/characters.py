@@ -40,10 +40,7 @@ def code_points(text: str) -> CodePoints:
 def encode(text: str, vocabulary: str, name: str, source: str) -> np.ndarray:
     """Return the ids of a text, shape (n,): the places of its characters in a sorted vocabulary.
 
-    Raises
-    ------
-    ReportError
-        If one is not there; `name` says what the text is, `source` where the vocabulary is from.
+    If one is not there, the error calls the text `name`, and the vocabulary that of `source`.
     """
     known, points = code_points(vocabulary), code_points(text)
     ids = np.minimum(np.searchsorted(known, points), len(known) - 1)

@@ -1,8 +1,7 @@
 """From the bytes of a file to its characters, a piece at a time.
 
-The characters are exactly those of the file: line ends are not translated, nothing is replaced,
-nothing is dropped.  A byte-order mark is the signature of an encoding and no part of the text.
-A file is never held in memory as a whole, so its size is limited by the disk alone.
+The characters are exactly those of the file, but for a byte-order mark: it is the signature of an
+encoding and no part of the text.  A file is never held in memory as a whole.
 """
 
 import codecs
@@ -12,8 +11,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +27,8 @@ PIECE = 1 << 20  # bytes read at a time
 _UNICODE = 0x110000  # one more than the largest code point
 
 # UTF-32 comes first, because its little-endian mark begins with that of UTF-16.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
+_CODECS = ("utf-8", "utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+_MARKS = {codec: "\ufeff".encode(codec) for codec in _CODECS}
 
 # Codecs of domain names and escapes: they decode text, but no text is kept in them.
 _NOT_FOR_FILES = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7"}
@@ -47,36 +42,17 @@ _MISREAD = re.compile(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FileFacts:
-    """What reading a file once tells of it.
+    """What reading a file once tells of it."""
 
-    Attributes
-    ----------
-    sha256 : str
-        Of the bytes of the file, in hexadecimal.
-    bytes : int
-        Size of the file.
-    encoding : str
-        The encoding the text was read in.
-    bom : str
-        The encoding whose byte-order mark the file begins with, or 'none'.
-    points : ndarray of uint32, shape (K,)
-        The distinct code points, sorted.
-    counts : ndarray of int64, shape (K,)
-        How often each of them occurs.
-    line_ends : dict of str to int
-        How many lines end with 'LF', 'CR LF' and 'CR'.
-    misread : tuple of int
-        How many characters look like the first byte of a UTF-8 sequence that was read as cp1252
-        or latin-1, and how many of them are followed by the rest of such a sequence.
-    """
-
-    sha256: str
-    bytes: int
-    encoding: str
-    bom: str
-    points: CodePoints = field(repr=False)
-    counts: npt.NDArray[np.int64] = field(repr=False)
-    line_ends: dict[str, int]
+    sha256: str  # of the bytes of the file, in hexadecimal
+    bytes: int  # size of the file
+    encoding: str  # that the text was read in
+    bom: str  # the encoding whose byte-order mark the file begins with, or 'none'
+    points: CodePoints = field(repr=False)  # (K,) uint32: the distinct code points, sorted
+    counts: npt.NDArray[np.int64] = field(repr=False)  # (K,) how often each of them occurs
+    line_ends: dict[str, int]  # how many lines end with 'LF', 'CR LF' and 'CR'
+    #: How many characters look like the first byte of a UTF-8 sequence that was read as cp1252 or
+    #: latin-1, and how many of them are followed by the rest of such a sequence.
     misread: tuple[int, int]
 
     def __len__(self) -> int:
@@ -100,7 +76,7 @@ def codec_name(encoding: str) -> str:
         name = "undefined"
     if name not in _NOT_FOR_FILES:
         return {"utf-8-sig": "utf-8", "iso8859-1": "latin-1"}.get(name, name)
-    known = {x.replace("_", "-") for x in encodings.aliases.aliases.values()} | {"latin-1"}
+    known = {x.replace("_", "-") for x in encodings.aliases.aliases.values()}
     near = difflib.get_close_matches(encoding.lower(), sorted(known - _NOT_FOR_FILES), 1, 0.5)
     raise ReportError(
         f"encoding: expected the name of a text encoding, got {encoding!r}; "
@@ -109,37 +85,27 @@ def codec_name(encoding: str) -> str:
 
 
 def text_pieces(path: Path, encoding: str, digest: Any) -> Iterator[str]:
-    """Yield the text of a file in pieces.
+    """Yield the text of a file in pieces, and update `digest`, a hash object, with its bytes.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    encoding : str
-        A name that `codec_name` returned.  'utf-8' stands for any Unicode encoding that the file
-        announces by a byte-order mark, which no text in UTF-8 can be mistaken for.
-    digest : hash object
-        Updated with the bytes of the file.
-
-    Raises
-    ------
-    ReportError
-        If the bytes are not text in that encoding, with the encodings that would work.
+    The encoding is a name that `codec_name` returned.  'utf-8' stands for any Unicode encoding that
+    the file announces by a byte-order mark, which no text in UTF-8 can be mistaken for.  Bytes that
+    are not text in it are a ReportError that names encodings that would work.
     """
     codec, mark = _signature(path, encoding)
-    digest.update(mark)
-    line = 1
+    decoder, line = codecs.getincrementaldecoder(codec)(), 1
     with path.open("rb") as file:
+        digest.update(file.read(len(mark)))
         try:
-            for text in codecs.iterdecode(_byte_pieces(file, mark, digest), codec):
-                yield text
+            for data in chain(iter(lambda: file.read(PIECE), b""), [b""]):
+                digest.update(data)
+                if text := decoder.decode(data, final=not data):
+                    yield text
                 line += text.count("\n")
         except UnicodeDecodeError as error:
             at = file.tell() - len(error.object) + error.start
             line += error.object[: error.start].decode(codec, "replace").count("\n")
-            working = [
-                x for x in ("utf-8", "cp1252", "latin-1") if x != encoding and _is_text(path, x)
-            ]
+            others = [x for x in ("utf-8", "cp1252", "latin-1") if x != encoding]
+            working = [x for x in others if _is_text(path, x)]
             raise ReportError(
                 f"encoding: expected text in {codec}, got the byte "
                 f"0x{error.object[error.start]:02x} at position {at:,} (line {line:,}) of "
@@ -165,7 +131,7 @@ def read_file(path: Path, encoding: str) -> FileFacts:
             misread += sum(_MISREAD.match(text, start) is not None for start in starts)
     codec, mark = _signature(path, encoding)
     points = np.flatnonzero(counts).astype(np.uint32)
-    ends = {"LF": counts[0x0A] - cr_lf, "CR LF": cr_lf, "CR": counts[0x0D] - cr_lf}
+    lf, cr = int(counts[0x0A]), int(counts[0x0D])
     return FileFacts(
         sha256=digest.hexdigest(),
         bytes=path.stat().st_size,
@@ -173,42 +139,32 @@ def read_file(path: Path, encoding: str) -> FileFacts:
         bom=codec if mark else "none",
         points=points,
         counts=counts[points],
-        line_ends={name: int(n) for name, n in ends.items()},
+        line_ends={"LF": lf - cr_lf, "CR LF": cr_lf, "CR": cr - cr_lf},
         misread=(first, misread),
     )
-
-
-def _byte_pieces(file: BinaryIO, mark: bytes, digest: Any) -> Iterator[bytes]:
-    """Yield the bytes of a file after its byte-order mark, and update the digest with them."""
-    file.seek(len(mark))
-    while data := file.read(PIECE):
-        digest.update(data)
-        yield data
 
 
 def _signature(path: Path, encoding: str) -> tuple[str, bytes]:
     """Return the codec to decode with and the byte-order mark to leave out."""
     with path.open("rb") as file:
         head = file.read(4)
-    for mark, codec in _MARKS:
-        family = encoding in (codec, codec[:6]) or encoding == "utf-8"
-        if family and head.startswith(mark):
+    announced = {codec: mark for codec, mark in _MARKS.items() if head.startswith(mark)}
+    for codec, mark in announced.items():
+        if encoding in (codec, codec[:6], "utf-8"):
             return codec, mark
     if head and encoding in ("utf-16", "utf-32"):
-        other = next((codec for mark, codec in _MARKS if head.startswith(mark)), "")
-        raise ReportError(
-            f"encoding: expected a byte-order mark for {encoding}, got "
-            + (f"that of {other}; use {other}" if other else f"none; use {encoding}-le or -be")
-        )
+        other = next(iter(announced), "")
+        found = f"that of {other}; use {other}" if other else f"none; use {encoding}-le or -be"
+        raise ReportError(f"encoding: expected a byte-order mark for {encoding}, got {found}")
     return encoding, b""
 
 
 def _is_text(path: Path, encoding: str) -> bool:
-    codec, mark = _signature(path, encoding)
-    with path.open("rb") as file:
-        try:
-            for _ in codecs.iterdecode(_byte_pieces(file, mark, hashlib.sha256()), codec):
+    codec, _ = _signature(path, encoding)
+    try:
+        with path.open(encoding=codec, newline="") as file:
+            while file.read(PIECE):
                 pass
-        except UnicodeDecodeError:
-            return False
+    except UnicodeDecodeError:
+        return False
     return True

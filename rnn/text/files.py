@@ -16,11 +16,6 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
     The new content is on disk by then.  Until then, and after an error in the block, `path` is
     what it was before; a process that is killed leaves at most a file ``.NAME.PID.tmp`` behind.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

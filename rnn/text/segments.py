@@ -13,16 +13,8 @@ _PIECE = 1 << 20  # characters looked at together: a text may be larger than mem
 def updates_per_reading(characters: int, order: str, tau: int, B: int, chunks: int) -> int:
     """Count the updates that read `characters` characters once, as far as segments go.
 
-    Parameters
-    ----------
-    characters : int
-        Characters to read.
-    order : str
-        One of `ORDERS`.
-    tau, B : int
-        Characters in a segment, and streams that are read side by side.
-    chunks : int
-        Chunks the text is cut into, for the order of that name.
+    The order is one of `ORDERS`.  A segment has `tau` characters; `B` streams are read side by
+    side.  For the order of that name the text is cut into `chunks` pieces.
     """
     if order == "chunks":
         return (characters // chunks - 1) // tau * (chunks // B)
@@ -36,10 +28,13 @@ def segment_starts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where every update of an epoch reads, and before which updates the state is reset.
 
+    Sequential with several streams: the text is cut into as many equal parts, and each stream
+    reads one.  Chunks: each stream reads a chunk from end to end, then all are reset and go on to
+    other chunks; chunks that do not fill all streams at the end of an epoch are left out, others
+    in each epoch.  Other parameters are as for `updates_per_reading`.
+
     Parameters
     ----------
-    characters, order, tau, B, chunks
-        As for `updates_per_reading`.
     rng : numpy.random.Generator
         Shuffles chunks and draws positions.
 
@@ -49,13 +44,6 @@ def segment_starts(
         Where the segments begin.
     resets : (updates,) bool
         Whether the state is zero before the update.
-
-    Notes
-    -----
-    Sequential with several streams: the text is cut into as many equal parts, and each stream
-    reads one.  Chunks: each stream reads a chunk from end to end, then all are reset and go on to
-    other chunks; chunks that do not fill all streams at the end of an epoch are left out, others
-    in each epoch.
     """
     updates = updates_per_reading(characters, order, tau, B, chunks)
     resets = np.zeros(updates, np.bool_)
@@ -75,14 +63,7 @@ def segment_starts(
 def document_marks(ids: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Mark the characters that begin a document: those right after the text `end`.
 
-    Parameters
-    ----------
-    ids, end : (n,), (k,) integers
-        The text's and the end-of-document string's characters.
-
-    Returns
-    -------
-    (n,) bool, or (0,) if `end` is empty
+    Both are integers, shapes (n,) and (k,); the marks have shape (n,), or (0,) if `end` is empty.
     """
     if not end.size:
         return np.zeros(0, np.bool_)

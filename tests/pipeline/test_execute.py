@@ -13,8 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from rnn.pipeline.execute import main
-from rnn.pipeline.kernel import STOPPED, Terminal
+from rnn.pipeline.execute import STOPPED, Terminal, main
 
 PARAMETERS = """\
 corpus: str = "saltmarrow"  # the book

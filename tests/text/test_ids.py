@@ -13,7 +13,7 @@ import pytest
 from texts import file_of, loaded, refusal, text_of
 
 from rnn import ROOT
-from rnn.text import ids
+from rnn.text import corpus as corpora
 from rnn.text.corpus import load_corpus
 
 TEXT = "a text that is large here\n" * 20
@@ -22,7 +22,7 @@ TEXT = "a text that is large here\n" * 20
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every text of more than ten bytes be a large one."""
-    monkeypatch.setattr(ids, "LARGE", 10)
+    monkeypatch.setattr(corpora, "LARGE", 10)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_cache_that_cannot_be_written_leaves_the_ids_in_memory_and_says_so(
 def test_text_that_changes_while_it_is_read_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = ids.text_ids
+    read = corpora._text_ids
     for after in (b"another text, as long\n", b"short\n", b"a much longer text\n" * 9):
         path = file_of(tmp_path, b"the text, as it was..\n")
 
@@ -123,7 +123,7 @@ def test_text_that_changes_while_it_is_read_is_refused(
             path.write_bytes(after)
             return read(*given)
 
-        monkeypatch.setattr("rnn.text.corpus.text_ids", changed)
+        monkeypatch.setattr(corpora, "_text_ids", changed)
         assert "stay as it is" in refusal(path)
 
 

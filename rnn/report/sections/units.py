@@ -97,9 +97,8 @@ def passages(stretch: Stretch, told: pd.DataFrame) -> list[tuple[dict, slice]]:
         if values.dtype == bool:
             yes = np.append(0, np.cumsum(values))
             ends = np.minimum(begins + _PASSAGE, len(values))
-            begin = int(
-                begins[np.argmin(np.abs((yes[ends] - yes[begins]) / (ends - begins) - 0.5))]
-            )
+            uneven = np.abs((yes[ends] - yes[begins]) / (ends - begins) - 0.5)
+            begin = int(begins[np.argmin(uneven)])
         found.append((row, slice(begin, begin + _PASSAGE)))
     return found
 

@@ -12,8 +12,7 @@ from nbformat.v4 import new_output
 from pages import Page, code, figure, notebook, pdf_lines, prose, stream, table
 
 from rnn.errors import ReportError
-from rnn.report.pages.assemble import assemble
-from rnn.report.pages.render import main, render
+from rnn.report.pages.render import assemble, main, render
 
 
 def run_of(folder: Path, started: str = "2026-01-01T00:00:00") -> Path:
