@@ -156,7 +156,7 @@ def _draw_strip(
     if names:
         axes.set_xticks(range(columns), names[first:last])
         for label in axes.get_xticklabels():
-            label.set_rotation(90 if len(label.get_text()) > 1 else 0)
+            label.set(rotation=90 if len(label.get_text()) > 1 else 0, parse_math=False)
     else:
         _number(axes.xaxis, columns, 20)
     row, column = shown.worst
@@ -195,5 +195,5 @@ def _drawable(name: str) -> str:
     """Return a character's name, or its code point where the figure's font has no glyph for it."""
     glyphs = get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap()
     if all(ord(character) in glyphs for character in name):
-        return name.replace("$", r"\$")
+        return name
     return " ".join(f"U+{ord(c):04X}" for c in name.removeprefix("\N{DOTTED CIRCLE}"))
