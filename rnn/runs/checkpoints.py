@@ -46,7 +46,7 @@ class Checkpoints:
         }  # fmt: skip
         identity = hashlib.sha256(json.dumps(same, sort_keys=True).encode())
         self.identity, self.name = identity.digest(), identity.hexdigest()[:16]
-        self.due = time.monotonic() + seconds
+        self.due = time.monotonic() + seconds  # when the next state is to be saved
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -68,10 +68,6 @@ class Checkpoints:
             print(f"going on from update {state.update:,}", file=sys.stderr)
             return state
         return None
-
-    def is_due(self) -> bool:
-        """Tell whether the last state saved is old enough for another."""
-        return time.monotonic() >= self.due
 
     def save(self, state: TrainingState) -> None:
         """Save a state, and remove those that are needed no more; a ReportError if it cannot be."""

@@ -129,7 +129,7 @@ def _train(
             show(trainer)
             if interrupts:
                 break
-            if checkpoints and checkpoints.is_due():
+            if checkpoints and time.monotonic() >= checkpoints.due:
                 checkpoints.save(state)
         seconds, reached = time.perf_counter() - begun, state.update
         if checkpoints and (reached > first or state.diverged):

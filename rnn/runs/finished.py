@@ -119,10 +119,8 @@ def _read(folder: Path, name: str) -> FinishedRun:
     where = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
     try:
         results = read_results(folder)
-        history = read_file(
-            folder / "history.csv",
-            lambda path: pd.read_csv(path).astype({"update": int, "smooth_loss": float}),
-        )
+        numbers = {"update": int, "smooth_loss": float}
+        history = read_file(folder / "history.csv", lambda p: pd.read_csv(p).astype(numbers))
         snapshots = read_json(folder / "snapshots.json", [])
         speed = read_json(folder / "speed.json", {})
     except ReportError as error:

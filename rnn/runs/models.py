@@ -119,8 +119,7 @@ def write(
 def probabilities(model: Model, text: str, prime: str = "") -> np.ndarray:
     """Return the probabilities that a model gives the characters of a text, shape (n, K).
 
-    `text` and `prime` are such as `write` returned and was given, whoever wrote them; a
-    ReportError if the model does not know a character.
+    `text` and `prime` are as of `write`; a ReportError if the model does not know a character.
     """
     h, x = _start(model, prime)
     return sampling.probabilities(model.parameters, h, x, _encode(model, text, "text"))

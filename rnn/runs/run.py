@@ -77,18 +77,13 @@ class Run:
         """The lowest smooth loss."""
         return float(self.state.losses[1])
 
-    @property
-    def trained_ids(self) -> np.ndarray:
-        """The part of the text that was trained on."""
-        return self.corpus.ids[: self.schedule.trained]
-
     def text_losses(self) -> dict[str, float]:
         """Measure models on the whole trained text: nats per character, by what the model is.
 
         Each reads it from the state that it was left in by its last update.  Models at the ends of
         epochs are measured once, side by side on the cores, under a bar.
         """
-        state, ids = self.state, self.trained_ids
+        state, ids = self.state, self.corpus.ids[: self.schedule.trained]
         parameters = self.settings.architecture(self.corpus.K).parameters
         marks = document_marks(ids, self.corpus.encode(self.settings.document_end))
         if waiting := len(state.waiting):

@@ -48,26 +48,24 @@ def hold(lock: Path, wait: bool = True) -> Iterator[None]:
     raise a ReportError.
     """
     with _writing(lock):
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        import fcntl
+        file = open(lock, "a+b", buffering=0)  # noqa: SIM115
+    with file:
+        try:
+            import fcntl
 
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        holder = os.read(handle, 20).decode(errors="replace") or "?"
-        os.close(handle)
-        raise ReportError(
-            f"{lock.parent.name}: expected no other process at work in it, got process {holder}; "
-            "wait until it ends or choose another run_dir"
-        ) from None
-    except (ImportError, OSError):
-        pass  # a system or a file system without locks: nobody is kept out
-    try:
-        os.ftruncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read(20).decode(errors="replace") or "?"
+            raise ReportError(
+                f"{lock.parent.name}: expected no other process at work in it, got process "
+                f"{holder}; wait until it ends or choose another run_dir"
+            ) from None
+        except (ImportError, OSError):
+            pass  # a system or a file system without locks: nobody is kept out
+        file.truncate(0)
+        file.write(str(os.getpid()).encode())
         yield
-    finally:
-        os.close(handle)
 
 
 def write_whole(path: Path, content: bytes) -> None:

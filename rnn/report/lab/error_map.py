@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Patch, Rectangle
@@ -30,9 +30,8 @@ _ZERO: Any = {"facecolor": "#e4e4e4", "hatch": "//////", "edgecolor": "#b5b5b5",
 _EMPTY: Any = {"facecolor": "white", "edgecolor": "#9a9a9a", "linewidth": 0.6}
 
 
-def _position(errors: np.ndarray | float) -> np.ndarray:
-    """Return where errors are on the scale, 0 at `_LOWEST` and 1 at 1."""
-    return 1 - np.log10(np.clip(errors, _LOWEST, 1)) / math.log10(_LOWEST)
+#: Where errors are on the scale: 0 at `_LOWEST` and 1 at 1.
+_position = LogNorm(_LOWEST, 1, clip=True)
 
 
 #: Where each verdict begins and ends on the scale; the colours change their hue there.
@@ -102,8 +101,8 @@ def error_figure(shown: ErrorMap) -> Figure:
     height = max(min(cell * rows, _TALLEST / strips), lowest)
     names = [_drawable(name) for name in shown.characters]
     spans = [(i, min(i + per_strip, columns)) for i in range(0, columns, per_strip)]
-    longest = [max(map(len, names[first:last]), default=1) for first, last in spans]
-    below = [0.25 + (0.052 * length if length > 1 else 0) for length in longest]  # upright names
+    # Names of several characters stand upright.
+    below = [0.2 + 0.052 * max(map(len, names[i:end]), default=1) for i, end in spans]
     omission = f"{shown.left_out:,} more characters: not looked at"
     handles = [Patch(label="both gradients are exactly zero", **_ZERO)] * bool(shown.zero.any())
     handles += [Patch(label=omission, **_EMPTY)] * bool(shown.left_out)
@@ -111,7 +110,8 @@ def error_figure(shown: ErrorMap) -> Figure:
     total = note + 1.04 + sum(below) + strips * height
     left = _LEFT if strips > 1 else max(_LEFT, (_WIDTH - cell * (columns + omitted)) / 2)
     with style():
-        figure = Figure(figsize=(_WIDTH, total), facecolor="white", layout="none")
+        figure = Figure(figsize=(_WIDTH, total), facecolor="white")
+        figure.set_layout_engine("none")
 
         def add(x: float, y: float, width: float, height: float) -> Axes:
             return figure.add_axes((x / _WIDTH, y / total, width / _WIDTH, height / total))
@@ -156,7 +156,7 @@ def _draw_strip(
     if names:
         axes.set_xticks(range(columns), names[first:last])
         for label in axes.get_xticklabels():
-            label.set_rotation(90 if len(label.get_text()) > 1 else 0)
+            label.set(rotation=90 if len(label.get_text()) > 1 else 0, parse_math=False)
     else:
         _number(axes.xaxis, columns, 20)
     row, column = shown.worst
@@ -195,5 +195,5 @@ def _drawable(name: str) -> str:
     """Return a character's name, or its code point where the figure's font has no glyph for it."""
     glyphs = get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap()
     if all(ord(character) in glyphs for character in name):
-        return name.replace("$", r"\$")
+        return name
     return " ".join(f"U+{ord(c):04X}" for c in name.removeprefix("\N{DOTTED CIRCLE}"))

@@ -10,18 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from rnn.gradient_check import (
-    ACCEPTED,
-    CENTRAL,
-    COMPLEX,
-    JUDGED,
-    PARAMETERS,
-    Case,
-    central_differences,
-    compare,
-    complex_step,
-    verdict,
-)
+from rnn import gradient_check as check
 from rnn.gradient_mistakes import CLIPPED, effective_clip, gradients_with_mistake, mistakes_of
 from rnn.report.figures import style as page_style
 from rnn.report.lab.error_map import ErrorMap, error_figure, error_map
@@ -47,14 +36,14 @@ class GradientPlayground(Playground):
     shown: ErrorMap  # what the picture shows
 
     def __init__(
-        self, cases: Sequence[Case], vocabulary: str, h: float = 1e-4, eps: float = 1e-6
+        self, cases: Sequence[check.Case], vocabulary: str, h: float = 1e-4, eps: float = 1e-6
     ) -> None:
         import ipywidgets as widgets
 
         self.cases = {case.name: case.small() for case in cases}
         self._vocabulary, self._eps = vocabulary, eps
-        central: Any = partial(central_differences, h=h)
-        self._oracles = {COMPLEX: complex_step, CENTRAL: central}
+        central: Any = partial(check.central_differences, h=h)
+        self._oracles = {check.COMPLEX: check.complex_step, check.CENTRAL: central}
         self._numerical: dict[tuple[str, str], np.ndarray] = {}
         hard = self.cases[cases[-1].name]
         self._clip = effective_clip(hard)
@@ -62,7 +51,7 @@ class GradientPlayground(Playground):
         self.setting = control(widgets.Dropdown, "setting", wide, options=list(self.cases))
         self.mistake = control(widgets.Dropdown, "mistake", wide, options=mistakes)
         toggle, oracles = widgets.ToggleButtons, list(self._oracles)
-        self.parameter = control(toggle, "parameter", buttons="54px", options=PARAMETERS)
+        self.parameter = control(toggle, "parameter", buttons="54px", options=check.PARAMETERS)
         self.oracle = control(toggle, "oracle", buttons="148px", options=oracles)
         sheets = style("playground", "gradient_playground")
         self.arrange(sheets, (self.setting, self.mistake), (self.parameter, self.oracle))
@@ -73,11 +62,11 @@ class GradientPlayground(Playground):
         mistake, clip, gn = self.mistake.value, self._clip, self._estimate(case, oracle)
         planted = mistake != _NONE
         ga = gradients_with_mistake(case, mistake, clip) if planted else case.gradient()
-        errors = compare(case, ga, gn, self._eps).set_index("parameter")
-        judged = errors[JUDGED[oracle]]
-        self.errors = errors.assign(verdict=judged.map(verdict), caught=~(judged <= ACCEPTED))
+        errors = check.compare(case, ga, gn, self._eps).set_index("parameter")
+        judged = errors[check.JUDGED[oracle]]
+        caught, drawn = ~(judged <= check.ACCEPTED), io.BytesIO()
+        self.errors = errors.assign(verdict=judged.map(check.verdict), caught=caught)
         self.shown = error_map(case, name, ga, gn, self._eps, self._vocabulary)
-        caught, drawn = self.errors["caught"], io.BytesIO()
         with page_style():
             error_figure(self.shown).savefig(drawn, format="png", dpi=192, facecolor="white")
         self.page.value = html(
@@ -86,14 +75,14 @@ class GradientPlayground(Playground):
             name=name,
             shown=self.shown,
             errors=self.errors.to_dict("index"),
-            judged=JUDGED[oracle],
+            judged=check.JUDGED[oracle],
             planted=planted,
             caught=enumerated(caught.index[caught]),
             others=enumerated(caught.index[~caught]),
             clip=clip if mistake == CLIPPED else None,
         )
 
-    def _estimate(self, case: Case, oracle: str) -> np.ndarray:
+    def _estimate(self, case: check.Case, oracle: str) -> np.ndarray:
         """Return an oracle's gradients, computed once; say how far it is if that takes a while."""
         if (case.name, oracle) in self._numerical:
             return self._numerical[case.name, oracle]

@@ -18,7 +18,7 @@ Losses = dict[str, float]  # nats per character by a name, such as 'last model';
 
 def show(section: Section, run: Run, losses: Losses) -> None:
     """Compare the losses that `Run.text_losses` gives with one another and with counting."""
-    counts, source = baselines(run.trained_ids, run.corpus.K), "results.json"
+    counts, source = baselines(run.corpus.ids[: run.schedule.trained], run.corpus.K), "results.json"
     values = facts(losses, counts) | {"held_out": run.settings.held_out}
     section.table(table(losses, counts), "tab-models", values, source=source)
     drawn = figure(losses, counts)

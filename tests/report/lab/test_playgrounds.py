@@ -471,7 +471,7 @@ def test_an_oracle_is_asked_once_a_setting(
     def counted(*given: Any, each: Any, **options: Any) -> np.ndarray:
         return central_differences(*given, each=lambda: asked.append(1), **options)
 
-    monkeypatch.setattr(gradient_playground, "central_differences", counted)
+    monkeypatch.setattr(gradient_playground.check, "central_differences", counted)
     bench = GradientPlayground(cases[-1:], BOOK.vocabulary)
     choose(bench, oracle=CENTRAL, mistake=LEFT_OUT, parameter="V")
     choose(bench, mistake="none", parameter="b")
