@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnn.cells import Vanilla
+from rnn.cells import Parameters
 from rnn.errors import ReportError
 from rnn.gradient_check import (
     ACCEPTED,
@@ -37,8 +37,8 @@ CLIPPED = "gradients clipped"
 _CLIP = 5.0  # the assignment's bound
 
 
-class _WithoutTanhDerivative(Vanilla):
-    """The assignment's cell whose derivative forgets the factor 1 - h^2."""
+class _WithoutTanhDerivative(Parameters):
+    """Parameters whose derivative of the step forgets the factor 1 - h^2."""
 
     __slots__ = ()
 

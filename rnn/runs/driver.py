@@ -147,8 +147,8 @@ def _under_a_bar(
     corpus: Corpus, settings: Settings, runs: int, progress: bool
 ) -> Iterator[tuple[Schedule, list[int], Show]]:
     """Yield what all runs of a training share: schedule, interrupts, and what moves the bar."""
-    schedule = Schedule.of(settings, len(corpus))
     require_memory(settings, corpus.K)
+    schedule = Schedule.of(settings, len(corpus))
     loss = "" if is_interactive() else "{postfix}"  # which the live view shows in a larger font
     numbers = f"{{n:,}}/{{total:,}} [{{remaining}} left, {{rate_fmt}}{loss}]"
     with (

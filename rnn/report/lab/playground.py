@@ -1,5 +1,6 @@
 """What the playgrounds share: their controls, and what is shown where there can be none."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ _ADVICE = (
 )
 
 
-class Playground:
+class Playground(ABC):
     """Controls, a line for messages, and a page that follows the controls."""
 
     widget: Any  # ipywidgets.VBox: all of it
@@ -44,9 +45,9 @@ class Playground:
             tell("getting ready")
             self.redraw()
 
+    @abstractmethod
     def redraw(self, _: Any = None) -> None:
         """Make the page that the controls ask for."""
-        raise NotImplementedError
 
     def arrange(self, note: str, *rows: Sequence[Any]) -> None:
         """Put rows of controls, which wrap where there is little room, between a note and the page.

@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from rnn.report.figures import COLOURS, page_figure
+from rnn.report.sections.runs_finished import AXES
 from rnn.report.sections.runs_settings import Runs, alike, ranked
 from rnn.report.show import Section
-from rnn.runs.finished import AXES
 
 _MARKERS = "os^Dv"  # with the colours, for grey print: dashes of noisy curves look alike
 _MARKS = 8  # across a panel

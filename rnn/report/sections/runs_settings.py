@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from rnn.report.sections.runs_finished import FinishedRun
 from rnn.report.show import Section
-from rnn.runs.finished import FinishedRun
 from rnn.settings import Settings
 from rnn.text.characters import printable
 

@@ -29,11 +29,11 @@ from rnn.report.sections import (
     runs_settings,
     runs_snapshots,
 )
+from rnn.report.sections import runs_finished as runs
+from rnn.report.sections.runs_finished import FinishedRun, read_runs
 from rnn.report.sentences import Sentences
 from rnn.report.show import Report, Section
 from rnn.report.shown import Shown
-from rnn.runs import finished as runs
-from rnn.runs.finished import FinishedRun, read_runs
 from rnn.settings import Settings
 
 SHA = "0" * 64
