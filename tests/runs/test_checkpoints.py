@@ -317,7 +317,7 @@ def train_in_a_child(book: Corpus, s: Settings, folder: Path, dies_at_write: int
         fsync(descriptor)
 
     os.fsync = killed
-    # tqdm's own lock is one for all children of a process: one killed with it would stop the others.
+    # By default one lock of tqdm serves all children: one that is killed with it stops the others.
     tqdm.set_lock(threading.RLock())
     run = train(book, s, Checkpoints(folder / "states", book, s, seconds=0), progress=False)
     for name, content in zip("abc", results(run, folder), strict=True):
