@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import reference
+from tqdm import tqdm
 
 from rnn.errors import ReportError
 from rnn.model import named
@@ -315,6 +317,8 @@ def train_in_a_child(book: Corpus, s: Settings, folder: Path, dies_at_write: int
         fsync(descriptor)
 
     os.fsync = killed
+    # By default one lock of tqdm serves all children: one that is killed with it stops the others.
+    tqdm.set_lock(threading.RLock())
     run = train(book, s, Checkpoints(folder / "states", book, s, seconds=0), progress=False)
     for name, content in zip("abc", results(run, folder), strict=True):
         write_whole(folder / name, content)
