@@ -181,6 +181,7 @@ def settings(**given: Any) -> LeakySettings:
     return LeakySettings(**small | more | given)
 
 
+@pytest.mark.slow
 def test_another_cell_trains_and_is_taken_up_again_exactly(tmp_path: Path) -> None:
     book = reference.book(tmp_path, 2000)
     for last in (1, 133, 399):
@@ -199,6 +200,7 @@ def test_another_cell_trains_and_is_taken_up_again_exactly(tmp_path: Path) -> No
     assert other.new_updates == 400, "states of another cell are not used"
 
 
+@pytest.mark.slow
 def test_models_of_another_cell_say_what_they_are(tmp_path: Path) -> None:
     book = reference.book(tmp_path, 2000)
     model = train(book, settings(), progress=False).best_model

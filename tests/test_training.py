@@ -253,6 +253,7 @@ def test_classic_training_is_chaotic_at_first_whatever_the_type(
     assert np.abs(nearby / exact - 1).max() > 1e-5
 
 
+@pytest.mark.slow
 def test_float32_and_float64_differ_no_more_than_seeds_do(saltmarrow: Corpus) -> None:
     single, double = (
         [
