@@ -178,7 +178,7 @@ def backward(parameters, segment, gradients, weight):
     hidden_states_back(parameters, segment, gradients)
 
 
-@compiled
+@inlined
 def hidden_states_back(parameters, segment, gradients):
     """Carry ``dH`` back through the layers and steps, into the gradients of W, U and b."""
     x, fresh, dH = segment.x, segment.fresh, segment.dH
