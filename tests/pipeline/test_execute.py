@@ -121,7 +121,7 @@ def test_two_runs_leave_the_same_bytes_without_times_paths_or_bars(tmp_path: Pat
 
 
 def test_refusal_in_the_notebook_is_shown_as_its_line_and_keeps_the_evidence(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = stored(
         tmp_path,
@@ -130,7 +130,7 @@ def test_refusal_in_the_notebook_is_shown_as_its_line_and_keeps_the_evidence(
     )
     (tmp_path / "done.ipynb").write_text("what was made before")
     status, target = run(source, "-p", "m", "0")
-    (line,) = capfd.readouterr().err.splitlines()
+    (line,) = capsys.readouterr().err.splitlines()
     evidence = tmp_path / "failed_done.ipynb"
     assert status == 1
     assert line == f"m: expected a whole number of at least 1, got 0 (see {evidence})"
@@ -141,10 +141,10 @@ def test_refusal_in_the_notebook_is_shown_as_its_line_and_keeps_the_evidence(
 
 
 def test_other_failure_tells_the_end_of_its_traceback_and_where_to_look(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, target = run(stored(tmp_path, "number = 0", "1 / number"))
-    told = capfd.readouterr().err
+    told = capsys.readouterr().err
     assert status == 1
     assert "ZeroDivisionError: division by zero" in told
     assert "1 / number" in told and "failed_done.ipynb" in told
@@ -152,9 +152,11 @@ def test_other_failure_tells_the_end_of_its_traceback_and_where_to_look(
     assert not target.exists()
 
 
-def test_dead_kernel_is_told_in_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_dead_kernel_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     status, target = run(stored(tmp_path, "import os; os._exit(1)"))
-    (line,) = capfd.readouterr().err.splitlines()
+    (line,) = capsys.readouterr().err.splitlines()
     assert status == 1 and "Kernel died" in line
     assert not target.exists()
 
