@@ -1,4 +1,4 @@
-"""What make starts with: ``python -m rnn.pipeline PYTHON report|compare|clean|ready|browser``.
+"""What make starts with: ``python -m rnn.pipeline PYTHON report|compare|sweep|clean|...``.
 
 It and what it imports run before anything is installed, with the standard library alone.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rnn.pipeline import refuse, set_up
 from rnn.pipeline.locks import hold
+from rnn.pipeline.parameters import read_values
 
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {
@@ -24,34 +25,46 @@ RUN = {
     ".pages.values": ("TITLE", "AUTHOR", "DATE"),
 }
 COMPARISON = {".compare.values": ("RUNS", "TEXT"), ".pages.values": RUN[".pages.values"]}
+SWEEP = {".sweep.values": ("TEXT",), ".pages.values": RUN[".pages.values"]}
 
 _REPORTS = Path("reports")
 _RESULTS = ("results.json", "history.csv")
+_RUN_TRACES = ("results.json", ".check.values", ".training.values")
+_PARAMETERS = "parameters.yaml"  # of a sweep's point
 
 
 def main(python: str, verb: str, *command: str) -> None:
     """Do what the second word says; the words after it are the command that goes on."""
     if verb == "report":
-        go_on(python, run_folder(), RUN, *command)
+        folder = run_folder()
+        take_point(folder)
+        go_on(python, folder, RUN, *command)
     elif verb == "compare":
         go_on(python, comparison_folder(), COMPARISON, *command)
+    elif verb == "sweep":
+        go_on(python, sweep_folder(), SWEEP, *command, extra="sweep")
     elif verb == "clean":
         folder = run_folder(new=False)
         hold(folder)
         shutil.rmtree(folder)
     elif verb == "browser":
-        set_up.add_browser(python)
+        set_up.add_extra(python, verb)
     else:
         set_up.prepare(python)
 
 
-def go_on(python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *command: str) -> None:
+def go_on(
+    python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *command: str, extra: str = ""
+) -> None:
     """Set up, hold the folder, write its stamps, and let make take this process's place."""
     flags = os.environ.get("MAKEFLAGS", "").split(" ")[0]
     if "n" in flags and not set("-=") & set(flags) and not set_up.is_ready(python):
         print("set-up: comes first")
         return
-    set_up.prepare(python)
+    if extra:
+        set_up.add_extra(python, extra)
+    else:
+        set_up.prepare(python)
     hold(folder)
     # What make is told here holds for the stamps too.
     os.environ |= dict(word.split("=", 1) for word in command if "=" in word)
@@ -62,10 +75,41 @@ def go_on(python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *com
 
 
 def run_folder(*, new: bool = True) -> Path:
-    """Return the folder of the run ``RUN``; a new one must not have a comparison's name."""
-    folder = _folder("RUN", os.environ["RUN"])
-    if new and (folder / ".compare.values").exists():
-        refuse("RUN", "a name that no comparison has", repr(folder.name), "choose another name")
+    """Return the folder of the run ``RUN``; a new one must not have a comparison's name.
+
+    ``SWEEP/POINT`` is a point of a sweep.
+    """
+    sweep, slash, point = os.environ["RUN"].partition("/")
+    folder = _folder("RUN", sweep)
+    if slash:
+        folder /= _folder("RUN", point).name
+        if not (folder / _PARAMETERS).is_file():
+            there = " ".join(
+                sorted(path.parent.name for path in folder.parent.glob(f"*/{_PARAMETERS}"))
+            )
+            expected = f"a point of the sweep in {folder.parent}"
+            refuse("RUN", expected, repr(point), f"choose from {there or 'those of make sweep'}")
+    elif new and any((folder / name).exists() for name in (".compare.values", ".sweep.values")):
+        expected = "a name that no comparison and no sweep has"
+        refuse("RUN", expected, repr(folder.name), "choose another name")
+    return folder
+
+
+def take_point(folder: Path) -> None:
+    """Let what the training of a sweep's point was told be the values of its report."""
+    if (path := folder / _PARAMETERS).is_file():
+        for name, value in read_values(path).items():
+            if name.upper() in ("CORPUS", "ENCODING", "SEED", "SEEDS"):
+                os.environ[name.upper()] = str(value)
+        os.environ["PARAMS"] = f"-f {path} {os.environ['PARAMS']}"
+
+
+def sweep_folder() -> Path:
+    """Return the folder of the sweep ``SWEEP``, which must not have another's name."""
+    folder = _folder("SWEEP", os.environ["SWEEP"])
+    if any((folder / name).exists() for name in (*_RUN_TRACES, ".compare.values")):
+        expected = "a name that no run and no comparison has"
+        refuse("SWEEP", expected, repr(folder.name), "choose another name")
     return folder
 
 
@@ -82,10 +126,14 @@ def comparison_folder() -> Path:
         refuse("RUNS", "the names of at least two runs", repr(said), f"choose from {known}")
     if len(set(runs)) < len(runs):
         refuse("RUNS", "every run once", repr(said), "leave out the repeated name")
-    traces = ("results.json", ".check.values", ".training.values")
     taken = folder in {*runs, _REPORTS / os.environ["RUN"]}
-    if taken or any((folder / name).exists() for name in traces):
-        refuse("COMPARISON", "a name that no run has", repr(folder.name), "choose another name")
+    if taken or any((folder / name).exists() for name in (*_RUN_TRACES, ".sweep.values")):
+        refuse(
+            "COMPARISON",
+            "a name that no run and no sweep has",
+            repr(folder.name),
+            "choose another name",
+        )
     for run in runs:
         if not all((run / name).is_file() for name in _RESULTS):
             refuse(run.name, f"a finished run in {run}", "none", f"run make report RUN={run.name}")

@@ -24,7 +24,7 @@ def hold(folder: Path) -> None:
         os.set_inheritable(handle, True)
     except BlockingIOError:
         holder = os.read(handle, 20).decode(errors="replace") or "unknown"
-        remedy = "wait for it, or choose another name with RUN= or COMPARISON="
+        remedy = "wait for it, or choose another name with RUN=, COMPARISON= or SWEEP="
         refuse(str(folder), "a folder that nobody works in", f"process {holder}", remedy)
     except OSError as error:
         refuse(str(folder), "a folder that can be written", str(error.strerror), "make it so")

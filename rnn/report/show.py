@@ -34,9 +34,14 @@ class Report:
         self._sentences = Sentences(text)
 
     def __call__(self, section: str, *arguments: Any, **options: Any) -> Any:
-        """Show a section: call ``show`` of the module of that name in `rnn.report.sections`."""
-        show = import_module(f"rnn.report.sections.{section}").show
-        return show(Section(section, self._sentences), *arguments, **options)
+        """Show a section.
+
+        ``loss`` is `show` of the module `loss` in `rnn.report.sections`, with the sentences in
+        ``loss.md``; ``runs.numbers`` is `numbers` of the module `runs`, with ``runs_numbers.md``.
+        """
+        module, _, name = section.partition(".")
+        show = getattr(import_module(f"rnn.report.sections.{module}"), name or "show")
+        return show(Section(section.replace(".", "_"), self._sentences), *arguments, **options)
 
 
 class Section:
@@ -94,19 +99,22 @@ class Section:
     def table(
         self, dataframe: pd.DataFrame, label: str, values: Values, *, source: str = "",
         caption: str = "caption", float_format: str = "{:.4g}", columns: int = 0,
+        sortable: bool = False,
     ) -> None:  # fmt: skip
         """Show a table, as for `figure`; its text is never read as markup.
 
         The index becomes the first column unless it is a bare range.  Of more `columns` than the
         page has room for (0: no limit) parts of about as many each are shown, labelled ``tab-a``,
-        ``tab-a-2`` and so on, the later ones under the block ``more``.
+        ``tab-a-2`` and so on, the later ones under the block ``more``.  A reader of the
+        HTML page can sort the rows of one that is `sortable`.
         """
         for number, part in enumerate(_parts(dataframe, columns), start=1):
             words = self._caption(caption if number == 1 else "more", values, source)
             _display_caption(f"**Table.** {words}")
             content = {"text/html": _table_html(part, float_format), "text/plain": part.to_string()}
             name = label if number == 1 else f"{label}-{number}"
-            _display(content, Shown("table", label=name, caption=words))
+            kind = Shown("table", label=name, caption=words, sortable="yes" if sortable else "")
+            _display(content, kind)
 
     def sample(self, text: str, values: Values, *, title: str = "title") -> None:
         """Show a text as it is, never read as markup, under the block `title`."""

@@ -30,6 +30,7 @@ from rnn.report.fonts import font_faces
 from rnn.report.pages.numbering import Placed, placed
 from rnn.report.pages.pandoc import convert
 from rnn.report.pages.pictures import Pictures
+from rnn.report.pages.sorting import rules, sortable
 from rnn.report.pages.typesetting import compile_pdf
 
 __all__ = ["ReportExporter", "ReportHTMLExporter", "ReportPDFExporter"]
@@ -176,8 +177,9 @@ class ReportHTMLExporter(ReportExporter):
     _page, _target, _suffix = "html", "html", ".html"
 
     def default_filters(self) -> Any:
-        """Add highlighted code."""
+        """Add highlighted code and tables that can be sorted."""
         yield from super().default_filters()
+        yield "sortable", sortable
         yield "code", self._highlighted
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
@@ -186,7 +188,7 @@ class ReportHTMLExporter(ReportExporter):
         page = re.sub(r"<th(?: [^>]*)?>\s*</th>", "<td></td>", html_visible(page))
         faces = font_faces(page) if self.embed_fonts else ""
         style = (_TEMPLATES / "report-html/style.css").read_text(encoding="utf-8")
-        return page.replace("/*style*/", faces + style, 1), resources
+        return page.replace("/*style*/", faces + style + rules(page), 1), resources
 
     def _highlighted(self, source: str) -> str:
         try:
