@@ -117,12 +117,13 @@ def checkpoints_of(
     return Checkpoints(place, corpus, settings)
 
 
-def is_saved(folder: Path, told: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether a folder holds the results of these trainings; `told` as for `save_point`."""
+def is_saved(folder: Path, settings: Settings, told: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a folder holds the results of these trainings, which are as for `save_point`."""
     training = read_results(folder).get("training", {})
     seeds = [one["seed"] for one in training.get("seeds", [])]
     asked = [one["seed"] for one in told]
-    return seeds == asked and training.get("updates") == told[0]["updates"]
+    made = training.get("parameters") == settings.as_dict() and seeds == asked
+    return made and training.get("updates") == told[0]["updates"]
 
 
 def save_point(

@@ -141,12 +141,13 @@ def pair_map(sweep: Sweep, one: str, other: str) -> np.ndarray:
 
 def pair_figure(sweep: Sweep, shown: list[tuple[str, str]]) -> Figure:
     """Draw a map for each pair of settings, all with the same shades."""
-    rows = math.ceil(len(shown) / _MAP_COLUMNS)
+    columns = min(len(shown), _MAP_COLUMNS)
+    rows = math.ceil(len(shown) / columns)
     maps = [pair_map(sweep, *pair) for pair in shown]
     low, high = _limits(sweep)
     tallest = max(len(one) for one in maps)
     with page_figure(rows * min(0.9 + 0.32 * tallest, 3.2)) as figure:
-        grid = figure.subplots(rows, _MAP_COLUMNS, squeeze=False)
+        grid = figure.subplots(rows, columns, squeeze=False)
         for axes, pair, losses in itertools.zip_longest(grid.ravel(), shown, maps):
             if pair is None:
                 axes.set_visible(False)

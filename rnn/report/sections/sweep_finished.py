@@ -1,7 +1,6 @@
 """A finished sweep, read from ``sweep.json`` and from what its points have left."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +19,7 @@ __all__ = [
     "Sweep",
     "SweptPoint",
     "loss_of",
-    "ranked_points",
     "read_sweep",
-    "swept_point",
     "written",
 ]
 
@@ -102,8 +99,9 @@ def read_sweep(folder: Path) -> Sweep:
         )
     told = asked.pop("points")
     held_out = all(one["parameters"]["held_out"] for one in told)
-    points = [swept_point(folder, one, held_out) for one in told]
-    measured = ranked_points([one for one in points if not one.trouble])
+    points = [_swept_point(folder, one, held_out) for one in told]
+    measured = [one for one in points if not one.trouble]
+    measured.sort(key=lambda one: (one.loss, one.name))
     values = {
         name: sorted({one.parameters[name] for one in points}, key=_order)
         for name in asked["varied"]
@@ -119,7 +117,7 @@ def read_sweep(folder: Path) -> Sweep:
     )
 
 
-def swept_point(folder: Path, told: dict[str, Any], held_out: bool) -> SweptPoint:
+def _swept_point(folder: Path, told: dict[str, Any], held_out: bool) -> SweptPoint:
     """Read a point from the record of it in ``sweep.json``."""
     seeds = told["seeds"]
     costs = [
@@ -160,11 +158,6 @@ def loss_of(told: dict[str, Any], held_out: bool) -> float:
 def written(value: Any) -> str:
     """Write the value of a setting."""
     return NONE if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def ranked_points(points: Sequence[SweptPoint]) -> list[SweptPoint]:
-    """Return points by their loss, the best first; those without a loss come last."""
-    return sorted(points, key=lambda one: (math.isnan(one.loss), one.loss, one.name))
 
 
 def _order(value: Any) -> tuple[bool, Any, str]:
