@@ -37,8 +37,7 @@ def main(python: str, verb: str, *command: str) -> None:
     """Do what the second word says; the words after it are the command that goes on."""
     if verb == "report":
         folder = run_folder()
-        take_point(folder)
-        go_on(python, folder, RUN, *command)
+        go_on(python, folder, RUN, *command, *values_of_point(folder))
     elif verb == "compare":
         go_on(python, comparison_folder(), COMPARISON, *command)
     elif verb == "sweep":
@@ -95,19 +94,23 @@ def run_folder(*, new: bool = True) -> Path:
     return folder
 
 
-def take_point(folder: Path) -> None:
-    """Let what the training of a sweep's point was told be the values of its report."""
-    if (path := folder / _PARAMETERS).is_file():
-        for name, value in read_values(path).items():
-            if name.upper() in ("CORPUS", "ENCODING", "SEED", "SEEDS"):
-                os.environ[name.upper()] = str(value)
-        os.environ["PARAMS"] = f"-f {path} {os.environ['PARAMS']}"
+def values_of_point(folder: Path) -> list[str]:
+    """Return, for make, what the training of a sweep's point was told; nothing for other runs."""
+    path = folder / _PARAMETERS
+    if not path.is_file():
+        return []
+    values = {name.upper(): value for name, value in read_values(path).items()}
+    words = [f"{name}={values[name]}" for name in ("CORPUS", "ENCODING", "SEED", "SEEDS")]
+    return [*words, f"PARAMS=-f {path} {os.environ['PARAMS']}"]
 
 
 def sweep_folder() -> Path:
     """Return the folder of the sweep ``SWEEP``, which must not have another's name."""
     folder = _folder("SWEEP", os.environ["SWEEP"])
-    if any((folder / name).exists() for name in (*_RUN_TRACES, ".compare.values")):
+    default = _REPORTS / os.environ["RUN"]
+    if folder == default or any(
+        (folder / name).exists() for name in (*_RUN_TRACES, ".compare.values")
+    ):
         expected = "a name that no run and no comparison has"
         refuse("SWEEP", expected, repr(folder.name), "choose another name")
     return folder
