@@ -5,9 +5,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnn.gradient_check import ACCEPTED, BURN_IN, CENTRAL, COMPLEX, PARAMETERS, THRESHOLDS, Case
+from rnn.gradient_check import (
+    ACCEPTED,
+    BURN_IN,
+    CENTRAL,
+    COMPLEX,
+    PARAMETERS,
+    THRESHOLDS,
+    Case,
+    first_setting,
+)
 from rnn.report.show import Section
-from rnn.runs.results import first_setting
 
 _short = "{:.1e}".format
 
