@@ -30,20 +30,6 @@ from rnn.model import Architecture, initialise, loss_and_gradients, named, segme
 from rnn.optimizers import AdaGrad, update_parameters
 from rnn.text.corpus import Corpus, require_segments
 
-__all__ = [
-    *("ACCEPTED", "BURN_IN", "CENTRAL", "COMPLEX", "FEW", "JUDGED", "MANY", "PARAMETERS"),
-    *("THRESHOLDS", "Bar", "Case", "central_differences", "check", "check_cases", "check_steps"),
-    *(
-        "compare",
-        "complex_step",
-        "estimates",
-        "first_setting",
-        "norm_wise_error",
-        "relative_errors",
-    ),
-    *("table_1", "verdict"),
-]
-
 #: The oracles' names.
 CENTRAL, COMPLEX = "central differences", "complex step"
 

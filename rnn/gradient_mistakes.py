@@ -15,11 +15,6 @@ from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Bar, Case, compare, e
 from rnn.kernels.compilation import compiled
 from rnn.model import backward, empty_segment, forward, set_state
 
-__all__ = [
-    *("CLIPPED", "FACTOR", "FORGOTTEN", "LEFT_OUT", "TRANSPOSED", "check_mistakes"),
-    *("effective_clip", "gradients_with_mistake", "mistakes_of"),
-]
-
 LEFT_OUT = "h₀ left out of dW"
 FORGOTTEN = "1 − h² forgotten"
 TRANSPOSED = "W in place of its transpose"

@@ -10,8 +10,6 @@ from rnn.errors import ReportError, require_number, require_whole
 from rnn.kernels.compilation import compiled
 from rnn.model import copy, empty_segment, forward, get_state, hidden_states, set_state
 
-__all__ = ["LONGEST", "probabilities", "read", "read_pieces", "synthesize"]
-
 #: Characters synthesized at once, at most: some minutes of work.
 LONGEST = 10_000_000
 

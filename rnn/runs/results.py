@@ -24,9 +24,6 @@ from rnn.settings import Settings
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.passport import passport
 
-__all__ = ["load_book", "load_settings", "read_results"]
-__all__ += ["replace_section", "save_check", "save_runs"]
-
 _CHECK, _TRAINING = "01_gradient_check.ipynb", "02_training_evolution.ipynb"
 _SAMPLING = "03_best_model_sampling.ipynb"
 _PAGES = ("report.ipynb", "report.pdf", "report.html")

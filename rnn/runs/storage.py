@@ -21,9 +21,6 @@ from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.text.files import atomic_write
 
-__all__ = ["Headers", "hold", "run_folder"]
-__all__ += ["read_arrays", "read_file", "read_json", "write_arrays", "write_whole"]
-
 #: Shape and type of every array, as a file claims them or as they are wanted.
 Headers = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_write"]
-
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
