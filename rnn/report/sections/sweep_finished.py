@@ -14,14 +14,6 @@ from rnn.errors import ReportError
 from rnn.runs.points import BEST
 from rnn.runs.storage import read_file, read_json
 
-__all__ = [
-    "NONE",
-    "Sweep",
-    "SweptPoint",
-    "loss_of",
-    "read_sweep",
-    "written",
-]
 
 #: Stands for what there is not.
 NONE = "–"
