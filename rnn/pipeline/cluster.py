@@ -19,7 +19,6 @@ from rnn.errors import ReportError
 from rnn.runs.points import VERSION, train_slice
 from rnn.text.corpus import Corpus
 
-
 _PATIENCE = 60.0  # seconds without any worker
 _LOOK_EVERY = 2.0  # seconds from one count of the workers to the next
 _QUIET = {

@@ -24,7 +24,6 @@ from rnn.pipeline.parameters import (
 )
 from rnn.settings import Settings
 
-
 _NOTEBOOK = ROOT / "notebooks" / "02_training_evolution.ipynb"
 _LENGTH = ("epochs", "max_updates")  # a checkpoint serves for other values of these
 

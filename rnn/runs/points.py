@@ -27,7 +27,6 @@ from rnn.state import first_state, require_memory
 from rnn.text.corpus import Corpus
 from rnn.training import Trainer
 
-
 #: What has to be the same wherever a point is trained.
 VERSION = f"{SOURCE_DIGEST} with NumPy {np.__version__}"
 

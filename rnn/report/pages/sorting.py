@@ -7,7 +7,6 @@ radio buttons, rising and falling, choose by a rule of the style sheet which ran
 import re
 from html import unescape
 
-
 _ROW = re.compile(r"<tr[^>]*>(.*?)</tr>", re.DOTALL)
 _CELL = re.compile(r"<(t[hd])([^>]*)>(.*?)</\1>", re.DOTALL)
 _NUMBER = re.compile(r"[+−-]?[\d,]*\.?\d+(?:e[+−-]?\d+)?%?", re.IGNORECASE)

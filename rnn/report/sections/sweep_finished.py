@@ -14,7 +14,6 @@ from rnn.errors import ReportError
 from rnn.runs.points import BEST
 from rnn.runs.storage import read_file, read_json
 
-
 #: Stands for what there is not.
 NONE = "–"
 
