@@ -57,7 +57,7 @@ def is_ready(python: str) -> bool:
 #: What the large extras that are wanted by few bring: modules, and the names to install them by.
 _EXTRAS = {
     "browser": ("axe_core_python, playwright", "axe-core-python playwright"),
-    "sweep": ("bokeh, distributed", "bokeh distributed"),
+    "sweep": ("bokeh, distributed", "bokeh dask distributed"),
 }
 
 

@@ -13,14 +13,13 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.pipeline.cluster import Cluster, opened
 from rnn.pipeline.execute import STOPPED
 from rnn.pipeline.grid import Asked, Point, fractions, named_points
 from rnn.pipeline.parameters import written_values
@@ -31,6 +30,9 @@ from rnn.runs.progress import bar, terminal
 from rnn.runs.storage import read_json, run_folder, write_whole
 from rnn.settings import Schedule, Settings
 from rnn.text.corpus import Corpus, load_corpus
+
+if TYPE_CHECKING:
+    from rnn.pipeline.cluster import Cluster
 
 _SLICE = 3.0  # seconds of training from one checkpoint to the next ...
 _SLICES_PER_SECOND = 20  # ... or longer, so that this process can keep up with its workers
@@ -119,9 +121,7 @@ class Sweeping:
             for number, fraction in enumerate(fractions(len(self.points), self.asked.halving), 1):
                 jobs = [job for point in alive for job in self._jobs(point, fraction)]
                 if jobs:
-                    cluster = cluster or afterwards.enter_context(
-                        opened(self.asked.scheduler, self.corpus)
-                    )
+                    cluster = cluster or afterwards.enter_context(self._cluster())
                     self._train(cluster, jobs, f"stage {number}" if self.asked.halving > 1 else "")
                 for point in alive:
                     self._save(point)
@@ -135,6 +135,12 @@ class Sweeping:
                 self.stages.append({"fraction": fraction, "points": len(alive), "kept": len(kept)})
                 alive = kept
         self._finish()
+
+    def _cluster(self) -> AbstractContextManager["Cluster"]:
+        # Dask takes a second to load, and is not needed where all is trained already.
+        from rnn.pipeline.cluster import opened
+
+        return opened(self.asked.scheduler, self.corpus)
 
     def _note_parameters(self, point: Point) -> None:
         """Leave what makes the point's report, in papermill's form; read what has ended before."""
@@ -182,7 +188,7 @@ class Sweeping:
             point.pending.add(seed)
             yield job
 
-    def _train(self, cluster: Cluster, jobs: list[Job], label: str) -> None:
+    def _train(self, cluster: "Cluster", jobs: list[Job], label: str) -> None:
         """Train jobs to their ends; the longest begin first."""
         waiting = deque(sorted(jobs, key=lambda job: -job.left))
         running: dict[Any, Job] = {}
