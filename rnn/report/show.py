@@ -34,9 +34,14 @@ class Report:
         self._sentences = Sentences(text)
 
     def __call__(self, section: str, *arguments: Any, **options: Any) -> Any:
-        """Show a section: call ``show`` of the module of that name in `rnn.report.sections`."""
-        show = import_module(f"rnn.report.sections.{section}").show
-        return show(Section(section, self._sentences), *arguments, **options)
+        """Show a section.
+
+        ``loss`` is `show` of the module `loss` in `rnn.report.sections`, with the sentences in
+        ``loss.md``; ``runs.numbers`` is `numbers` of the module `runs`, with ``runs_numbers.md``.
+        """
+        module, _, name = section.partition(".")
+        show = getattr(import_module(f"rnn.report.sections.{module}"), name or "show")
+        return show(Section(section.replace(".", "_"), self._sentences), *arguments, **options)
 
 
 class Section:

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from rnn.report.figures import COLOURS, page_figure
+from rnn.report.sections.runs import Runs, alike, ranked
 from rnn.report.sections.runs_finished import AXES
-from rnn.report.sections.runs_settings import Runs, alike, ranked
 from rnn.report.show import Section
 
 _MARKERS = "os^Dv"  # with the colours, for grey print: dashes of noisy curves look alike
