@@ -1,6 +1,7 @@
 """The text of the best model, what it is like, and texts drawn with other settings."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from rnn.analysis.text_quality import Book
 from rnn.report.show import Section
@@ -29,5 +30,5 @@ def settings(
     """Show short texts at several temperatures, or with several nuclei."""
     for name, values in {"temperature": temperatures, "top_p": nuclei}.items():
         for value in values:
-            drawn = {name: value}
+            drawn: Any = {name: value}
             section.sample(write(model, _LENGTH, seed, **drawn), drawn, title=name)

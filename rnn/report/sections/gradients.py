@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rnn.gradient_check import (
-    ACCEPTED, BURN_IN, CENTRAL, COMPLEX, PARAMETERS, THRESHOLDS, Case, table_1,
-)  # fmt: skip
+from rnn import gradient_check as check
+from rnn.gradient_check import CENTRAL, COMPLEX, Case, table_1
 from rnn.report.figures import NOTE, page_figure
 from rnn.report.show import Section
 from rnn.runs.results import first_setting
@@ -28,9 +27,7 @@ def show(
     """
     values = facts(errors) | {"case": case, "corpus": corpus, "sig": sig, "eps": eps}
     section.prose("setting", values)
-    section.table(
-        table_1(errors), "tab-gradients", values, source=_SOURCE, float_format="{:.4e}"
-    )
+    section.table(table_1(errors), "tab-gradients", values, source=_SOURCE, float_format="{:.4e}")
     section.prose("reading", values)
 
 
@@ -42,8 +39,8 @@ def facts(errors: pd.DataFrame) -> dict[str, Any]:
         "largest_mean": central["mean"].max(skipna=False),
         "worst": central.reset_index().sort_values("max").iloc[-1].to_dict(),  # NaN is sorted last
         "largest_complex": stepped["max"].max(skipna=False),
-        "central_accepts": bool((central["norm_wise"] <= ACCEPTED).all()),
-        "complex_accepts": bool((stepped["max"] <= ACCEPTED).all()),
+        "central_accepts": bool((central["norm_wise"] <= check.ACCEPTED).all()),
+        "complex_accepts": bool((stepped["max"] <= check.ACCEPTED).all()),
     }
 
 
@@ -63,14 +60,14 @@ def oracles(section: Section, errors: pd.DataFrame, case: Case) -> None:
 
 def oracles_facts(errors: pd.DataFrame, case: Case) -> dict[str, Any]:
     """Return what the sentences about oracles and settings mention."""
-    accepted = [word for word, end in THRESHOLDS.items() if end <= ACCEPTED]
+    accepted = [word for word, end in check.THRESHOLDS.items() if end <= check.ACCEPTED]
     return {
         "case": case,
-        "thresholds": list(THRESHOLDS.items()),
+        "thresholds": list(check.THRESHOLDS.items()),
         "looked_at": len(dict(case.small().parts())["c"]),
         "not_read": case.architecture.K - len(np.unique(case.x)),
         "zeros": first_setting(errors, CENTRAL).loc["U", "exactly_zero"],
-        "burn_in": BURN_IN,
+        "burn_in": check.BURN_IN,
         "settings": errors["setting"].nunique(),
         "rejected": errors[~errors["verdict"].isin(accepted)]["setting"].nunique(),
         "largest_complex": errors[errors["oracle"] == COMPLEX]["max"].max(skipna=False),
@@ -94,7 +91,7 @@ def settings_table(errors: pd.DataFrame) -> pd.DataFrame:
     """Return the errors of each parameter in each setting, and the complex step's largest."""
     central = errors[errors["oracle"] == CENTRAL]
     table = central.pivot(index="setting", columns="parameter", values="norm_wise")
-    table = table.loc[central["setting"].unique(), list(PARAMETERS)]
+    table = table.loc[central["setting"].unique(), list(check.PARAMETERS)]
     stepped = errors[errors["oracle"] == COMPLEX].groupby("setting")["max"]
     table["complex step"] = stepped.max(skipna=False)
     return table.map(_short).rename_axis(columns=None)
@@ -142,10 +139,10 @@ def mistakes_facts(mistakes: pd.DataFrame) -> dict[str, Any]:
     """Return what the sentences about the mistakes mention."""
     planted = mistakes[mistakes["mistake"] != "none"]
     return {
-        "accepted": ACCEPTED,
-        "burn_in": BURN_IN,
+        "accepted": check.ACCEPTED,
+        "burn_in": check.BURN_IN,
         "planted": len(planted),
         "nearest": planted.nsmallest(1, "complex").iloc[0].to_dict(),
         "right_error": mistakes["complex"].iloc[0],
-        "hidden": planted[planted["easy"] <= ACCEPTED]["mistake"].tolist(),
+        "hidden": planted[planted["easy"] <= check.ACCEPTED]["mistake"].tolist(),
     }

@@ -1,7 +1,9 @@
 """The smooth loss over the updates: its figure, the spread over seeds, and what the curve shows."""
 
 import math
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,17 +16,7 @@ from rnn.report.show import Section
 from rnn.runs.run import Run
 from rnn.settings import Settings
 
-# The assignment's handouts (KTH DD2424, Assignment 4) print the smooth loss of the staff's own
-# run; 'students' are lowest smooth losses in reports that were made public, all with the classic
-# settings on The Goblet of Fire: the third is the report that this project re-creates.
-_CLASSIC = {
-    "course staff": [(1, 109.236), (1000, 86.412), (4000, 60.063), (30_000, 47.612),
-                     (363_000, 39.451)],
-    "students": [(256_086, 42.23), (308_052, 40.0659), (441_000, 39.21)],
-}  # fmt: skip
-_2026 = {
-    "course staff": [(1, 4.605), (1000, 3.381), (4000, 2.260), (30_000, 1.786), (150_000, 1.534)]
-}
+_PUBLISHED = tomllib.loads(Path(__file__).with_name("loss.toml").read_text(encoding="utf-8"))
 
 
 def show(section: Section, runs: Sequence[Run]) -> None:
@@ -106,10 +98,9 @@ def figure(run: Run, *others: Run) -> Figure:
                       markerfacecolor="white", zorder=4)  # fmt: skip
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper right", borderaxespad=0.2)
-        axes.set_xlim(0, last * 1.005)
-        axes.set_xlabel("update")
-        axes.set_ylabel(f"smooth loss (nats per {run.settings.loss_unit})")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.set(xlim=(0, last * 1.005), xlabel="update",
+                 ylabel=f"smooth loss (nats per {run.settings.loss_unit})")  # fmt: skip
     return figure
 
 
@@ -149,9 +140,8 @@ def published_points(
     course = Settings(**{name: getattr(settings, name) for name in kept})
     if name != "goblet" or settings != course:
         return {}
-    published = _2026 if settings.course == "2026" else _CLASSIC
-    return {
-        who: within
-        for who, points in published.items()
-        if (within := [point for point in points if point[0] <= last_update])
+    points = {
+        who: [(update, loss) for update, loss in losses if update <= last_update]
+        for who, losses in _PUBLISHED[settings.course].items()
     }
+    return {who: within for who, within in points.items() if within}

@@ -219,7 +219,10 @@ def test_rows_that_were_left_out_are_told_of(
     assert (values["looked_at"], many[0].architecture.K) == (FEW, 300)
     text = said("gradients_oracles", "setting", values)
     assert re.search(rf"\b300\b.*\b{FEW}\b", text)
-    assert not re.search(rf"\b{FEW}\b", said("gradients_oracles", "setting", gradients.oracles_facts(errors, cases[0])))
+    assert not re.search(
+        rf"\b{FEW}\b",
+        said("gradients_oracles", "setting", gradients.oracles_facts(errors, cases[0])),
+    )
 
 
 def test_thresholds_of_the_verdicts_are_told(errors: pd.DataFrame, cases: list[Case]) -> None:

@@ -96,7 +96,9 @@ def test_a_phrase_longer_than_the_book_repeats_is_said_to_be_learned_by_heart() 
     assert short["longest"]["copied"] <= 12 and not short["by_heart"]
     assert usual["longest"]["copied"] > usual["own"]["copied"] and not usual["by_heart"]
     assert long["by_heart"]
-    last = {said("snapshots_quality", "reading", one).split(":")[-1] for one in (short, usual, long)}
+    last = {
+        said("snapshots_quality", "reading", one).split(":")[-1] for one in (short, usual, long)
+    }
     assert len(last) == 3
 
 
