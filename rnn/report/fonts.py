@@ -16,33 +16,38 @@ from fontTools.ttLib import TTCollection, TTFont, TTLibError
 
 __all__ = ["code_points", "embedded_fonts", "font_faces"]
 
-_FONT = re.compile(
-    rb"(?s)(?:OTTO|\x00\x01\x00\x00)\x00[\x04-\x28].{6}(?=(?:[!-~][ -~]{3}.{12}){4})"
-)
-
 
 @cache
 def embedded_fonts() -> dict[str, bytes]:
     """Return the font files inside Typst's compiled module, by PostScript name.
 
-    Typst offers no way to ask for them, but they lie in its shared library uncompressed: a table
-    directory with four names of tables, at least, in a row begins a font.  A library that carries
-    none gives an empty dictionary, and the pages use the reader's fonts.
+    Typst offers no way to ask for them, but they lie in its shared library uncompressed: every
+    font has a ``cmap`` entry in its table directory, which leads back to the file's beginning.
+    A library that carries none gives an empty dictionary, and the pages use the reader's fonts.
     """
     spec = find_spec("typst")
     folders = (spec and spec.submodule_search_locations) or ()
     fonts: dict[str, bytes] = {}
     for library in sorted(path for folder in folders for path in Path(folder).glob("_typst*")):
         data = library.read_bytes()
-        for start in (match.start() for match in _FONT.finditer(data)):
-            (tables,) = struct.unpack_from(">H", data, start + 4)
-            directory = data[start + 12 : start + 12 + 16 * tables]
-            end = max(offset + size for *_, offset, size in struct.iter_unpack(">4s3L", directory))
-            font = data[start : start + end]
-            with contextlib.suppress(TTLibError, KeyError, struct.error):
+        for entry in re.finditer(b"cmap", data):
+            if font := _font_around(data, entry.start()):
                 name = str(TTFont(io.BytesIO(font), lazy=True)["name"].getDebugName(6))
                 fonts.setdefault(name, font)
     return fonts
+
+
+def _font_around(data: bytes, entry: int) -> bytes | None:
+    """Return the font whose table directory has its ``cmap`` record at `entry`, if there is one."""
+    for start in range(entry - 12, max(entry - 12 - 16 * 32, 0), -16):
+        if data.startswith((b"OTTO", b"\x00\x01\x00\x00"), start):
+            (tables,) = struct.unpack_from(">H", data, start + 4)
+            directory = data[start + 12 : start + 12 + 16 * tables]
+            if not 4 <= tables <= 40 or entry >= start + 12 + 16 * tables:
+                return None
+            end = max(offset + size for *_, offset, size in struct.iter_unpack(">4s3L", directory))
+            return data[start : start + end] if start + end <= len(data) else None
+    return None
 
 
 @cache

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn.report.figures import COLOURS, NOTE, page_figure
@@ -90,8 +89,24 @@ def figure(run: Run, *others: Run) -> Figure:
             axes.plot(held_out["update"], losses, "s--", markersize=2.5, linewidth=0.8,
                       color=COLOURS[2], label="held-out part")  # fmt: skip
             line.set_label("smooth loss in training")
-        _mark_epochs(axes, run.updates_per_epoch, last)
-        _mark_lowest(axes, run)
+        for epoch, start in enumerate(range(0, last, run.updates_per_epoch), start=1):
+            end = min(start + run.updates_per_epoch, last)
+            if start:
+                axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
+            if end - start > last / 25:
+                axes.annotate(f"epoch {epoch}", ((start + end) / 2, 1), xytext=(0, 2), ha="center",
+                              xycoords=axes.get_xaxis_transform(), **NOTE)  # fmt: skip
+        # A dot at the lowest loss, and its number a third of the way up to the highest.
+        update, lowest, losses = run.best_update, run.lowest_smooth_loss, history["smooth_loss"]
+        axes.plot([update], [lowest], "o", color=COLOURS[1], markeredgewidth=0, zorder=3)
+        high = max(losses[np.isfinite(losses)], default=lowest)
+        axes.annotate(
+            f"lowest: {lowest:.4f} at update {update:,}", (update, lowest),
+            xytext=(update, lowest + (max(high, lowest) - lowest) * 0.33 + 1e-9), fontsize=8.5,
+            ha="right" if update > last / 2 else "left",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#555555", "shrinkB": 3},
+        )  # fmt: skip
         points = published_points(run.corpus.name, run.settings, last)
         for marker, (who, reported) in zip("D^sv", points.items(), strict=False):
             axes.plot(*zip(*reported, strict=True), marker, color=COLOURS[2], label=who,
@@ -102,30 +117,6 @@ def figure(run: Run, *others: Run) -> Figure:
         axes.set(xlim=(0, last * 1.005), xlabel="update",
                  ylabel=f"smooth loss (nats per {run.settings.loss_unit})")  # fmt: skip
     return figure
-
-
-def _mark_epochs(axes: Axes, per_epoch: int, last: int) -> None:
-    for start in range(0, last, per_epoch):
-        end = min(start + per_epoch, last)
-        if start:
-            axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
-        if end - start > last / 25:
-            axes.annotate(f"epoch {start // per_epoch + 1}", ((start + end) / 2, 1), xytext=(0, 2),
-                          xycoords=("data", "axes fraction"), ha="center", **NOTE)  # fmt: skip
-
-
-def _mark_lowest(axes: Axes, run: Run) -> None:
-    """Put a dot at the lowest loss, and its number a third of the way up to the highest."""
-    update, lowest, losses = run.best_update, run.lowest_smooth_loss, run.history["smooth_loss"]
-    axes.plot([update], [lowest], "o", color=COLOURS[1], markeredgewidth=0, zorder=3)
-    high = max(losses[np.isfinite(losses)], default=lowest)
-    axes.annotate(
-        f"lowest: {lowest:.4f} at update {update:,}", (update, lowest),
-        xytext=(update, lowest + (max(high, lowest) - lowest) * 0.33 + 1e-9), fontsize=8.5,
-        ha="right" if update > run.last_update / 2 else "left",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-        arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#555555", "shrinkB": 3},
-    )  # fmt: skip
 
 
 def published_points(

@@ -35,14 +35,22 @@ def show(section: Section, runs: Runs) -> None:
 
 
 def facts(runs: Runs) -> dict[str, Any]:
-    """Return what the sentences about the curves mention."""
-    panels = _panels(runs)
+    """Return what the sentences about the curves mention.
+
+    ``budgets`` are the finite losses, by run, after as much of an axis as all runs had.
+    """
+    panels, budgets = _panels(runs), []
+    for axis in panels:
+        curves = _curves(runs, axis)
+        most = min(float(x[-1]) for x, _ in curves.values())
+        losses = ranked({runs[i].name: np.interp(most, *curve) for i, curve in curves.items()})
+        budgets += [{"axis": axis, "amount": most, "losses": losses}] * (len(losses) > 1)
     return {
         "runs": runs,
         "panels": panels,
         "against": [axis for axis in AXES if axis in panels or axis == "character"],
         "untimed": [run.name for run in runs if math.isnan(run.seconds_per_update)],
-        "budgets": [found for axis in panels if len((found := _budget(runs, axis))["losses"]) > 1],
+        "budgets": budgets,
         "pace": 0 if "character" in panels else runs[0].characters_per_update,
     }
 
@@ -53,19 +61,8 @@ def _panels(runs: Runs) -> list[str]:
     None of characters where it would only repeat that of updates, none of seconds where no run was
     timed.
     """
-    left_out = {
-        "character": alike(run.characters_per_update for run in runs),
-        "second": not _curves(runs, "second"),
-    }
-    return [axis for axis in AXES if not left_out.get(axis)]
-
-
-def _budget(runs: Runs, axis: str) -> dict[str, Any]:
-    """Return the finite losses, by run, after as much of what the axis counts as all runs had."""
-    curves = _curves(runs, axis)
-    most = min(float(x[-1]) for x, _ in curves.values())
-    losses = ranked({runs[i].name: np.interp(most, *curve) for i, curve in curves.items()})
-    return {"axis": axis, "amount": most, "losses": losses}
+    repeats = alike(run.characters_per_update for run in runs)
+    return [axis for axis in AXES if _curves(runs, axis) and not (axis == "character" and repeats)]
 
 
 def _curves(runs: Runs, axis: str) -> dict[int, Curve]:
