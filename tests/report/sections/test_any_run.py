@@ -103,7 +103,7 @@ def test_the_best_models_text_and_its_units_hold(run: Any, shown) -> None:
 
 def test_the_book_has_the_trainings_own_numbers(run: Any, shown) -> None:
     run, folder = run
-    out = shown("training.book", folder)
+    out = shown("results.book", folder)
     assert out.labels == ["tab-book"]
     (table,) = out.texts
     lines = [line.split() for line in table.splitlines()]
