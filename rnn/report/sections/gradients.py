@@ -8,10 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnn import gradient_check as check
-from rnn.gradient_check import CENTRAL, COMPLEX, Case, table_1
+from rnn.gradient_check import CENTRAL, COMPLEX, Case, first_setting, table_1
 from rnn.report.figures import NOTE, page_figure
 from rnn.report.show import Section
-from rnn.runs.results import first_setting
 from rnn.text.corpus import Corpus
 
 _SOURCE = "gradient_check.csv"
