@@ -55,7 +55,7 @@ render   = $(run) rnn.report.pages.render $(out) --title="$$TITLE" --author="$$A
 several := $(if $(filter compared,$(MAKECMDGOALS)),04_compare_runs)$(if $(filter swept,$(MAKECMDGOALS)),05_sweep)
 steps   := $(or $(several),01_gradient_check 02_training_evolution 03_best_model_sampling)
 
-.PHONY: report compare sweep pages compared swept trained clean ready browser lab test test-slow test-browser docs-pictures strip lint bench lock help
+.PHONY: report compare sweep pages compared swept trained clean ready browser workers lab test test-slow test-browser docs-pictures strip lint bench lock help
 
 ## make the report: reports/RUN/report.pdf and report.html
 report:
@@ -103,7 +103,7 @@ clean:
 	@$(pipeline) clean
 
 # ---- Working on it --------------------------------------------------------------------------
-ready browser:
+ready browser workers:
 	@$(pipeline) $@
 ## open the notebooks in JupyterLab
 lab: ready
@@ -112,7 +112,7 @@ lab: ready
 test: lint
 	@$(run) pytest -q -n auto -m "not slow and not browser"
 ## run the tests that take minutes
-test-slow: ready
+test-slow: workers
 	@$(run) pytest -q -m slow
 ## work the notebooks and look at the pages in Chromium (installs what drives it, once)
 test-browser: browser

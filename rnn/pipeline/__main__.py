@@ -45,8 +45,8 @@ def main(python: str, verb: str, *command: str) -> None:
         folder = run_folder(new=False)
         hold(folder)
         shutil.rmtree(folder)
-    elif verb == "browser":
-        set_up.add_extra(python, verb)
+    elif verb in ("browser", "workers"):
+        set_up.add_extra(python, "browser" if verb == "browser" else "sweep")
     else:
         set_up.prepare(python)
 

@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from IPython.display import display
 from matplotlib.figure import Figure
@@ -108,7 +109,9 @@ class Section:
         ``tab-a-2`` and so on, the later ones under the block ``more``.  A reader of the
         HTML page can sort the rows of one that is `sortable`.
         """
-        for number, part in enumerate(_parts(dataframe, columns), start=1):
+        parts = max(math.ceil(dataframe.shape[1] / columns), 1) if columns else 1
+        for number, places in enumerate(np.array_split(range(dataframe.shape[1]), parts), start=1):
+            part = dataframe.iloc[:, places]
             words = self._caption(caption if number == 1 else "more", values, source)
             _display_caption(f"**Table.** {words}")
             content = {"text/html": _table_html(part, float_format), "text/plain": part.to_string()}
@@ -144,14 +147,6 @@ def show_folder(folder: Path) -> None:
     screen = terminal()
     if screen and not is_interactive():
         print(f"results are in {printable(name)}", file=screen, flush=True)
-
-
-def _parts(dataframe: pd.DataFrame, columns: int) -> Iterator[pd.DataFrame]:
-    """Yield a table in parts of about as many columns each, at most so many."""
-    total = dataframe.shape[1]
-    width = math.ceil(total / math.ceil(total / columns)) if columns and total else max(total, 1)
-    for start in range(0, max(total, 1), width):
-        yield dataframe.iloc[:, start : start + width]
 
 
 def _display(bundle: dict[str, str], shown: Shown) -> None:

@@ -21,6 +21,9 @@ MAKE = shutil.which("make") or "make"
 NOTEBOOKS = ["01_gradient_check", "02_training_evolution", "03_best_model_sampling"]
 CHECK, TRAINING, SAMPLE, RENDER = [*NOTEBOOKS, "render"]
 COMPARE = "04_compare_runs"
+SWEEP = "05_sweep"
+#: Targets that are steps of others, not for a person to say.
+STEPS = set("pages compared swept trained ready browser workers".split())
 
 STAND_IN = f"""#!/bin/sh
 case "$2" in
@@ -59,8 +62,8 @@ class Project:
             "rnn/report/pages/templates/page.j2",
             "rnn/report/pages/templates/report-pdf/style.typ",
             "rnn/report/sections/loss.md",
-            "rnn/report/sections/runs_numbers.py",
-            "rnn/report/sections/runs_numbers.md",
+            "rnn/report/sections/runs_curves.py",
+            "rnn/report/sections/runs_curves.md",
             "data/saltmarrow.txt",
             *(f"notebooks/{name}.ipynb" for name in [*NOTEBOOKS, COMPARE]),
         ):
@@ -124,8 +127,7 @@ def test_make_alone_shows_every_target_and_variable(project: Project) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.*)", makefile, re.M)
     shown = project.make().stdout
-    # These are steps of others, not for a person to say.
-    for target in set(phony.split()) - {"pages", "compared", "ready", "browser"}:
+    for target in set(phony.split()) - STEPS:
         assert re.search(rf"make {target} +\S", shown), target
     for variable in re.findall(r"^([A-Z_]+) =", makefile, re.M):
         assert re.search(rf"^  {variable}= +\S", shown, re.M), variable
@@ -387,7 +389,7 @@ def test_changed_variable_compares_again_only_if_it_matters(
         ("reports/b/results.json", [COMPARE, RENDER]),
         ("notebooks/04_compare_runs.ipynb", [COMPARE, RENDER]),
         ("rnn/model.py", [COMPARE, RENDER]),
-        ("rnn/report/sections/runs_numbers.md", [COMPARE, RENDER]),
+        ("rnn/report/sections/runs_curves.md", [COMPARE, RENDER]),
         ("rnn/report/pages/render.py", [RENDER]),
         ("notebooks/02_training_evolution.ipynb", []),
         ("data/saltmarrow.txt", []),
@@ -406,7 +408,7 @@ def test_touched_file_compares_again_only_if_it_matters(
 def test_code_of_comparisons_alone_makes_no_run_again(project: Project) -> None:
     project.report()
     for suffix in (".py", ".md"):
-        (project.folder / "rnn" / "report" / "sections" / f"runs_numbers{suffix}").touch()
+        (project.folder / "rnn" / "report" / "sections" / f"runs_curves{suffix}").touch()
     (project.folder / "notebooks" / f"{COMPARE}.ipynb").touch()
     assert project.report() == []
 
