@@ -88,7 +88,7 @@ def run_folder(*, new: bool = True) -> Path:
             expected = f"a point of the sweep in {folder.parent}"
             refuse("RUN", expected, repr(point), f"choose from {there or 'those of make sweep'}")
     elif new and any((folder / name).exists() for name in (".compare.values", ".sweep.values")):
-        expected = "a name that no comparison and no sweep has"
+        expected = "a name that no comparison has, nor a sweep"
         refuse("RUN", expected, repr(folder.name), "choose another name")
     return folder
 
@@ -110,7 +110,7 @@ def sweep_folder() -> Path:
     if folder == default or any(
         (folder / name).exists() for name in (*_RUN_TRACES, ".compare.values")
     ):
-        expected = "a name that no run and no comparison has"
+        expected = "a name that no run has, nor a comparison"
         refuse("SWEEP", expected, repr(folder.name), "choose another name")
     return folder
 
@@ -132,7 +132,7 @@ def comparison_folder() -> Path:
     if taken or any((folder / name).exists() for name in (*_RUN_TRACES, ".sweep.values")):
         refuse(
             "COMPARISON",
-            "a name that no run and no sweep has",
+            "a name that no run has, nor a sweep",
             repr(folder.name),
             "choose another name",
         )

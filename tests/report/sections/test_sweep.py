@@ -62,7 +62,7 @@ def grid(folder: Path, **more: Any) -> Sweep:
     """Two settings with three values each; the loss falls with m and is lowest at eta 0.1."""
     points = {}
     for m, eta in itertools.product((5, 10, 20), (0.05, 0.1, 0.2)):
-        loss = 2 - m / 100 + abs(math.log(eta / 0.1)) / 10
+        loss = 2 - m / 100 + abs(math.log(eta / 0.1))
         points[f"m{m}-eta{eta:g}"] = {"m": m, "eta": eta}, [loss - 0.01, loss, loss + 0.01]
     return written(folder, points, "m=5,10,20 eta=0.05,0.1,0.2", **more)
 
@@ -117,7 +117,10 @@ def test_what_lies_beyond_an_edge_is_proposed_with_the_grid_that_tries_it(tmp_pa
 def test_no_value_beyond_an_edge_is_proposed_that_cannot_be(tmp_path: Path) -> None:
     def edges(**values: list[Any]) -> list[Any]:
         (name, (worse, best)), *_ = values.items()
-        points = {"a": ({name: worse}, [2.0]), "b": ({name: best}, [1.0])}
+        points = {
+            "a": ({name: worse}, [told(0, 2.0, validation_loss=2.0)]),
+            "b": ({name: best}, [told(0, 1.0, validation_loss=1.0)]),
+        }
         found = sections.answer_facts(written(tmp_path, points))["edges"]
         return [one["beyond"] for one in found]
 
@@ -168,10 +171,10 @@ def test_failed_and_diverged_points_are_listed_with_their_reasons(
 
 def test_main_effects_average_over_the_others_and_their_seeds(tmp_path: Path) -> None:
     effects = sweep_effects.facts(grid(tmp_path))["effects"]
-    assert list(effects) == ["m", "eta"]
+    assert list(effects) == ["eta", "m"]
     assert effects["m"]["best"] == "20" and effects["m"]["span"] == pytest.approx(0.15)
     assert effects["eta"]["best"] == "0.1"
-    assert effects["eta"]["span"] == pytest.approx(math.log(2) / 10)
+    assert effects["eta"]["span"] == pytest.approx(math.log(2))
 
 
 def test_a_map_has_the_lowest_loss_of_each_pair(tmp_path: Path) -> None:
