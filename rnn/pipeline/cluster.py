@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import dask
 import distributed
+from dask.system import CPU_COUNT
 
 from rnn import ROOT
 from rnn.errors import ReportError
@@ -157,7 +158,7 @@ def _local_scheduler() -> Iterator[str]:
     try:
         # The workers inherit that they ignore Ctrl-C: this process tells them when to end.
         cluster = distributed.LocalCluster(
-            n_workers=os.cpu_count(),
+            n_workers=CPU_COUNT,  # those that this process may use
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",

@@ -2,7 +2,6 @@
 
 import math
 import shlex
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -164,10 +163,5 @@ def troubles(section: Section, sweep: Sweep) -> None:
 
 def _stages(sweep: Sweep) -> list[dict[str, Any]]:
     """Return what happened at each stage of a halving; none without one."""
-    if not sweep.asked["halving"]:
-        return []
-    stages = sweep.asked["stages"]
-    kept = [one["kept"] for one in stages[:-1]] + [len(sweep.points)]
-    assert all(earlier >= later for earlier, later in pairwise(kept))
-    return [one | {"number": n, "kept": k} for n, (one, k) in enumerate(zip(stages, kept,
-            strict=True), 1)]  # fmt: skip
+    stages = sweep.asked["stages"] if sweep.asked["halving"] else []
+    return [one | {"number": number} for number, one in enumerate(stages, start=1)]
