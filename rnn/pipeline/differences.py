@@ -63,8 +63,9 @@ def _arrays(there: Path, again: Path) -> str:
             return f"{name}: {one.dtype} {one.shape}, made again {other.dtype} {other.shape}"
         if one.tobytes() != other.tobytes():
             # By bytes, so that NaN equals itself and -0 is not 0.
-            parts = (np.frombuffer(a.tobytes(), f"V{a.itemsize}") for a in (one, other))
-            place = np.unravel_index(np.flatnonzero(np.not_equal(*parts))[0], one.shape)
+            parts = [np.frombuffer(a.tobytes(), "u1").reshape(a.size, -1) for a in (one, other)]
+            first_one = np.flatnonzero((parts[0] != parts[1]).any(axis=1))[0]
+            place = np.unravel_index(first_one, one.shape)
             index = f"[{', '.join(map(str, place))}]" if place else ""
             return f"{name}{index}: {_both(one[place].item(), other[place].item())}"
     return "the same arrays, packed otherwise"

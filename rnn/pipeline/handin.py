@@ -169,11 +169,10 @@ def _crate(
         "instrument": software,
         "object": [text, *told, *own],
         "result": results_of_run,
-        "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
     }
     if author:
-        action["agent"] = entity("#author", "Person", name=author)
-    crate.root_dataset.append_to("mentions", entity("#run", "CreateAction", **action))
+        action["agent"] = crate.root_dataset["author"] = entity("#author", "Person", name=author)
+    crate.root_dataset["mentions"] = entity("#run", "CreateAction", **action)
     profile = entity(PROFILE, "CreativeWork", name="Process Run Crate", version="0.5")
     crate.root_dataset["conformsTo"] = profile
     crate.root_dataset["name"] = page.get("title") or run
@@ -181,6 +180,10 @@ def _crate(
         f"A run of a character-level recurrent network on {book['title']}. To make it again: "
         f"{again}. To compare: make verify HANDIN={run}.zip."
     )
+    crate.root_dataset["license"] = entity(
+        "#licence", "CreativeWork", name="All rights reserved",
+        description="Whoever made the run has not said how others may use it.",
+    )  # fmt: skip
     crate.root_dataset["datePublished"] = _date(page.get("date", ""), origin.get("commit"))
     metadata: dict[str, Any] = crate.metadata.generate()
     return metadata

@@ -22,7 +22,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class Again:
         self.folder.mkdir(parents=True)
         for name, values in self.given.items():
             if name != STEPS["comparison"]:
-                if values.get("run_dir") != run_dir:
+                if values.get("run_dir") != run_dir and (there / f"{name}.ipynb").exists():
                     self.left_out[f"{name}.ipynb"] = "it was not made by make report"
                 values["run_dir"] = self._moved(run_dir)
             if "corpus" in values:
@@ -117,13 +117,11 @@ class Again:
             for folder in (self.there / "data", ROOT / "data"):
                 for path in sorted(folder.glob("*")):
                     if path.is_file() and _sha256(path) == wanted:
-                        link = Path(os.path.normpath(ROOT / self._moved(corpus)))
-                        if not link.is_relative_to(self.work):
-                            continue
-                        link.parent.mkdir(parents=True, exist_ok=True)
-                        if not link.exists():
-                            link.symlink_to(path)
-                        return self._moved(corpus)
+                        moved = self._moved(corpus)
+                        os.makedirs(ROOT / os.path.dirname(moved), exist_ok=True)
+                        with suppress(FileExistsError):  # of the step before
+                            (ROOT / moved).symlink_to(path)
+                        return moved
         title, size = book.get("title", corpus), book.get("bytes", "unknown")
         file = f"data/{BOOKS[corpus].file}" if corpus in BOOKS else "data/"
         raise ReportError(
@@ -156,9 +154,8 @@ class Again:
             if _python("rnn.pipeline.execute", *words, environment=environment):
                 self.left_out[target.name] = "it could not be made again, see above"
                 break
-        for path in (*self.folder.glob("0*.ipynb"), self.folder / "results.json"):
-            if path.exists():
-                path.write_bytes(self._back(path.read_bytes()))
+        for path in (*self.folder.glob("0*.ipynb"), *self.folder.glob("results.json")):
+            path.write_bytes(self._back(path.read_bytes()))
         made = all((self.folder / f"{name}.ipynb").exists() for name in self.given)
         if made and any((self.there / name).exists() for name in PAGES):
             page = read_json(self.there / "report.ipynb", {}).get("metadata", {})
@@ -319,7 +316,10 @@ def _python(
     out = subprocess.DEVNULL if quiet else None
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out) as process:
         try:
-            return process.wait()
+            status = process.wait()
+            if status == STOPPED:
+                raise KeyboardInterrupt
+            return status
         except KeyboardInterrupt:
             process.terminate()
             try:
@@ -370,7 +370,8 @@ def main(arguments: Collection[str]) -> int:
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, stop)
     try:
         return verify(Path(path))
     except ReportError as error:
