@@ -31,7 +31,7 @@ FILES = {
 }
 
 #: What else a zip may hold: the text, and the run's own sentences.
-_MORE = re.compile(r"data/[^/\\\0]{1,200}|sentences/[\w-]{1,80}\.md")
+_MORE = re.compile(r"data/\w[\w. -]{0,50}|sentences/\w[\w-]{0,50}\.md")
 
 _MOST_ENTRIES = 200
 _MOST_BYTES = 1 << 30
@@ -83,9 +83,9 @@ def _contents(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
         name, shown = entry.filename, printable(entry.filename)[:80]
         if name not in FILES and name != METADATA and not _MORE.fullmatch(name):
             raise ReportError(f"expected files of a run, got {shown!r}")
-        if Path(name).name in (".", "..") or name in seen:
+        if name.casefold() in seen:
             raise ReportError(f"expected every file once, got {shown!r} again")
-        seen.add(name)
+        seen.add(name.casefold())
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG) or entry.is_dir():
             raise ReportError(f"expected plain files, got the link or folder {shown!r}")
         if entry.flag_bits & 1:
