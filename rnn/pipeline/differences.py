@@ -15,6 +15,7 @@ from rnn.errors import ReportError, shown
 from rnn.runs.storage import read_arrays
 
 _FIGURE = re.compile(r'<figure id="([^"]*)">\s*<img[^>]* src="(data:image/[^"]*)"')
+_PROVENANCE = re.compile(r'show\("[\w.]*\bprovenance"')
 _NONE = object()  # what is not there
 _TOO_DEEP = (RecursionError, csv.Error)
 
@@ -95,7 +96,7 @@ def _shown_on_pages(notebook: Any) -> Any:
     """
     for cell in notebook["cells"]:
         standalone = "standalone" in cell["metadata"].get("tags", [])
-        if standalone and "".join(cell["source"]).startswith('show("provenance"'):
+        if standalone and _PROVENANCE.match("".join(cell["source"])):
             cell["outputs"] = []
         if "outputs" in cell:
             cell["outputs"] = [out for out in cell["outputs"] if out.get("name") != "stderr"]

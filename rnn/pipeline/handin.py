@@ -19,7 +19,7 @@ from typing import Any
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.pipeline.unpack import FILES, METADATA
+from rnn.pipeline.unpack import FILES, METADATA, OPTIONAL
 from rnn.pipeline.verify import told_by_notebook
 from rnn.runs.results import read_results
 from rnn.text.books import BOOKS
@@ -27,7 +27,6 @@ from rnn.text.files import atomic_write
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 
-_OPTIONAL = {"last_model.npz", "speed.json"}
 _SECTIONS = ("gradient_check", "training", "text_losses", "sampling")
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a zip can hold
 
@@ -43,7 +42,7 @@ def pack(folder: Path) -> Path:
         If the run is not finished.
     """
     results = read_results(folder)
-    lacking = [name for name in FILES.keys() - _OPTIONAL if not (folder / name).is_file()]
+    lacking = [name for name in FILES.keys() - OPTIONAL if not (folder / name).is_file()]
     lacking += [section for section in _SECTIONS if section not in results]
     if lacking:
         raise ReportError(

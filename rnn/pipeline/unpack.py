@@ -30,11 +30,14 @@ FILES = {
     "speed.json": "application/json",
 }
 
+#: Those that not every run has: the model of a training that diverged, and the speed.
+OPTIONAL = {"last_model.npz", "speed.json"}
+
 #: What else a zip may hold: the text, and the run's own sentences.
 _MORE = re.compile(r"data/\w[\w. -]{0,50}|sentences/\w[\w-]{0,50}\.md")
 
 _MOST_ENTRIES = 200
-_MOST_BYTES = 1 << 30
+_MOST_BYTES = 1 << 28
 _MOST_RATIO = 200  # of a file's size to what it takes in the zip
 
 

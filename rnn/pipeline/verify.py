@@ -31,7 +31,7 @@ import yaml
 from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.pipeline.differences import first_difference
-from rnn.pipeline.unpack import unpack
+from rnn.pipeline.unpack import FILES, OPTIONAL, unpack
 from rnn.runs.results import provenance, read_results
 from rnn.runs.storage import read_json
 from rnn.settings import Schedule, Settings
@@ -197,9 +197,11 @@ class Again:
         """Return the names of the files to compare: those made again, and what else a run has."""
         here = {path.name for path in self.there.iterdir() if path.is_file()}
         made = {path.name for path in self.folder.iterdir() if path.is_file()}
-        known = {f"{name}.ipynb" for name in STEPS.values()} | {*PAGES, "last_model.npz"}
+        known = {f"{name}.ipynb" for name in STEPS.values()} | {*PAGES, *FILES}
         wanted = made | (here & known)
-        if not here & {f"{name}.ipynb" for name in self.given}:
+        if self.foreign:
+            wanted |= FILES.keys() - OPTIONAL
+        elif not here & {f"{name}.ipynb" for name in self.given}:
             wanted -= {f"{name}.ipynb" for name in self.given}  # data without notebooks
         wanted = {name for name in wanted if name[0] != "." and not name.startswith("failed_")}
         return wanted - {_TIMED}
@@ -215,7 +217,7 @@ def _parameters(folder: Path, results: Values) -> dict[str, dict[str, Any]]:
         path = folder / f"{name}.ipynb"
         if path.exists():
             found[name] = told_by_notebook(path)
-        elif section in results:
+        elif section in results and section != "comparison":
             found[name] = _told_by_results(section, results)
     return found
 
@@ -272,7 +274,9 @@ def _origin(results: Values) -> list[str]:
     """Say in what the origin of a run is not what is here, each in some words."""
     noted, here = results.get("provenance", {}), provenance()
     words = []
-    if not noted:
+    if not results:  # a comparison, which has the provenance of its runs
+        pass
+    elif not noted:
         words.append("an older version, which noted neither commit nor packages")
     elif noted.get("commit") != here["commit"]:
         commits = [str(one.get("commit"))[:10] for one in (noted, here)]
@@ -337,8 +341,9 @@ def _temporary() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         shutil.rmtree(folder, ignore_errors=True)
+        signal.signal(signal.SIGINT, before)
 
 
 def verify(path: Path) -> int:
@@ -356,10 +361,16 @@ def verify(path: Path) -> int:
             unpack(path, there)
         elif not path.is_dir():
             raise ReportError(f"{path}: expected a run's folder or a zip, got none; check its name")
-        again = Again(there, work, foreign=path.suffix == ".zip")
-        told = "; ".join(again.origin) or "made with this commit and these packages"
-        print(f"verify: {printable(str(path))}: {printable(told)}; making it again", flush=True)
-        again.run()
+        try:
+            again = Again(there, work, foreign=path.suffix == ".zip")
+            told = "; ".join(again.origin) or "made with this commit and these packages"
+            print(f"verify: {printable(str(path))}: {printable(told)}; making it again", flush=True)
+            again.run()
+        except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
+            # Anything can be in the files of somebody else.
+            expected = "expected results of a run and notebooks that make report wrote, got others"
+            reason = " ".join(str(error).split())[:100]
+            raise ReportError(f"{there.name}: {expected} ({reason}); make the run again") from None
         return again.compare()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_handin import zipped
 
 from rnn import ROOT
 from rnn.errors import ReportError
@@ -337,6 +338,73 @@ def test_sentences_of_somebody_else_are_not_run(run: Path, book: Path, tmp_path:
         assert again.given[TRAINING]["text"] == ""
         assert {"report.html", f"{TRAINING}.ipynb"} <= again.left_out.keys()
         assert "results.json" not in again.left_out
+
+
+HOSTILE = [
+    [],
+    {"training": 3},
+    {"training": {"parameters": []}},
+    {"training": {"corpus": "x\0y", "parameters": {}, "book": {"sha256": "0"}}},
+    {"training": {"corpus": {}, "parameters": {}, "book": []}},
+    {"training": {"corpus": "saltmarrow", "parameters": {}}, "provenance": "here"},
+    {"training": {"corpus": "saltmarrow", "parameters": {}}, "provenance": {"versions": 7}},
+    {"sampling": [1]},
+    {"gradient_check": {}},
+    {"comparison": {}},
+]
+
+
+@pytest.mark.parametrize("results", HOSTILE)
+def test_results_that_no_run_left_are_refused_in_one_line(
+    tmp_path: Path, results: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = zipped(tmp_path / "evil.zip", {"results.json": json.dumps(results).encode()})
+    assert main([str(archive)]) == NOT_COMPARED
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "expected" in line
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"x = 1; import os": 1},
+        {"x": {"y": 1}},
+        {"x": [1]},
+        {"x.y": 1},
+        {"": 1},
+        [],
+    ],
+)
+def test_parameters_that_papermill_did_not_put_in_are_refused(
+    tmp_path: Path, given: dict[str, object]
+) -> None:
+    path = tmp_path / "02_training_evolution.ipynb"
+    lines = [f"{name} = {value!r}\n" for name, value in dict(given).items()]
+    cell = {"metadata": {"tags": ["injected-parameters"]}, "source": lines}
+    metadata = {"papermill": {"parameters": given}}
+    path.write_text(json.dumps({"cells": [cell], "metadata": metadata}))
+    with pytest.raises(ReportError, match="its parameters"):
+        verify.told_by_notebook(path)
+
+
+@pytest.mark.parametrize("run_dir", ["/etc", "../up", ".", "~/x", 5, None, "a/../../b"])
+def test_run_is_made_again_nowhere_but_in_the_temporary_folder(
+    run: Path, book: Path, tmp_path: Path, run_dir: object
+) -> None:
+    there = copied(run, tmp_path)
+    given = {"run_dir": run_dir, "corpus": str(book), "m": 6}
+    lines = [f"{name} = {value!r}\n" for name, value in given.items()]
+    cell = {"metadata": {"tags": ["injected-parameters"]}, "source": lines}
+    content = {"cells": [cell], "metadata": {"papermill": {"parameters": given}}}
+    (there / f"{TRAINING}.ipynb").write_text(json.dumps(content))
+    with verify._temporary() as work:
+        try:
+            again = Again(there, work, foreign=False)
+        except OSError:
+            return
+        assert again.folder.resolve().is_relative_to(work)
+        assert (ROOT / str(again.given[TRAINING]["run_dir"])).resolve() == again.folder.resolve()
+        assert f"{TRAINING}.ipynb" in again.left_out
 
 
 def test_interrupt_leaves_nothing_behind(run: Path) -> None:
