@@ -66,16 +66,15 @@ class Again:
         self.there, self.work = there, work
         self.foreign = foreign  # from somebody else: only the files in data/ are looked at
         self.results = read_results(there)
-        self.origin = _origin(self.results)
+        self.origin = _origin(self.results, read_json(there / _TIMED, {}))
         self.given = _parameters(there, self.results)
         self.left_out: dict[str, str] = {}  # why files are not compared, by name
         if not self.given:
             expected = f"expected a finished run or comparison in {there.name}, got none"
             raise ReportError(f"{expected}; run make report RUN=NAME")
         _require_end(there.name, self.results.get("training", {}))
-        run_dir = next((values.get("run_dir", "") for values in self.given.values()), "")
-        if not _inside(run_dir) or not isinstance(run_dir, str):
-            run_dir = f"reports/{there.name}"
+        run_dir: Any = next(iter(self.given.values())).get("run_dir")
+        run_dir = run_dir if _is_inside(run_dir) else f"reports/{there.name}"
         self.folder = ROOT / self._moved(run_dir)
         self.folder.mkdir(parents=True)
         for name, values in self.given.items():
@@ -105,23 +104,19 @@ class Again:
         book = self.results.get("training", {}).get("book", {})
         wanted, corpus = book.get("sha256"), str(corpus)
         if corpus in BOOKS:
-            path = locate(corpus)[0]
-            if wanted in (None, _sha256(path)):
-                return corpus
+            places = [locate(corpus)[0]]
         else:
-            if not self.foreign:
-                path = Path(corpus).expanduser()
-                path = path if path.exists() else ROOT / path
-                if path.is_file() and wanted in (None, _sha256(path)):
-                    return corpus
-            for folder in (self.there / "data", ROOT / "data"):
-                for path in sorted(folder.glob("*")):
-                    if path.is_file() and _sha256(path) == wanted:
-                        moved = self._moved(corpus)
-                        os.makedirs(ROOT / os.path.dirname(moved), exist_ok=True)
-                        with suppress(FileExistsError):  # of the step before
-                            (ROOT / moved).symlink_to(path)
-                        return moved
+            places = [] if self.foreign else [Path(corpus).expanduser(), ROOT / corpus]
+        if any(path.is_file() and wanted in (None, _sha256(path)) for path in places):
+            return corpus
+        folders = () if corpus in BOOKS else (self.there / "data", ROOT / "data")
+        for path in (path for folder in folders for path in sorted(folder.glob("*"))):
+            if path.is_file() and _sha256(path) == wanted:
+                moved = self._moved(corpus)  # its name is among the results
+                os.makedirs(ROOT / os.path.dirname(moved), exist_ok=True)
+                with suppress(FileExistsError):  # of the step before
+                    (ROOT / moved).symlink_to(path)
+                return moved
         title, size = book.get("title", corpus), book.get("bytes", "unknown")
         file = f"data/{BOOKS[corpus].file}" if corpus in BOOKS else "data/"
         raise ReportError(
@@ -178,7 +173,6 @@ class Again:
             if name in self.left_out or not again.exists():
                 why = self.left_out.get(name, "it could not be made again")
                 told = f"not compared: {why}"
-                self.left_out.setdefault(name, why)
             elif not there.exists():
                 told, differ = f"missing ({reason or 'it was deleted'})", differ + 1
             elif found := first_difference(there, again):
@@ -270,7 +264,7 @@ def _require_end(name: str, training: Values) -> None:
         )
 
 
-def _origin(results: Values) -> list[str]:
+def _origin(results: Values, timed: Values) -> list[str]:
     """Say in what the origin of a run is not what is here, each in some words."""
     noted, here = results.get("provenance", {}), provenance()
     words = []
@@ -294,7 +288,7 @@ def _origin(results: Values) -> list[str]:
     if others:
         words.append(f"other packages ({', '.join(others)})")
     # Among processors of one architecture the bytes are the same.
-    machine = str(noted.get("machine", "")).split(",")[0]
+    machine = str(noted.get("machine") or timed.get("machine") or "").split(",")[0]
     if machine and machine != platform.machine():
         words.append(f"another processor ({machine}, here {platform.machine()})")
     settings = results.get("training", {}).get("parameters", {})
@@ -303,8 +297,8 @@ def _origin(results: Values) -> list[str]:
     return words
 
 
-def _inside(path: Any) -> bool:
-    return isinstance(path, str) and bool(path) and path[0] not in "/~" and ".." not in path
+def _is_inside(path: Any) -> bool:
+    return isinstance(path, str) and path[:1] not in ("", "/", "~") and ".." not in path
 
 
 def _sha256(path: Path) -> str:

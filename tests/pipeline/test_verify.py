@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -179,9 +180,8 @@ def test_changed_weight_is_named_by_its_array_and_index(compare) -> None:
     assert told["last_model.npz"] == "same bytes"
 
 
-def swap_figures(folder: Path) -> None:
+def swap_figures(path: Path) -> None:
     """Show the figure of the losses in the place of that of the quality, and the other way."""
-    path = folder / f"{TRAINING}.ipynb"
     notebook = json.loads(path.read_bytes())
     drawn = [
         output["data"]
@@ -194,17 +194,31 @@ def swap_figures(folder: Path) -> None:
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
 
-def test_swapped_figure_is_named_in_the_notebook_and_on_the_page(compare, run: Path) -> None:
+def test_swapped_figure_is_named_in_the_notebook_and_on_the_page(compare) -> None:
     def tamper(folder: Path) -> None:
-        swap_figures(folder)
-        python("rnn.report.pages.render", str(folder), "--title=A run")
+        swap_figures(folder / f"{TRAINING}.ipynb")
+        swap_figures(folder / "report.ipynb")
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        one, other = re.findall(r'src="(data:image[^"]*)"', page)[:2]
+        swapped = page.replace(one, "the other").replace(other, one).replace("the other", other)
+        (folder / "report.html").write_text(swapped, encoding="utf-8")
 
     status, told = compare(tamper)
     assert status == DIFFERENT
     for name in (f"{TRAINING}.ipynb", "report.ipynb", "report.html"):
         assert "fig-loss is drawn otherwise" in told[name]
-    assert told["report.pdf"] != "same bytes"
-    assert told["results.json"] == told["history.csv"] == "same bytes"
+    assert told["report.pdf"] == told["results.json"] == told["history.csv"] == "same bytes"
+
+
+def test_changed_page_is_named_by_its_byte(compare) -> None:
+    def tamper(folder: Path) -> None:
+        content = bytearray((folder / "report.pdf").read_bytes())
+        content[2000] ^= 1
+        (folder / "report.pdf").write_bytes(content)
+
+    status, told = compare(tamper)
+    assert status == DIFFERENT
+    assert "from byte 2,000 of" in told["report.pdf"]
 
 
 def test_changed_sentence_is_named_by_its_line_and_a_missing_file_as_missing(compare) -> None:
@@ -307,9 +321,10 @@ def test_run_of_an_older_version_is_said_to_be_one(run: Path, tmp_path: Path) ->
     settings = {k: v for k, v in results["training"]["parameters"].items() if k != "order"}
     del results["provenance"]
     results["training"]["parameters"] = settings
-    told = verify._origin(results)
+    told = verify._origin(results, {"machine": "s390x, 2 cores"})
     assert any("noted neither commit nor packages" in words for words in told)
     assert any("older version (without order)" in words for words in told)
+    assert any("another processor (s390x" in words for words in told)
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nowhere.zip"])
@@ -449,7 +464,7 @@ def test_whole_run_is_verified_and_handed_in_and_what_was_changed_is_found(
         shutil.copy(book, data)
         assert main([str(archive)]) == SAME
         change_weight(folder)
-        swap_figures(folder)
+        swap_figures(folder / f"{TRAINING}.ipynb")
         with zipfile.ZipFile(pack(folder)) as renewed:
             assert renewed.testzip() is None
         assert main([str(archive)]) == DIFFERENT
