@@ -40,7 +40,7 @@ def main(python: str, verb: str, *command: str) -> None:
         set_up.prepare(python)
         os.execvp(python, [python, "-m", "rnn.pipeline.verify", what])
     elif verb == "handin":
-        folder = run_folder(new=False)
+        folder = run_folder()
         set_up.prepare(python)
         require_up_to_date(folder, *command)
         os.execvp(python, [python, "-m", "rnn.pipeline.handin", str(folder)])

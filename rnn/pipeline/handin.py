@@ -155,7 +155,9 @@ def _crate(
     own = [file(name) for name in sorted(contents) if name.startswith("sentences/")]
     packages = [f"{name} {number}" for name, number in origin.get("versions", {}).items()]
     software = entity(
-        "#rnn", "SoftwareApplication", name="rnn: a character-level RNN and its report",
+        # An identifier of Software Heritage, which any git commit has.
+        f"swh:1:rev:{origin.get('commit')}" if origin.get("clean") else "#rnn",
+        "SoftwareApplication", name="rnn: a character-level RNN and its report",
         softwareVersion=f"{version('rnn')}+{str(origin.get('commit'))[:12]}",
         description=f"Commit {origin.get('commit')}, "
         f"{'nothing changed since' if origin.get('clean') else 'with changes since'}.",

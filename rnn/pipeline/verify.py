@@ -357,7 +357,8 @@ def verify(path: Path) -> int:
             raise ReportError(f"{path}: expected a run's folder or a zip, got none; check its name")
         try:
             again = Again(there, work, foreign=path.suffix == ".zip")
-            told = "; ".join(again.origin) or "made with this commit and these packages"
+            alike = "made with this commit and these packages" if again.results else "a comparison"
+            told = "; ".join(again.origin) or alike
             print(f"verify: {printable(str(path))}: {printable(told)}; making it again", flush=True)
             again.run()
         except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
@@ -375,10 +376,10 @@ def main(arguments: Collection[str]) -> int:
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    for one in (signal.SIGINT, signal.SIGTERM):
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, stop)
     try:
-        return verify(Path(path))
+        return verify(Path(path).expanduser())
     except ReportError as error:
         print(f"verify: {printable(str(error))}", file=sys.stderr)
         return NOT_COMPARED

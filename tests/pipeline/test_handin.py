@@ -122,6 +122,7 @@ def test_metadata_follow_the_profile(run: Path) -> None:
     assert action["@type"] == "CreateAction"
     software = entities[action["instrument"]["@id"]]
     assert software["@type"] == "SoftwareApplication" and "ab" * 20 in software["description"]
+    assert software["@id"] == "swh:1:rev:" + "ab" * 20
     assert "numpy 2.0" in software["softwareRequirements"]
     results = {one["@id"] for one in action["result"]}
     assert results == set(FILES)

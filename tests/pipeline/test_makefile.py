@@ -268,6 +268,13 @@ def test_finished_run_is_packed_and_a_stale_or_unfinished_one_refused(project: P
     assert project.report("PARAMS=-p m 9", "SEED=4") == [CHECK, TRAINING, SAMPLE, RENDER]
 
 
+def test_comparison_is_verified_but_not_packed(project: Project) -> None:
+    project.finish("a", "b")
+    project.compare()
+    assert project.steps("verify", "RUN=comparison")[-1] == "reports/comparison"
+    assert one_line(project.make("handin", "RUN=comparison")).startswith("RUN: expected a name")
+
+
 def test_verify_is_given_the_run_s_folder_or_what_was_handed_in(project: Project) -> None:
     assert project.steps("verify", "RUN=wide") == ["rnn.pipeline.verify", "reports/wide"]
     assert project.steps("verify", "HANDIN=a b.zip") == ["rnn.pipeline.verify", "a", "b.zip"]
