@@ -55,8 +55,9 @@ def pack(folder: Path) -> Path:
     known = next((known for known in BOOKS.values() if known.sha256 == book["sha256"]), None)
     if known and known.licence and (ROOT / "data" / known.file).is_file():
         paths[f"data/{known.file}"] = ROOT / "data" / known.file
-    own = next((values["text"] for values in given.values() if values.get("text")), "")
-    for place in (Path(own).expanduser(), ROOT / own) if own else ():
+    if own := next((values["text"] for values in given.values() if values.get("text")), ""):
+        place = Path(own).expanduser()
+        place = place if place.is_dir() else ROOT / own
         paths |= {f"sentences/{path.name}": path for path in place.glob("*.md")}
     contents = {name: path.read_bytes() for name, path in paths.items()}
     crate = _crate(folder.name, results, given, contents)

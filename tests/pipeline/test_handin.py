@@ -150,6 +150,18 @@ def test_text_that_may_not_be_passed_on_is_not_packed_but_its_sha256_is(run: Pat
     assert {"@id": "#text"} in entities["#run"]["object"]
 
 
+def test_sentences_of_the_run_s_own_are_packed_and_unpacked(run: Path, tmp_path: Path) -> None:
+    own = tmp_path / "swedish"
+    own.mkdir()
+    (own / "loss.md").write_text("{% block caption %} Förlust. {% endblock %}", encoding="utf-8")
+    (run / NOTEBOOKS[1]).write_text(notebook(**GIVEN[NOTEBOOKS[1]] | {"text": str(own)}))
+    archive = pack(run)
+    assert {"@id": "sentences/loss.md"} in graph(archive)["#run"]["object"]
+    unpack(archive, tmp_path / "there")
+    unpacked = tmp_path / "there" / "sentences" / "loss.md"
+    assert unpacked.read_bytes() == (own / "loss.md").read_bytes()
+
+
 def test_known_texts_may_be_passed_on_only_with_a_licence() -> None:
     assert {name for name, book in BOOKS.items() if book.licence} == {
         "saltmarrow",
