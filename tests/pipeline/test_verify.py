@@ -462,7 +462,6 @@ def test_whole_run_is_verified_and_handed_in_and_what_was_changed_is_found(
     data = ROOT / "data" / f"{place.name}.txt"
     try:
         shutil.copy(book, data)
-        assert main([str(archive)]) == SAME
         change_weight(folder)
         swap_figures(folder / f"{TRAINING}.ipynb")
         with zipfile.ZipFile(pack(folder)) as renewed:
@@ -473,3 +472,4 @@ def test_whole_run_is_verified_and_handed_in_and_what_was_changed_is_found(
     told = capfd.readouterr().out
     assert "W[2, 3]: 0.5, made again" in told
     assert "fig-loss is drawn otherwise" in told
+    assert " 2 different" in told, "the rest is the same"
