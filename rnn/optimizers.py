@@ -21,29 +21,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import overload
 
-from rnn.kernels.compilation import as_written, compiled
-from rnn.kernels.elementary import fma
+from rnn.kernels.compilation import compiled, scalar
+from rnn.kernels.elementary import fma, inverse_sqrt, power
 
 __all__ = ["OPTIMIZERS", "AdaGrad", "Adam", "RMSProp", "skips_zeros", "update_parameters"]
 
 _EPS = 1e-8
 
 
-@as_written
+@scalar
 def clipped(g, clip):
     """Bring a number into [-clip, clip]; NaN stays NaN."""
     return clip if g > clip else (-clip if g < -clip else g)
-
-
-# Division and square root may be fast estimates where the processor has them.
-@compiled
-def _descend(theta, step, square):
-    return theta - step / np.sqrt(square)
-
-
-@compiled
-def _descend_beyond(theta, step, square, eps):
-    return theta - step / (np.sqrt(square) + eps)
 
 
 class Optimizer(NamedTuple):
@@ -67,7 +56,7 @@ class AdaGrad(Optimizer):
     skips_zeros = True
 
     @staticmethod
-    @as_written
+    @compiled
     def update(optimizer, theta, gradient, memory, n, begin, end):
         """Take one step."""
         eps = theta.dtype.type(_EPS)
@@ -75,7 +64,7 @@ class AdaGrad(Optimizer):
         for i in range(theta.size):
             g = clipped(gradient[i], optimizer.clip)
             squares[i] = fma(g, g, squares[i])
-            theta[i] = _descend(theta[i], optimizer.eta * g, squares[i] + eps)
+            theta[i] = fma(-optimizer.eta * g, inverse_sqrt(squares[i] + eps), theta[i])
 
 
 class RMSProp(Optimizer):
@@ -92,7 +81,7 @@ class RMSProp(Optimizer):
     skips_zeros = False
 
     @staticmethod
-    @as_written
+    @compiled
     def update(optimizer, theta, gradient, memory, n, begin, end):
         """Take one step."""
         eps, gamma = theta.dtype.type(_EPS), theta.dtype.type(0.9)
@@ -101,7 +90,7 @@ class RMSProp(Optimizer):
         for i in range(theta.size):
             g = clipped(gradient[i], optimizer.clip)
             squares[i] = fma(gamma, squares[i], rest * (g * g))
-            theta[i] = _descend(theta[i], optimizer.eta * g, squares[i] + eps)
+            theta[i] = fma(-optimizer.eta * g, inverse_sqrt(squares[i] + eps), theta[i])
 
 
 class Adam(Optimizer):
@@ -118,14 +107,14 @@ class Adam(Optimizer):
     skips_zeros = False
 
     @staticmethod
-    @as_written
+    @compiled
     def update(optimizer, theta, gradient, memory, n, begin, end):
         """Take one step."""
         real = theta.dtype.type
         eps, beta1, beta2 = real(_EPS), real(0.9), real(0.999)
         rest1, rest2 = real(1 - 0.9), real(1 - 0.999)
-        mean_scale = real(1 / (1 - 0.9**n))
-        square_scale = real(1 / (1 - 0.999**n))
+        mean_scale = real(1 / (1 - power(0.9, n)))
+        square_scale = real(1 / (1 - power(0.999, n)))
         theta, gradient = theta[begin:end], gradient[begin:end]
         means, squares = memory[0][begin:end], memory[1][begin:end]
         for i in range(theta.size):
@@ -133,7 +122,7 @@ class Adam(Optimizer):
             means[i] = fma(beta1, means[i], rest1 * g)
             squares[i] = fma(beta2, squares[i], rest2 * (g * g))
             step = optimizer.eta * (means[i] * mean_scale)
-            theta[i] = _descend_beyond(theta[i], step, squares[i] * square_scale, eps)
+            theta[i] -= step / (np.sqrt(squares[i] * square_scale) + eps)
 
 
 #: The optimisers by the names that settings have for them.
