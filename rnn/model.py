@@ -41,6 +41,7 @@ these functions.  They work on float32, float64 and, forward, on complex numbers
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +49,7 @@ import numpy as np
 from rnn.cells import Parameters, step_back_of, step_of
 from rnn.kernels.compilation import compiled, inlined
 from rnn.kernels.elementary import exp, log, normals
-from rnn.kernels.products import lay_out, multiply, panels, transposed
+from rnn.kernels.products import lay_out, multiply, nth, panels, transposed
 from rnn.kernels.vectors import largest, total
 
 __all__ = [
@@ -72,7 +73,8 @@ class Segment(NamedTuple):
     P: Any
     dH: Any
     W_panels: Any  # W of each layer, laid out for the products of `backward` ...
-    WT_panels: Any  # ... and its transpose, for those of `forward`
+    WT_panels: Any  # ... its transpose, for those of `forward` ...
+    VT_panels: Any  # ... and that of V
 
 
 @compiled
@@ -89,7 +91,9 @@ def forward(parameters, segment):
     H = segment.H[-1]
     # o_t = V h_t + c
     outputs = P.reshape(tau * B, K)
-    multiply(H.reshape(tau * B, H.shape[2]), transposed(V), outputs)
+    VT = segment.VT_panels[0]
+    lay_out(V, VT, True)
+    multiply(H.reshape(tau * B, H.shape[2]), VT, outputs)
     loss = 0.0
     for t in range(tau):
         for s in range(B):
@@ -180,11 +184,11 @@ def backward(parameters, segment, gradients, weight):
                 do[k] *= weight
                 # dc = sum_t do_t
                 dc[k] += do[k]
-    # dV = sum_t do_t h_t^T
-    dO = P.reshape(tau * B, K)
-    multiply(dO.T, segment.H[-1].reshape(tau * B, m), dV)
     # dh_t = V^T do_t, as far as it comes from the output
+    dO = P.reshape(tau * B, K)
     multiply(dO, V, dH.reshape(tau * B, m))
+    # dV = sum_t do_t h_t^T
+    multiply(dO.T, segment.H[-1].reshape(tau * B, m), dV)
     hidden_states_back(parameters, segment, gradients)
 
 
@@ -196,7 +200,7 @@ def hidden_states_back(parameters, segment, gradients):
     tau, B, m = dH.shape
     step_back = step_back_of(parameters)
     for layer in range(parameters.W.shape[0] - 1, -1, -1):
-        W, dW, db = segment.W_panels[layer], gradients.W[layer], gradients.b[layer]
+        W, dW, db = segment.W_panels[layer], nth(gradients.W, layer), gradients.b[layer]
         dZ, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]
         H, C = segment.H[layer], segment.C[layer]
         lay_out(parameters.W[layer], W, False)
@@ -223,8 +227,9 @@ def hidden_states_back(parameters, segment, gradients):
             for row in range(tau * B):
                 for i in range(db.size):
                     db[i] += rows[row, i]
-            multiply(rows.T, segment.H[layer - 1].reshape(tau * B, m), gradients.U_above[layer - 1])
+            dU_above = nth(gradients.U_above, layer - 1)
             multiply(rows, parameters.U_above[layer - 1], dH.reshape(tau * B, m))
+            multiply(rows.T, segment.H[layer - 1].reshape(tau * B, m), dU_above)
         # dW = sum_t dz_t h_{t-1}^T
         multiply(rows.T, H_before.reshape(tau * B, m), dW)
 
@@ -318,13 +323,16 @@ class Architecture:
         """The numbers that one stream carries from segment to segment."""
         return self.layers * self.cell.states * self.m
 
+    @property
+    def begins(self) -> Any:
+        """Where each array of `Parameters` begins in the vector of all."""
+        sizes = [math.prod(shape) for shape in self.shapes.values()]
+        return self.cell(*accumulate(sizes[:-1], initial=0))
+
     def parameters(self, theta: np.ndarray) -> Any:
         """Return the parts of a vector of all parameters, which share its memory."""
-        parts, begin = [], 0
-        for shape in self.shapes.values():
-            end = begin + math.prod(shape)
-            parts.append(theta[begin:end].reshape(shape))
-            begin = end
+        places = zip(self.begins, self.shapes.values(), strict=True)
+        parts = (theta[begin : begin + math.prod(s)].reshape(s) for begin, s in places)
         return self.cell(*parts)
 
     @classmethod
@@ -376,6 +384,7 @@ def empty_segment(
     rows = architecture.cell.gates * m
     arrays["W_panels"] = panels(B, (L, rows, m), dtype)
     arrays["WT_panels"] = panels(B, (L, m, rows), dtype)
+    arrays["VT_panels"] = panels(tau * B, (1, m, architecture.K), dtype)
     return Segment(x, y, np.zeros((tau if documents else 0, B), np.bool_), **arrays)
 
 

@@ -260,7 +260,7 @@ def _inverse_sqrt32(x):
     y = fma(y, fma(-half * y, y, _HALF), y)
     y = fma(y, fma(-half * y, y, _HALF), y)
     y = fma(y, fma(-half * y, y, _HALF), y)
-    return y if x < np.inf else _ONE / x
+    return y if x != np.inf else np.float32(0)
 
 
 @scalar
@@ -271,7 +271,7 @@ def _inverse_sqrt64(x):
     y = fma(y, fma(-half * y, y, 0.5), y)
     y = fma(y, fma(-half * y, y, 0.5), y)
     y = fma(y, fma(-half * y, y, 0.5), y)
-    return y if x < np.inf else 1.0 / x
+    return y if x != np.inf else 0.0
 
 
 @compiled

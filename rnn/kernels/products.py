@@ -34,7 +34,7 @@ from rnn.kernels.compilation import VECTOR_BYTES, compiled, scalar
 from rnn.kernels.elementary import fma
 from rnn.kernels.vectors import VectorWriter
 
-__all__ = ["lay_out", "multiply", "panels", "transposed"]
+__all__ = ["lay_out", "multiply", "nth", "panels", "transposed"]
 
 def multiply(A: np.ndarray, B: np.ndarray, C: np.ndarray, reverse: bool = False) -> None:
     """Compute ``C = A B``, of shapes (M, P), (P, N) and (M, N).
@@ -44,7 +44,15 @@ def multiply(A: np.ndarray, B: np.ndarray, C: np.ndarray, reverse: bool = False)
     last to the first with `reverse`: when row after row is multiplied with a B that a cache cannot
     hold, taking turns begins with what it still holds.
     """
-    np.dot(A, B[0] if B.ndim == 3 else B, C)
+    if isinstance(C, np.ndarray):
+        np.dot(A, B[0] if B.ndim == 3 else B, C)
+    else:
+        C.take(A, B)
+
+
+def nth(matrices: Any, n: int) -> Any:
+    """Return one of some matrices, which may be something that takes their place in `multiply`."""
+    return matrices[n] if isinstance(matrices, np.ndarray) else matrices.nth(n)
 
 
 def transposed(A: np.ndarray) -> np.ndarray:
@@ -82,6 +90,8 @@ def lay_out(B: np.ndarray, room: np.ndarray, transpose: bool) -> None:
 
 @overload(multiply)
 def _multiply(A, B, C, reverse=False):
+    if not isinstance(C, types.Array):
+        return None
     in_panels = B.ndim == 3
     if C.dtype not in _TYPES:
         if in_panels:
@@ -119,6 +129,11 @@ def _multiply_complex(A, B, C):
         for j in range(N):
             re = by_real[i, 2 * j] - by_imaginary[i, 2 * j + 1]
             C[i, j] = complex(re, by_real[i, 2 * j + 1] + by_imaginary[i, 2 * j])
+
+
+@overload(nth)
+def _nth(matrices, n):
+    return (lambda matrices, n: matrices[n]) if isinstance(matrices, types.Array) else None
 
 
 @overload(transposed)
