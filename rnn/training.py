@@ -312,7 +312,8 @@ class Trainer:
             )
         clip = " or clip = 5" if settings.clip == math.inf else ""
         self.state.diverged = (
-            f"the loss of update {update:,} is not a finite number; an eta smaller than {settings.eta:g}{clip} usually helps"
+            f"the loss of update {update:,} is not a finite number; "
+            f"an eta smaller than {settings.eta:g}{clip} usually helps"
         )
 
     def _record(self, update: int, smooth_loss: float) -> None:
