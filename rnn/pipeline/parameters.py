@@ -12,7 +12,7 @@ from typing import Any
 
 from rnn.errors import ReportError, shown
 
-_KINDS = {"int": "a whole number", "float": "a number", "str": "a text"}
+_KINDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "True or False"}
 
 
 def accept_parameters(names: dict[str, Any]) -> None:

@@ -6,7 +6,9 @@ After installation they are known to nbconvert by name::
     jupyter nbconvert --to report-html notebook.ipynb
 """
 
+import base64
 import datetime
+import hashlib
 import json
 import re
 from importlib.metadata import version
@@ -54,6 +56,8 @@ class ReportExporter(TemplateExporter):
     number_sections = Bool(True, help="Number the sections.").tag(config=True)
     contents = Bool(help="Show a list of contents.").tag(config=True)
 
+    #: Whether outputs with data for the script of report.html bring it: those of the report do.
+    interactive = False
     _page = _target = _suffix = ""  # the template's name ends in it; pandoc's format; the source's
 
     @default("extra_template_basedirs")
@@ -95,6 +99,7 @@ class ReportExporter(TemplateExporter):
 
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
+        resources["interactive"] = self.interactive
         nb, resources = super()._preprocess(nb, resources)
         file = resources.get("metadata", {})
         folder = Path(file["path"]) if "path" in file else None
@@ -116,6 +121,9 @@ class ReportExporter(TemplateExporter):
         )
         for line in outline.warnings:
             self.log.warning(line)
+        alive = [one for one in map(placed, nodes) if one and one.data]
+        script = _html_part("interactive.js") if alive else ""
+        before, title = _try_it(nb)
         authors = nb.metadata.get("authors", [])
         names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]
         resources["report"] = self.trait_values(config=True) | {
@@ -125,6 +133,10 @@ class ReportExporter(TemplateExporter):
             "date": _long_date(self.date or str(nb.metadata.get("date", ""))),
             "headings": outline.headings,
             "generator": f"nbconvert {version('nbconvert')}",
+            "script": script,
+            "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            "before_try_it": before,
+            "try_it": title,
         }
         return nb, resources
 
@@ -163,7 +175,11 @@ class ReportPDFExporter(ReportExporter):
 
 
 class ReportHTMLExporter(ReportExporter):
-    """A notebook as one HTML file without scripts that loads nothing from a network."""
+    """A notebook as one HTML file that loads nothing from a network.
+
+    No script is in it, or the project's own where `interactive` is set, as the report's renderer
+    alone does.
+    """
 
     export_from_notebook = "Report (HTML)"
     output_mimetype = "text/html"
@@ -173,6 +189,7 @@ class ReportHTMLExporter(ReportExporter):
     ).tag(config=True)
     code_language = Unicode("python", help="Language to highlight code in.").tag(config=True)
 
+    interactive = Bool(False)
     _page, _target, _suffix = "html", "html", ".html"
 
     def default_filters(self) -> Any:
@@ -185,7 +202,9 @@ class ReportHTMLExporter(ReportExporter):
         page, resources = super().from_notebook_node(nb, resources, **kw)
         page = re.sub(r"<th(?: [^>]*)?>\s*</th>", "<td></td>", html_visible(page))
         faces = font_faces(page) if self.embed_fonts else ""
-        style = (_TEMPLATES / "report-html/style.css").read_text(encoding="utf-8")
+        style = _html_part("style.css")
+        if resources["report"]["script"]:
+            style += _html_part("interactive.css")
         return page.replace("/*style*/", faces + style, 1), resources
 
     def _highlighted(self, source: str) -> str:
@@ -194,6 +213,25 @@ class ReportHTMLExporter(ReportExporter):
         except ClassNotFound:
             return html_text(source)
         return str(highlight(source, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
+
+
+def _try_it(nb: NotebookNode) -> tuple[str, str]:
+    """Return the identifier of the heading before the section of the page's script, and its title.
+
+    That section is no part of the outline: without scripts it is absent.
+    """
+    heading = ""
+    for node in (node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))):
+        if one := placed(node):
+            headings = re.findall(r'<h[2-6][^>]* id="([^"]*)"', one.rendered.get("body", ""))
+            heading = [heading, *headings][-1]
+            if one.shown.kind == "interactive" and one.data:
+                return heading, one.rendered["title"]
+    return "", ""
+
+
+def _html_part(name: str) -> str:
+    return (_TEMPLATES / "report-html" / name).read_text(encoding="utf-8")
 
 
 def _long_date(date: str) -> str:

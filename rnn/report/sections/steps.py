@@ -1,5 +1,6 @@
 """The step of the central differences: a large one truncates, a small one divides rounding."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -13,13 +14,21 @@ def show(section: Section, steps: pd.DataFrame, h: float) -> None:
     """Show the errors of `rnn.gradient_check.check_steps` over the step; `h` is the check's."""
     values = facts(steps) | {"h": h}
     section.prose("reading", values)
-    section.figure(figure(steps, h), "fig-step", values, source="gradient_check.csv")
+    drawn, told = figure(steps, h), points(steps)
+    section.figure(drawn, "fig-step", values, source="gradient_check.csv", points=told)
 
 
 def facts(steps: pd.DataFrame) -> dict[str, Any]:
     """Return the largest norm-wise error of each step, and the step where that is lowest."""
     worst = steps.groupby("h")["norm_wise"].max()
     return {"errors": worst.to_dict(), "best_step": worst.idxmin()}
+
+
+def points(steps: pd.DataFrame) -> Iterator[tuple[float, float, dict[str, Any]]]:
+    """Yield the points of `figure`, curve by curve, with what is told of each."""
+    for name, line in steps[steps["norm_wise"] > 0].groupby("parameter", sort=False):
+        for h, error in sorted(zip(line["h"], line["norm_wise"], strict=True)):
+            yield h, error, {"parameter": name, "h": h, "norm_wise": error}
 
 
 def figure(steps: pd.DataFrame, h: float) -> Figure:
