@@ -11,6 +11,7 @@ import datetime
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,6 @@ class ReportExporter(TemplateExporter):
     number_sections = Bool(True, help="Number the sections.").tag(config=True)
     contents = Bool(help="Show a list of contents.").tag(config=True)
 
-    #: Whether outputs with data for the script of report.html bring it: those of the report do.
-    interactive = False
     _page = _target = _suffix = ""  # the template's name ends in it; pandoc's format; the source's
 
     @default("extra_template_basedirs")
@@ -99,7 +98,6 @@ class ReportExporter(TemplateExporter):
 
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
-        resources["interactive"] = self.interactive
         nb, resources = super()._preprocess(nb, resources)
         file = resources.get("metadata", {})
         folder = Path(file["path"]) if "path" in file else None
@@ -121,9 +119,6 @@ class ReportExporter(TemplateExporter):
         )
         for line in outline.warnings:
             self.log.warning(line)
-        alive = [one for one in map(placed, nodes) if one and one.data]
-        script = _html_part("interactive.js") if alive else ""
-        before, title = _try_it(nb)
         authors = nb.metadata.get("authors", [])
         names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]
         resources["report"] = self.trait_values(config=True) | {
@@ -133,10 +128,6 @@ class ReportExporter(TemplateExporter):
             "date": _long_date(self.date or str(nb.metadata.get("date", ""))),
             "headings": outline.headings,
             "generator": f"nbconvert {version('nbconvert')}",
-            "script": script,
-            "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            "before_try_it": before,
-            "try_it": title,
         }
         return nb, resources
 
@@ -189,7 +180,7 @@ class ReportHTMLExporter(ReportExporter):
     ).tag(config=True)
     code_language = Unicode("python", help="Language to highlight code in.").tag(config=True)
 
-    interactive = Bool(False)
+    interactive = Bool(False)  # not to be configured: notebooks of others bring no script
     _page, _target, _suffix = "html", "html", ".html"
 
     def default_filters(self) -> Any:
@@ -207,6 +198,19 @@ class ReportHTMLExporter(ReportExporter):
             style += _html_part("interactive.css")
         return page.replace("/*style*/", faces + style, 1), resources
 
+    def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
+        """Bring the script that the page's own data ask for."""
+        resources["interactive"] = self.interactive
+        nb, resources = super()._preprocess(nb, resources)
+        nodes = [node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))]
+        alive = any(one.data for one in map(placed, nodes) if one)
+        script = _html_part("interactive.js") if alive else ""
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        before, title = _try_it(filter(None, map(placed, nodes)))
+        about = {"script": script, "script_hash": digest, "before_try_it": before, "try_it": title}
+        resources["report"] |= about
+        return nb, resources
+
     def _highlighted(self, source: str) -> str:
         try:
             lexer = get_lexer_by_name(self.code_language, stripnl=False)
@@ -215,18 +219,17 @@ class ReportHTMLExporter(ReportExporter):
         return str(highlight(source, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
 
 
-def _try_it(nb: NotebookNode) -> tuple[str, str]:
+def _try_it(places: Iterable[Placed]) -> tuple[str, str]:
     """Return the identifier of the heading before the section of the page's script, and its title.
 
     That section is no part of the outline: without scripts it is absent.
     """
     heading = ""
-    for node in (node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))):
-        if one := placed(node):
-            headings = re.findall(r'<h[2-6][^>]* id="([^"]*)"', one.rendered.get("body", ""))
-            heading = [heading, *headings][-1]
-            if one.shown.kind == "interactive" and one.data:
-                return heading, one.rendered["title"]
+    for one in places:
+        headings = re.findall(r'<h[2-6][^>]* id="([^"]*)"', one.rendered.get("body", ""))
+        heading = [heading, *headings][-1]
+        if one.shown.kind == "interactive" and one.data:
+            return heading, one.rendered.get("title", "")
     return "", ""
 
 
