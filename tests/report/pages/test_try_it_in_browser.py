@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import browser as browsers
 import numpy as np
 import pytest
-from interactive import HOSTILE, a_model, a_page, visited
+from interactive import HOSTILE, a_model, a_page, outputs_of, visited
+from pages import code, notebook, to_html
 from test_accessibility import axe_core
 
 from rnn.cells import CELLS
@@ -338,6 +340,63 @@ def test_axe_core_finds_no_violation(scheme: Any, width: int, visit: Visit) -> N
         told = [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]
         assert told == []
         assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+# ---- Figures that are pointed at ----------------------------------------------------------------
+
+
+@pytest.fixture
+def figures(browser: "Browser", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Visit:
+    """Return a function that opens a page with the figure of a loss."""
+    corpus = load_corpus()
+    settings = Settings(m=8, max_updates=900, snapshot_every=900)
+    run = train(corpus, settings, progress=False)
+    shown = outputs_of(monkeypatch, lambda show: show("loss", [run]))
+    page = to_html(notebook(code("show()", *shown), title="T"), interactive=True)
+    return partial(visited, browser, page, tmp_path)
+
+
+def test_a_figure_tells_the_values_that_one_points_at(figures: Visit) -> None:
+    with figures() as page:
+        box, told = page.locator(".plot > div >> nth=0"), page.locator(".plot .panel")
+        assert told.is_hidden()
+        area = box.bounding_box()
+        assert area
+        found = []
+        for share in (0.2, 0.5, 0.9):
+            page.mouse.move(area["x"] + share * area["width"], area["y"] + 0.5 * area["height"])
+            found.append(int(re.findall(r"Update ([\d,]+)", told.inner_text())[0].replace(",", "")))
+            marker = page.locator(".plot b").bounding_box()
+            assert marker
+            at = (marker["x"] + marker["width"] / 2 - area["x"]) / area["width"]
+            assert abs(at - share) < 0.06
+        assert found == sorted(found) and found[0] < 300 < found[1] < 600 < found[2]
+        page.mouse.move(0, 0)
+        assert told.is_hidden()
+
+
+def test_a_figure_tells_its_values_to_touch_and_to_keys(figures: Visit) -> None:
+    with figures(has_touch=True) as page:
+        page.locator(".plot img").tap()
+        assert page.locator(".plot .panel").is_visible()
+        page.locator("h1").tap()
+        assert page.locator(".plot .panel").is_hidden()
+        slider = page.get_by_role("slider")
+        slider.focus()
+        page.keyboard.press("Home")
+        assert "Update 1," in str(slider.get_attribute("aria-valuetext"))
+        page.keyboard.press("End")
+        assert "Update 900," in page.locator(".plot .panel").inner_text()
+
+
+def test_without_scripts_a_figure_is_a_picture(figures: Visit) -> None:
+    with figures(java_script_enabled=False) as page:
+        assert page.locator(".plot img").is_visible()
+        assert str(page.locator(".plot img").get_attribute("src")).startswith("data:image/svg+xml")
+        assert page.get_by_role("slider").count() == 0
+        assert page.locator(".plot b, .plot .panel, .plot input").evaluate_all(
+            "all => all.every((one) => !one.checkVisibility())"
+        )
 
 
 # ---- The script itself --------------------------------------------------------------------------

@@ -13,12 +13,14 @@ const CELLS = {
 };
 
 const floats = (base64) =>
-  new Float32Array(Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0)).buffer);
+  new Float64Array(new Float32Array(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer));
 
 function product(matrix, vector, rows) {
   const result = new Float64Array(rows);
   for (let i = 0, at = 0; i < rows; i++) {
-    for (let j = 0; j < vector.length; j++) result[i] += matrix[at++] * vector[j];
+    let sum = 0;
+    for (let j = 0; j < vector.length; j++) sum += matrix[at++] * vector[j];
+    result[i] = sum;
   }
   return result;
 }
@@ -55,9 +57,8 @@ class Network {
     return softmax(product(this.V, below, this.c.length).map((o, k) => o + this.c[k]));
   }
 
-  // Yields {id, p} for every character: of a prime, of a text to score, and of those it chooses.
-  // A prime is read from the state of the training in place of what came next there; its first
-  // character has no probabilities.
+  // Yields {id, p} for each character: of a prime, whose first has no p, of a text to score, and of
+  // those it chooses.  A prime takes the place of what came next in the training.
   *places({ prime = [], text = [], length = 0, choose }) {
     const [state, tail] = [Float64Array.from(this.h), []];
     let p = prime.length ? null : this.read(state, this.x);
@@ -88,20 +89,23 @@ function generator(seed) {
 // The characters from the likeliest on; of equals the first one first.
 const ranked = (p) => [...p.keys()].sort((a, b) => p[b] - p[a] || a - b);
 
-// Draws from the likeliest characters that reach topP together; at temperature 0 the likeliest.
+// Draws from the likeliest characters that reach topP together, at temperature 0 the likeliest.
 function draw(p, uniform, temperature, topP) {
-  const order = ranked(p);
-  if (temperature === 0) return order[0];
-  const sharp = softmax(p.map((one) => Math.log(one / p[order[0]]) / temperature));
-  const sums = [0];
-  for (const k of order) sums.push(sums.at(-1) + sharp[k]);
-  const kept = order.filter((_, rank) => topP === 1 || sums[rank] < topP).sort((a, b) => a - b);
-  let rest = uniform * sums[kept.length];
-  for (const k of kept) {
-    rest -= sharp[k];
+  const likeliest = p.indexOf(p.reduce((a, b) => Math.max(a, b)));
+  if (temperature === 0) return likeliest;
+  const q = p.map((one) => (one / p[likeliest]) ** (1 / temperature));
+  const total = q.reduce((a, b) => a + b);
+  let mass = topP < 1 ? 0 : total;
+  for (const k of topP < 1 ? ranked(q) : []) {
+    if (mass >= topP * total) q[k] = 0;
+    mass += q[k];
+  }
+  let rest = uniform * mass;
+  for (let k = 0; k < q.length; k++) {
+    rest -= q[k];
     if (rest < 0) return k;
   }
-  return kept.at(-1); // where rounding left a rest
+  return likeliest; // where rounding left a rest
 }
 
 // ---- What is pointed at -------------------------------------------------------------------------
@@ -146,8 +150,7 @@ function pointing(frame, places) {
 
 // Points of a figure are [x, y, words], shares of its width and height from its lower left.
 function pointAt(frame) {
-  const points = JSON.parse(frame.dataset.points);
-  const [box, slider] = frame.children;
+  const [points, [box, slider]] = [JSON.parse(frame.dataset.points), frame.children];
   const marker = box.lastElementChild;
   Object.assign(slider, { hidden: false, max: points.length - 1, value: 0 });
   pointing(frame, {
@@ -170,11 +173,9 @@ function pointAt(frame) {
 
 // ---- The section "Try it" -----------------------------------------------------------------------
 
-const SHOWN = 5; // alternatives
-const LAST_SHADE = 8; // a shade a bit, this one for all that is less likely
+const [SHOWN, SHADES] = [5, 9]; // alternatives; a shade a bit, the last for all less likely
 const UNSEEN = /^[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]$/u;
-const codePoint = (character) =>
-  `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+const codePoint = (one) => `U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 const fill = (words, values) => words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const percent = (p) => `${p < 5e-6 ? "<.001" : (100 * p).toFixed(p < 1e-3 ? 3 : 1)} %`;
 
@@ -212,10 +213,9 @@ function shadedText(part, network, words) {
     const bits = p ? -Math.log2(Math.max(p[id], 1e-38)) : 0;
     const top = p ? ranked(p).filter((k, rank) => rank < SHOWN || k === id) : [];
     const unseen = !names[character] && UNSEEN.test(character);
-    const kinds = `${primed ? " prime" : ""}${unseen ? " code-point" : ""}`;
-    const all = `shade-${Math.min(Math.round(bits), LAST_SHADE)}${kinds}`;
+    const kind = unseen ? "code-point" : character === "\n" ? "end" : "";
+    const all = `shade-${Math.min(Math.round(bits), SHADES - 1)} ${primed ? "prime" : ""} ${kind}`;
     spans.push(element("span", all, unseen ? codePoint(character) : character));
-    if (character === "\n") spans.at(-1).classList.add("end");
     told.push({ id, top: top.map((k) => [k, p[k]]) });
     box.append(spans.at(-1));
     return primed ? 0 : bits;
