@@ -1,5 +1,6 @@
 """The smooth loss over the updates: its figure, the spread over seeds, and what the curve shows."""
 
+import math
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
