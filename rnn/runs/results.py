@@ -113,9 +113,10 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         (folder / "last_model.npz").unlink(missing_ok=True)
         if np.isfinite(run.state.theta).all():
             save_model(folder / "last_model.npz", run.last_model)
-        # How long it took is not a result: it differs from day to day.
+        # How long it took, and on what, is not a result: results are the same everywhere.
         if run.timed_updates:
-            speed = {"seconds": run.seconds, "updates": run.timed_updates}
+            machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+            speed = {"seconds": run.seconds, "updates": run.timed_updates, "machine": machine}
             _write_json(folder / "speed.json", speed)
 
     facts = {
@@ -184,7 +185,7 @@ def _noted() -> dict[str, Any] | None:
 
 
 def provenance() -> dict[str, Any]:
-    """Return what computes numbers here: the commit, the versions and the machine."""
+    """Return what computes numbers here: the commit and the versions."""
     versions = {"python": platform.python_version()}
     for name in _VERSIONS:
         with suppress(PackageNotFoundError):
@@ -193,7 +194,6 @@ def provenance() -> dict[str, Any]:
         "commit": _git("rev-parse", "HEAD"),
         "clean": _git("status", "--porcelain") == "",
         "versions": versions,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
     }
 
 
