@@ -5,13 +5,15 @@ code uses what a vector unit can do eight at a time instead: ``e^x = 2^n e^r`` w
 ``|r| <= ln(2)/2``, where the Taylor series needs seven terms for a float32.
 """
 
+from typing import Any
+
 import numba
 import numpy as np
 from numba.extending import intrinsic, overload
 
 import rnn.kernels.compilation  # noqa: F401  (decides where compiled code is kept)
 
-__all__ = ["exp_in_place", "fma", "tanh_in_place"]
+__all__ = ["exp", "exp_in_place", "fma", "sigmoid", "tanh", "tanh_in_place"]
 
 
 def fma(x: float, y: float, z: float) -> float:
@@ -30,6 +32,21 @@ def _llvm_fma(typing_context, x, y, z):
         return builder.fma(*arguments)
 
     return x(x, x, x), generate
+
+
+def tanh(x: Any) -> Any:
+    """Return the hyperbolic tangent of a float32, float64 or complex128."""
+    return np.tanh(x)
+
+
+def exp(x: Any) -> Any:
+    """Return the exponential of a float32, float64 or complex128."""
+    return np.exp(x)
+
+
+def sigmoid(x: Any) -> Any:
+    """Return ``1 / (1 + exp(-x))`` of a float32, float64 or complex128."""
+    return 1 / (1 + np.exp(-x))
 
 
 def tanh_in_place(x: np.ndarray) -> None:
@@ -71,40 +88,52 @@ def _power_and_rest(x):
 
 @overload(exp_in_place)
 def _exp_in_place(x):
-    if x.dtype is numba.float32:
-
-        def fast(x):
-            lowest, highest = np.float32(-87), np.float32(87)
-            for i in range(x.size):
-                power, rest = _power_and_rest(min(max(x[i], lowest), highest))
-                # The comparison lets a number that is none through, which min and max may not.
-                x[i] = power + power * rest if x[i] == x[i] else x[i]
-
-        return fast
-
-    def plain(x):
+    def each(x):
         for i in range(x.size):
-            x[i] = np.exp(x[i])
+            x[i] = exp(x[i])
 
-    return plain
+    return each
 
 
 @overload(tanh_in_place)
 def _tanh_in_place(x):
-    if x.dtype is numba.float32:
-
-        def fast(x):
-            # tanh(x) = (e^2x - 1) / (e^2x + 1), which is 1 to the last bit beyond 10.
-            limit = np.float32(20)
-            for i in range(x.size):
-                power, rest = _power_and_rest(min(max(_TWO * x[i], -limit), limit))
-                q = power * rest + (power - _ONE)
-                x[i] = q / (q + _TWO) if x[i] == x[i] else x[i]
-
-        return fast
-
-    def plain(x):
+    def each(x):
         for i in range(x.size):
-            x[i] = np.tanh(x[i])
+            x[i] = tanh(x[i])
 
-    return plain
+    return each
+
+
+@overload(exp, jit_options={"forceinline": True})
+def _exp(x):
+    if x is not numba.float32:
+        return lambda x: np.exp(x)
+    lowest, highest = np.float32(-87), np.float32(87)
+
+    def fast(x):
+        power, rest = _power_and_rest(min(max(x, lowest), highest))
+        # The comparison lets a number that is none through, which min and max may not.
+        return power + power * rest if x == x else x
+
+    return fast
+
+
+@overload(tanh, jit_options={"forceinline": True})
+def _tanh(x):
+    if x is not numba.float32:
+        return lambda x: np.tanh(x)
+    limit = np.float32(20)
+
+    def fast(x):
+        # tanh(x) = (e^2x - 1) / (e^2x + 1), which is 1 to the last bit beyond 10.
+        power, rest = _power_and_rest(min(max(_TWO * x, -limit), limit))
+        q = power * rest + (power - _ONE)
+        return q / (q + _TWO) if x == x else x
+
+    return fast
+
+
+@overload(sigmoid, jit_options={"forceinline": True})
+def _sigmoid(x):
+    one = _ONE if x is numba.float32 else 1.0
+    return lambda x: one / (one + exp(-x))
