@@ -12,8 +12,6 @@ from rnn.errors import ReportError
 from rnn.kernels.compilation import compiled
 from rnn.model import empty_segment, forward, get_state, set_state
 
-__all__ = ["text_loss", "text_losses"]
-
 _TAU = 100  # characters computed at a time; the result does not depend on it
 
 

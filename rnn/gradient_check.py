@@ -16,7 +16,7 @@ entry by entry, or with a parameter's norms in place of the absolute values: `no
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,13 +29,6 @@ from rnn.kernels.randomness import CHECK, generator
 from rnn.model import Architecture, initialise, loss_and_gradients, named, segment_loss
 from rnn.optimizers import AdaGrad, update_parameters
 from rnn.text.corpus import Corpus, require_segments
-
-__all__ = [
-    *("ACCEPTED", "BURN_IN", "CENTRAL", "COMPLEX", "FEW", "JUDGED", "MANY", "PARAMETERS"),
-    *("THRESHOLDS", "Bar", "Case", "central_differences", "check", "check_cases", "check_steps"),
-    *("compare", "complex_step", "derivatives_bar", "norm_wise_error", "relative_errors"),
-    *("table_1", "verdict"),
-]
 
 #: The oracles' names.
 CENTRAL, COMPLEX = "central differences", "complex step"
@@ -63,6 +56,7 @@ MANY, FEW = 200, 40
 
 _LARGEST_M = 200  # every entry of W costs two losses an oracle
 _LARGEST_SIG = 10
+_COMPLEX_STEP = 1e-20
 _STEPS = [float(f"{digit}e-{k}") for k in range(1, 11) for digit in (3.16, 1)][1:]
 
 Loss = Callable[[np.ndarray], Any]
@@ -70,6 +64,10 @@ Told = Callable[[], Any]
 
 #: Makes a bar, as `rnn.runs.progress.bar` does, or None for no bar.
 Bar = Callable[..., Any] | None
+
+
+#: A case, the oracle that estimates its gradient, and the oracle's step.
+Estimate = tuple["Case", str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +188,11 @@ def central_differences(
 
 
 def complex_step(
-    loss: Loss, theta: np.ndarray, h: float = 1e-20, places: Any = ..., each: Told = lambda: None
+    loss: Loss,
+    theta: np.ndarray,
+    h: float = _COMPLEX_STEP,
+    places: Any = ...,
+    each: Told = lambda: None,
 ) -> np.ndarray:
     """Return the derivatives by the complex step, as for `central_differences`.
 
@@ -259,16 +261,10 @@ def check(
         the error named in `JUDGED`.
     """
     h, eps = _checked(h, eps)
-    tables = []
-    with derivatives_bar(bar, [c for case in cases for c in (case, case.small())]) as each:
-        for case in cases:
-            ga = case.gradient()
-            central = central_differences(case.loss, case.theta, h, case.places, each)
-            tables.append(_labelled(compare(case, ga, central, eps), case, CENTRAL, h))
-            few = case.small()
-            gn = complex_step(few.loss, few.theta, places=few.places, each=each)
-            tables.append(_labelled(compare(few, few.gradient(), gn, eps), few, COMPLEX, 1e-20))
-    return pd.concat(tables, ignore_index=True)
+    work: list[Estimate] = []
+    for case in cases:
+        work += [(case, CENTRAL, h), (case.small(), COMPLEX, _COMPLEX_STEP)]
+    return _compared(work, eps, bar)
 
 
 def check_steps(case: Case, h: float = 1e-4, eps: float = 1e-6, bar: Bar = None) -> pd.DataFrame:
@@ -278,45 +274,45 @@ def check_steps(case: Case, h: float = 1e-4, eps: float = 1e-6, bar: Bar = None)
     first, and `Case.small` is looked at.
     """
     h, eps = _checked(h, eps)
-    case = case.small()
-    ga = case.gradient()
+    steps, few = sorted({h, *_STEPS}, reverse=True), case.small()
+    return _compared([(few, CENTRAL, step) for step in steps], eps, bar)
+
+
+def _compared(work: Sequence[Estimate], eps: float, bar: Bar) -> pd.DataFrame:
     tables = []
-    steps = sorted({h, *_STEPS}, reverse=True)
-    with derivatives_bar(bar, [case] * len(steps)) as each:
-        for step in steps:
-            gn = central_differences(case.loss, case.theta, step, case.places, each)
-            tables.append(_labelled(compare(case, ga, gn, eps), case, CENTRAL, step))
+    for (case, oracle, h), gn in zip(work, estimates(work, bar), strict=True):
+        table = compare(case, case.gradient(), gn, eps)
+        labels = pd.DataFrame({"setting": case.name, "oracle": oracle, "h": h}, index=table.index)
+        verdicts = table[JUDGED[oracle]].map(verdict)
+        tables.append(labels.join(table).assign(verdict=verdicts))
     return pd.concat(tables, ignore_index=True)
-
-
-@contextmanager
-def derivatives_bar(bar: Bar, cases: Sequence[Case]) -> Iterator[Told]:
-    """Show a bar over the derivatives of some cases, if they take more than two seconds.
-
-    `cases` has one for each estimate of a gradient.  Call what the block is given after every
-    derivative.
-    """
-    if bar is None:
-        yield lambda: None
-        return
-    total = sum(case.theta[case.places].size for case in cases)
-    with bar(total=total, desc="derivatives", unit="", delay=2) as shown:
-        yield shown.update
-
-
-def table_1(errors: pd.DataFrame) -> pd.DataFrame:
-    """Return the report's Table 1: mean and max of the first case, by central differences."""
-    first = errors["setting"] == errors["setting"].iloc[0]
-    table = errors[first & (errors["oracle"] == CENTRAL)].set_index("parameter")
-    table = table.loc[list(PARAMETERS), ["mean", "max"]].T
-    return table.rename(index=str.capitalize).rename_axis(index=None, columns=None)
-
-
-def _labelled(table: pd.DataFrame, case: Case, oracle: str, h: float) -> pd.DataFrame:
-    labels = pd.DataFrame({"setting": case.name, "oracle": oracle, "h": h}, index=table.index)
-    verdicts = table[JUDGED[oracle]].map(verdict)
-    return labels.join(table).assign(verdict=verdicts)
 
 
 def _checked(h: float, eps: float) -> tuple[float, float]:
     return require_number("h", h, above=0, most=1), require_number("eps", eps, above=0)
+
+
+def estimates(work: Sequence[Estimate], bar: Bar = None) -> Iterator[np.ndarray]:
+    """Yield the gradient of a case after the other, shape (k,), by the oracle said with its step.
+
+    If that takes more than two seconds, `bar` shows a bar over the derivatives.
+    """
+    total = sum(case.theta[case.places].size for case, _, _ in work)
+    options = {"total": total, "desc": "derivatives", "unit": "", "delay": 2}
+    with bar(**options) if bar else nullcontext() as shown:
+        each: Told = shown.update if shown is not None else lambda: None
+        for case, oracle, h in work:
+            derivatives = central_differences if oracle == CENTRAL else complex_step
+            yield derivatives(case.loss, case.theta, h, case.places, each)
+
+
+def table_1(errors: pd.DataFrame) -> pd.DataFrame:
+    """Return the report's Table 1: mean and max of the first case, by central differences."""
+    table = first_setting(errors, CENTRAL).loc[list(PARAMETERS), ["mean", "max"]].T
+    return table.rename(index=str.capitalize).rename_axis(index=None, columns=None)
+
+
+def first_setting(errors: pd.DataFrame, oracle: str) -> pd.DataFrame:
+    """Return what one oracle says of each parameter in the first setting, that of Table 1."""
+    chosen = (errors["setting"] == errors["setting"].iloc[0]) & (errors["oracle"] == oracle)
+    return errors[chosen].set_index("parameter")

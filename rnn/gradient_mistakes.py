@@ -11,22 +11,9 @@ import pandas as pd
 
 from rnn.cells import Parameters
 from rnn.errors import ReportError
-from rnn.gradient_check import (
-    ACCEPTED,
-    Bar,
-    Case,
-    central_differences,
-    compare,
-    complex_step,
-    derivatives_bar,
-)
+from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Bar, Case, compare, estimates
 from rnn.kernels.compilation import compiled
 from rnn.model import backward, empty_segment, forward, set_state
-
-__all__ = [
-    *("CLIPPED", "FACTOR", "FORGOTTEN", "LEFT_OUT", "TRANSPOSED", "check_mistakes"),
-    *("effective_clip", "gradients_with_mistake", "mistakes_of"),
-]
 
 LEFT_OUT = "h₀ left out of dW"
 FORGOTTEN = "1 − h² forgotten"
@@ -107,23 +94,17 @@ def check_mistakes(
         If the check accepts a mistake in the hard case.
     """
     easy, hard = easy.small(), hard.small()
-    cases = {"easy": easy, "hard": hard}
     clip = effective_clip(hard)
-    with derivatives_bar(bar, [hard, easy, hard]) as each:
-        stepped = complex_step(hard.loss, hard.theta, places=hard.places, each=each)
-        central = {
-            name: central_differences(case.loss, case.theta, h, case.places, each)
-            for name, case in cases.items()
-        }
+    work = [(hard, COMPLEX, 1e-20), (easy, CENTRAL, h), (hard, CENTRAL, h)]
+    stepped, *central = estimates(work, bar)
     rows = []
     for mistake in ["", *mistakes_of(hard)]:
-        ga = {name: gradients_with_mistake(case, mistake, clip) for name, case in cases.items()}
         row: dict[str, Any] = {"mistake": mistake or "none"}
-        for name, case in cases.items():
-            table = compare(case, ga[name], central[name], eps)
-            row[name] = table["norm_wise"].max(skipna=False)
+        for name, case, gn in zip(("easy", "hard"), (easy, hard), central, strict=True):
+            ga = gradients_with_mistake(case, mistake, clip)
+            row[name] = compare(case, ga, gn, eps)["norm_wise"].max(skipna=False)
         # NaN is sorted as the worst.
-        worst = compare(hard, ga["hard"], stepped, eps).sort_values("max").iloc[-1]
+        worst = compare(hard, ga, stepped, eps).sort_values("max").iloc[-1]
         row["complex"], row["parameter"] = worst["max"], worst["parameter"]
         row["caught"] = not row["complex"] <= ACCEPTED
         if mistake and not row["caught"]:

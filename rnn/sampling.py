@@ -10,8 +10,6 @@ from rnn.errors import ReportError, require_number, require_whole
 from rnn.kernels.compilation import compiled
 from rnn.model import copy, empty_segment, forward, get_state, hidden_states, set_state
 
-__all__ = ["LONGEST", "probabilities", "read", "read_pieces", "synthesize"]
-
 #: Characters synthesized at once, at most: some minutes of work.
 LONGEST = 10_000_000
 
@@ -136,73 +134,23 @@ def _characters(ids: npt.ArrayLike, K: int) -> np.ndarray:
 
 @compiled
 def _synthesize(parameters, segment, uniforms, temperature, top_p, ids):
-    P = segment.P
-    p = np.empty(P.shape[2], np.float64)
+    p = np.empty(segment.P.shape[2], np.float64)
     for t in range(ids.size):
         forward(parameters, segment)
         for layer in range(segment.H.shape[0]):
             copy(segment.H[layer, 0], segment.H_before[layer, 0])
             copy(segment.C[layer, 0], segment.C_before[layer, 0])
-        likeliest = 0
-        for k in range(p.size):
-            p[k] = P[0, 0, k]
-            if p[k] > p[likeliest]:
-                likeliest = k
-        ids[t] = likeliest
+        p[:] = segment.P[0, 0]
+        ids[t] = np.argmax(p)
         if temperature > 0.0:
-            _sharpen(p, p[likeliest], temperature)
-            _keep_nucleus(p, top_p)
-            ids[t] = _draw(p, uniforms[t])
+            if temperature != 1.0:  # outputs over T give p^(1/T), scaled to sum to 1
+                p[:] = (p / p[ids[t]]) ** (1.0 / temperature)
+            p /= np.cumsum(p)[-1]
+            if top_p < 1.0:
+                likeliest = np.argsort(-p, kind="mergesort")  # of equals the first comes first
+                kept = np.searchsorted(np.cumsum(p[likeliest]), top_p) + 1
+                p[likeliest[kept:]] = 0.0
+            reached = np.cumsum(p)
+            drawn = np.searchsorted(reached, uniforms[t] * reached[-1], "right")
+            ids[t] = min(drawn, np.flatnonzero(p)[-1])
         segment.x[0, 0] = ids[t]
-
-
-@compiled
-def _sharpen(p, largest, temperature):
-    """Divide the outputs that gave `p` by the temperature: ``p_k^(1/T)``, scaled to sum to 1."""
-    total = 0.0
-    for k in range(p.size):
-        if temperature != 1.0:
-            p[k] = (p[k] / largest) ** (1.0 / temperature)
-        total += p[k]
-    for k in range(p.size):
-        p[k] /= total
-
-
-@compiled
-def _keep_nucleus(p, top_p):
-    """Set all but the likeliest characters that together reach `top_p` to zero.
-
-    Characters of the same probability are taken in the order of the vocabulary.
-    """
-    if top_p < 1.0:
-        mass = 0.0
-        kept = np.zeros(p.size, np.bool_)
-        while mass < top_p:
-            likeliest = -1
-            for k in range(p.size):
-                if not kept[k] and (likeliest < 0 or p[k] > p[likeliest]):
-                    likeliest = k
-            if likeliest < 0:
-                break
-            kept[likeliest] = True
-            mass += p[likeliest]
-        for k in range(p.size):
-            if not kept[k]:
-                p[k] = 0.0
-
-
-@compiled
-def _draw(p, uniform):
-    """Return the character at which the running sum of `p` passes `uniform` of the whole."""
-    total = 0.0
-    for k in range(p.size):
-        total += p[k]
-    reached = 0.0
-    last = 0
-    for k in range(p.size):
-        if p[k] > 0.0:
-            reached += p[k]
-            last = k
-            if reached > uniform * total:
-                break
-    return last

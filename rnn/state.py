@@ -12,8 +12,6 @@ from rnn.model import initialise
 from rnn.optimizers import OPTIMIZERS
 from rnn.settings import Settings
 
-__all__ = ["TrainingState", "first_state", "require_memory"]
-
 
 @dataclass
 class TrainingState:

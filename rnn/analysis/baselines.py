@@ -14,8 +14,6 @@ import math
 import numpy as np
 import pandas as pd
 
-__all__ = ["baselines"]
-
 _PIECE = 1 << 20  # characters looked at together: a text may be larger than memory
 
 

@@ -20,8 +20,6 @@ from scipy.stats import rankdata
 
 from rnn.sampling import read_pieces
 
-__all__ = ["CLEARLY", "FEATURES", "Stretch", "tell"]
-
 #: Returns one value per character of a text: bool for yes or no, else a number; NaN for none.
 Feature = Callable[[str], np.ndarray]
 

@@ -14,8 +14,6 @@ import pandas as pd
 from rnn.text.characters import code_points
 from rnn.text.corpus import Corpus
 
-__all__ = ["Book", "quality_table"]
-
 #: Returns the words of a text as they stand: letters, with apostrophes inside.
 _words = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*").findall
 

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from rnn.pipeline import refuse, set_up
-from rnn.pipeline.locks import hold
+from rnn.pipeline import hold, refuse, set_up
 
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {

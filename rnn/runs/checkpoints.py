@@ -19,8 +19,6 @@ from rnn.state import TrainingState, first_state
 from rnn.text.corpus import Corpus
 from rnn.training import MOST_WAITING
 
-__all__ = ["Checkpoints"]
-
 _KEPT = 2  # states of a run
 _OTHERS_KEPT = 4  # states of runs with other settings in the same folder, and of longer ones
 _SHARE = 0.01  # of the time may go into saving

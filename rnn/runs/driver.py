@@ -24,8 +24,6 @@ from rnn.state import first_state, require_memory
 from rnn.text.corpus import Corpus
 from rnn.training import SECONDS_PER_CALL, Trainer
 
-__all__ = ["train", "train_seeds"]
-
 Show = Callable[[Trainer], object]  # told of a trainer now and then
 
 

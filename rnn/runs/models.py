@@ -14,8 +14,6 @@ from rnn.model import Architecture, named
 from rnn.runs.storage import Headers, read_arrays, write_arrays
 from rnn.text.characters import encode
 
-__all__ = ["Model", "load_model", "probabilities", "save_model", "write"]
-
 #: The cell of files that name none.
 _FIRST_CELL = next(iter(CELLS))
 

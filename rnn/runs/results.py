@@ -16,16 +16,13 @@ import pandas as pd
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.gradient_check import CENTRAL, COMPLEX
+from rnn.gradient_check import CENTRAL, COMPLEX, first_setting
 from rnn.runs.models import save_model
 from rnn.runs.run import Run
 from rnn.runs.storage import hold, read_json, write_whole
 from rnn.settings import Settings
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.passport import passport
-
-__all__ = ["first_setting", "load_book", "load_settings", "read_results"]
-__all__ += ["replace_section", "save_check", "save_runs"]
 
 _CHECK, _TRAINING = "01_gradient_check.ipynb", "02_training_evolution.ipynb"
 _SAMPLING = "03_best_model_sampling.ipynb"
@@ -99,12 +96,6 @@ def save_check(
     rows = pd.concat([errors, steps[~steps["h"].isin(errors["h"])]])
     write = partial(_write_table, folder / "gradient_check.csv", rows, float_format="%.6g")
     replace_section(folder, "gradient_check", facts, write)
-
-
-def first_setting(errors: pd.DataFrame, oracle: str) -> pd.DataFrame:
-    """Return what one oracle says of each parameter in the first setting, that of Table 1."""
-    chosen = (errors["setting"] == errors["setting"].iloc[0]) & (errors["oracle"] == oracle)
-    return errors[chosen].set_index("parameter")
 
 
 def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:

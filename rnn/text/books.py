@@ -10,8 +10,6 @@ from rnn import ROOT
 from rnn.errors import ReportError, shown
 from rnn.text.characters import printable
 
-__all__ = ["BOOKS", "KnownBook", "locate"]
-
 
 @dataclass(frozen=True)
 class KnownBook:

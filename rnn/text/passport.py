@@ -11,8 +11,6 @@ from rnn.text.books import BOOKS
 from rnn.text.characters import visible
 from rnn.text.corpus import Corpus
 
-__all__ = ["cautions", "edition", "passport"]
-
 _FEW_SEGMENTS = 1000  # below which a text is short
 _LARGE_K = 500  # distinct characters from which on a vocabulary is large for this network
 

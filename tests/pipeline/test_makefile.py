@@ -47,6 +47,8 @@ class Project:
         for name in ("Makefile", "pyproject.toml", "requirements.lock", "LICENSE"):
             shutil.copy(ROOT / name, folder)
         shutil.copytree(ROOT / "rnn" / "pipeline", folder / "rnn" / "pipeline")
+        (folder / "rnn" / "text").mkdir()
+        shutil.copy(ROOT / "rnn" / "text" / "files.py", folder / "rnn" / "text")
         for name in (
             "rnn/__init__.py",
             "rnn/model.py",
@@ -307,7 +309,7 @@ def test_runs_of_other_names_leave_each_other_alone(project: Project) -> None:
 
 def test_second_make_of_a_run_says_who_holds_it_and_stops(project: Project) -> None:
     hold = (
-        "import os; from pathlib import Path; from rnn.pipeline.locks import hold;"
+        "import os; from pathlib import Path; from rnn.pipeline import hold;"
         "hold(Path('reports/assignment')); os.execvp('sleep', ['sleep', '60'])"
     )
     with subprocess.Popen([sys.executable, "-c", hold], cwd=project.folder) as holder:

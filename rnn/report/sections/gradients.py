@@ -4,9 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Case, table_1
+from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Case, first_setting, table_1
 from rnn.report.show import Section
-from rnn.runs.results import first_setting
 from rnn.text.corpus import Corpus
 
 
