@@ -15,7 +15,7 @@ import numpy as np
 from rnn.errors import ReportError
 from rnn.evaluation import text_loss, text_losses
 from rnn.kernels.compilation import compiled, inlined
-from rnn.kernels.randomness import SNAPSHOT, generator
+from rnn.kernels.randomness import DROPOUT, SNAPSHOT, draw_mask, generator, key
 from rnn.model import Segment, backward, copy, empty_segment, forward, get_state, set_state
 from rnn.optimizers import OPTIMIZERS, skips_zeros, update_parameters
 from rnn.sampling import synthesize
@@ -46,6 +46,7 @@ class Network(NamedTuple):
     gradients: Any
     gradient: Any
     segment: Segment
+    dropout: Any  # the rate, and the key that the masks follow from
 
     @classmethod
     def of(
@@ -56,8 +57,11 @@ class Network(NamedTuple):
         gradient = np.zeros_like(theta)
         parameters = architecture.parameters(theta)
         x, y = np.zeros((2, settings.seq_length, settings.batch_size), ids.dtype)
-        segment = empty_segment(parameters, x, y, documents)
-        return cls(parameters, architecture.parameters(gradient), gradient, segment)
+        shape = (settings.layers, *x.shape, settings.m)
+        mask = np.zeros(shape, theta.dtype) if settings.dropout else None
+        segment = empty_segment(parameters, x, y, documents, mask)
+        dropout = (settings.dropout, key(settings.seed, DROPOUT))
+        return cls(parameters, architecture.parameters(gradient), gradient, segment, dropout)
 
 
 class Progress(NamedTuple):
@@ -97,7 +101,7 @@ def train_segments(network, optimizer, state, reading, mean, history_every, hist
     segment, not its sum.  The smooth loss at the updates that `history_every` divides is stored in
     `history`, (rows,) float64, one after the other.
     """
-    parameters, gradients, gradient, segment = network
+    parameters, gradients, gradient, segment, (rate, key) = network
     theta, memory, h, best_theta, best_h, losses, counts = state
     tau, B = segment.x.shape
     K, width = parameters.U.shape
@@ -116,6 +120,8 @@ def train_segments(network, optimizer, state, reading, mean, history_every, hist
             # The state itself stays until the best model is looked after.
             segment.H_before[:, 0] = 0
             segment.C_before[:, 0] = 0
+        if segment.mask.size:
+            draw_mask(segment.mask, rate, key, counts[0] + 1)
         loss = forward(parameters, segment)
         if mean:
             loss /= tau

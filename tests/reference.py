@@ -32,12 +32,6 @@ def book(
     return load_corpus(path)
 
 
-class TwoLayers(Settings):
-    """Settings of a network with two layers, which no parameter asks for yet."""
-
-    layers = 2
-
-
 def named(theta: np.ndarray, m: int, K: int, layers: int = 1) -> Arrays:
     """Take a vector of the engine's parameters apart: W1, b1, U1, W2, ..., V, c.
 
@@ -112,7 +106,7 @@ def gru(below: Any, state: list[Any], W: Any, b: Any) -> list[Any]:
     (h,) = state
     from_state = dict(zip("nru", anp.split(anp.dot(h, W.T), 3, axis=1), strict=True))
     from_below = dict(zip("run", anp.split(below, 3, axis=1), strict=True))
-    second_bias, *biases = anp.split(b, 4)
+    second_bias, *biases = anp.split(b, 4, axis=-1)
     bias = dict(zip("run", biases, strict=True))
     r, u = (sigmoid(from_state[gate] + from_below[gate] + bias[gate]) for gate in "ru")
     n = anp.tanh(from_below["n"] + bias["n"] + r * (from_state["n"] + second_bias))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
@@ -57,12 +57,6 @@ class Leaky(Parameters):
                 Z[t, s, i] = rate * d
                 dc[s, i] = (1 - rate) * d
                 dh[s, i] = 0
-
-
-class LeakySettings(Settings):
-    """Settings of a network of leaky integrators."""
-
-    cell: ClassVar[str] = "leaky"
 
 
 m, K, tau, B = 4, 7, 12, 3
@@ -167,7 +161,7 @@ def test_both_states_are_carried_from_segment_to_segment(case: Case) -> None:
     np.testing.assert_allclose(rest.h, whole.h, rtol=1e-12)
 
 
-def settings(**given: Any) -> LeakySettings:
+def settings(**given: Any) -> Settings:
     small = {
         "m": 6,
         "seq_length": 5,
@@ -177,7 +171,7 @@ def settings(**given: Any) -> LeakySettings:
         "dtype": "float64",
     }
     more = {"dtype": "float64", "snapshot_every": 60, "snapshot_length": 30}
-    return LeakySettings(**small | more | given)
+    return Settings(**small | more | {"cell": "leaky"} | given)
 
 
 @pytest.mark.slow
@@ -194,7 +188,7 @@ def test_another_cell_trains_and_is_taken_up_again_exactly(tmp_path: Path) -> No
         np.testing.assert_array_equal(getattr(pieces.state, name), value, name)
     assert whole.state.h.shape == (1, 2 * 6)
     assert whole.text_losses()["last model"] < np.log(book.K) - 0.05
-    vanilla = Settings(**s.as_dict())
+    vanilla = settings(cell="vanilla")
     other = train(book, vanilla, Checkpoints(tmp_path / "states", book, vanilla), progress=False)
     assert other.new_updates == 400, "states of another cell are not used"
 

@@ -35,9 +35,9 @@ def rows_of_history_at_every_second_update(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(training, "HISTORY_EVERY", 2)
 
 
-def settings(kind: type[Settings] = Settings, **given: Any) -> Settings:
+def settings(**given: Any) -> Settings:
     small = {"m": 6, "seq_length": 5, "max_updates": UPDATES, "epochs": 50, "chunks": 5}
-    return kind(**small | {"dtype": "float64", "sig": 0.3, "snapshot_length": 5} | given)
+    return Settings(**small | {"dtype": "float64", "sig": 0.3, "snapshot_length": 5} | given)
 
 
 def positions(book: Corpus, s: Settings) -> Any:
@@ -105,7 +105,7 @@ def test_training_and_plain_numpy_end_at_the_same_losses_and_parameters(
 def test_two_layers_and_plain_numpy_end_at_the_same_losses_and_parameters(
     book: Corpus, given: dict[str, Any]
 ) -> None:
-    s = settings(reference.TwoLayers, **given)
+    s = settings(layers=2, **given)
     assert_same(train(book, s, progress=False), expected(book, s))
 
 
