@@ -196,7 +196,7 @@ def _trained(
         x, y = ids[e : e + seq_length, None], ids[e + 1 : e + seq_length + 1, None]
         found = loss_and_gradients(architecture.parameters(theta), x, y, h)
         gradient = np.concatenate([part.ravel() for part in found.gradients])
-        update_parameters(_OPTIMIZER, theta, gradient, memory, n, 0, theta.size)
+        update_parameters(_OPTIMIZER, theta, gradient, memory, n, 0)
         h, e = found.h, e + seq_length
     return theta
 

@@ -13,6 +13,7 @@ from rnn.cells import GRU, LSTM, Vanilla
 from rnn.errors import ReportError
 from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Bar, Case, compare, estimates
 from rnn.kernels.compilation import compiled
+from rnn.kernels.elementary import tanh
 from rnn.model import backward, empty_segment, forward, set_state
 
 LEFT_OUT = "h₀ left out of dW"
@@ -84,7 +85,7 @@ class _WithoutDerivativeOfState(LSTM):
         for s in range(H.shape[1]):
             for j in range(m):
                 # What the right one takes off.
-                squared = np.tanh(C[t, s, j]) ** 2
+                squared = tanh(C[t, s, j]) * tanh(C[t, s, j])
                 dc[s, j] += (dH[t, s, j] + dh[s, j]) * Z[t, s, 3 * m + j] * squared
         _lstm_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
 
