@@ -104,7 +104,10 @@ def test_a_number_that_is_none_reaches_all_that_depend_on_it(bad: float) -> None
 
 
 def test_complex_numbers_are_multiplied_too() -> None:
-    A, B = (draw(*shape, dtype=float) + 1j * draw(*shape, dtype=float, seed=1) for shape in ((3, 7), (7, 12)))
+    A, B = (
+        draw(*shape, dtype=float) + 1j * draw(*shape, dtype=float, seed=1)
+        for shape in ((3, 7), (7, 12))
+    )
     C = np.empty((3, 12), A.dtype)
     multiply(A, B, C)
     np.testing.assert_allclose(C, A @ B, rtol=1e-13)

@@ -128,7 +128,8 @@ def steps_figure(steps: pd.DataFrame, h: float) -> Figure:
     with page_figure(2.5) as figure:
         axes = figure.subplots()
         names = list(steps["parameter"].unique())
-        for name, line in steps[steps["norm_wise"] > 0].groupby("parameter", sort=False):
+        for key, line in steps[steps["norm_wise"] > 0].groupby("parameter", sort=False):
+            name = str(key)
             # A layer's curves have a line of their own, and the colours of the parameters.
             style = _LINES[int(name[1:] or 1) % len(_LINES) - 1]
             colour = f"C{check.PARAMETERS.index(name[0])}"
