@@ -104,7 +104,7 @@ def test_a_quick_run_writes_every_field(tmp_path, capsys):
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path, monkeypatch, capsys):
     def interrupted(study, plan, results, done):
-        sizes = {"m": 16, "tau": 10, "K": 81, "batch": 1}
+        sizes = {"m": 16, "tau": 10, "K": 81, "batch": 1, "cell": "vanilla", "layers": 1}
         results.append(
             Measurement(
                 study=study, title="this project", name="rnn", version="1", dtype="float32",
