@@ -192,9 +192,7 @@ def _take(A, B, descent):
         rows = A[i : i + _ROWS]
         gradient = room[: rows.shape[0]]
         multiply(rows, B, gradient)
-        update_parameters(
-            optimizer, theta, gradient.reshape(-1), memory, counts[0], begin + i * N
-        )
+        update_parameters(optimizer, theta, gradient.reshape(-1), memory, counts[0], begin + i * N)
 
 
 _ROWS = 48

@@ -318,7 +318,10 @@ class Trainer:
                 f"sig: expected first weights with a finite loss, got {settings.sig:g}; lower it"
             )
         clip = " or clip = 5" if settings.clip == math.inf else ""
-        self.state.diverged = f"the loss of update {update:,} is not a finite number; an eta smaller than {settings.eta:g}{clip} usually helps"
+        self.state.diverged = (
+            f"the loss of update {update:,} is not a finite number; "
+            f"an eta smaller than {settings.eta:g}{clip} usually helps"
+        )
 
     def _record(self, update: int, smooth_loss: float) -> None:
         measured = self._validate_every and update % self._validate_every == 0

@@ -62,16 +62,14 @@ inlined = numba.njit(inline="always", **_options)
 scalar = numba.njit(forceinline=True, **_options)
 
 
-def _features() -> str:
-    """Return what the processor that is compiled for can do, as LLVM writes it."""
-    if numba.config.CPU_NAME is None and numba.config.CPU_FEATURES is None:
-        return llvmlite.binding.get_host_cpu_features().flatten()
-    return numba.config.CPU_FEATURES or ""
-
+# What the processor that is compiled for can do, in LLVM's words.
+_features = numba.config.CPU_FEATURES
+if _features is None:
+    _features = llvmlite.binding.get_host_cpu_features().flatten()
 
 #: The size of the vectors that are computed with; results do not depend on it.
-VECTOR_BYTES = 64 if "+avx512f" in _features() else 32
+VECTOR_BYTES = 64 if "+avx512f" in _features else 32
 
 if VECTOR_BYTES == 64:
     # By itself the compiler takes half of such a vector, a choice from times of slower ones.
-    numba.config.CPU_FEATURES = _features() + ",-prefer-256-bit"
+    numba.config.CPU_FEATURES = _features + ",-prefer-256-bit"

@@ -207,11 +207,11 @@ def _log32(x):
     bits = np.float32(normal).view(np.int32)
     n = np.int32((bits - _ROOT32) >> np.int32(23))
     f = np.int32(bits - np.int32(n << np.int32(23))).view(np.float32) - _ONE
-    n = np.float32(n) if x >= _SMALLEST32 else np.float32(n) - np.float32(25)
+    powers = np.float32(n) if x >= _SMALLEST32 else np.float32(n) - np.float32(25)
     s = f / (_TWO + f)
     z = s * s
     series = z * fma(z, fma(z, fma(z, fma(z, _L11, _L9), _L7), _L5), _L3)
-    y = fma(n, _HIGH32, f - fma(s, f - series, -n * _LOW32))
+    y = fma(powers, _HIGH32, f - fma(s, f - series, -powers * _LOW32))
     y = y if x > 0 else np.float32(-np.inf if x == 0 else np.nan)
     return y if x < np.inf else x
 
@@ -222,12 +222,12 @@ def _log64(x):
     bits = np.float64(normal).view(np.int64)
     n = np.int64((bits - _ROOT64) >> np.int64(52))
     f = np.int64(bits - np.int64(n << np.int64(52))).view(np.float64) - 1.0
-    n = np.float64(n) if x >= _SMALLEST64 else np.float64(n) - 54.0
+    powers = np.float64(n) if x >= _SMALLEST64 else np.float64(n) - 54.0
     s = f / (2.0 + f)
     z = s * s
     series = fma(z, fma(z, fma(z, fma(z, fma(z, _M21, _M19), _M17), _M15), _M13), _M11)
     series = z * fma(z, fma(z, fma(z, fma(z, series, _M9), _M7), _M5), _M3)
-    y = fma(n, _HIGH64, f - fma(s, f - series, -n * _LOW64))
+    y = fma(powers, _HIGH64, f - fma(s, f - series, -powers * _LOW64))
     y = y if x > 0 else (-np.inf if x == 0 else np.nan)
     return y if x < np.inf else x
 

@@ -36,13 +36,14 @@ from rnn.kernels.vectors import VectorWriter
 
 __all__ = ["lay_out", "multiply", "nth", "panels", "transposed"]
 
-def multiply(A: np.ndarray, B: np.ndarray, C: np.ndarray, reverse: bool = False) -> None:
+
+def multiply(A: np.ndarray, B: np.ndarray, C: Any, reverse: bool = False) -> None:
     """Compute ``C = A B``, of shapes (M, P), (P, N) and (M, N).
 
     B and C lie row after row in memory, A may be the transpose of an array that does; C is filled,
-    and shares no memory with the others.  B may be laid out in `panels`, and is then taken from the
-    last to the first with `reverse`: when row after row is multiplied with a B that a cache cannot
-    hold, taking turns begins with what it still holds.
+    and shares no memory with the others, or is something that takes its place.  B may be laid out
+    in `panels`, and is then taken from the last to the first with `reverse`: when row after row is
+    multiplied with a B that a cache cannot hold, taking turns begins with what it still holds.
     """
     if isinstance(C, np.ndarray):
         np.dot(A, B[0] if B.ndim == 3 else B, C)
@@ -70,7 +71,7 @@ def panels(M: int, shape: tuple[int, int, int], dtype: Any) -> np.ndarray:
     L, P, N = shape
     size = np.dtype(dtype).itemsize
     lanes = VECTOR_BYTES // size
-    if np.dtype(dtype).kind != "f" or N < lanes or config.DISABLE_JIT:
+    if np.dtype(dtype).kind != "f" or lanes > N or config.DISABLE_JIT:
         return np.zeros((L, 1, P, N), dtype)
     vectors = -(-N // lanes)
     number = -(-vectors // _SHAPES[_rows(M)])
@@ -196,7 +197,7 @@ def _product(
     A, a_row, a_column, B, b_row, C, c_row, M, P, N, lanes, panels, b_panel, reverse
 ):  # fmt: skip
     """Divide C into tiles.  `b_panel` is from panel to panel of B, if it has `panels`."""
-    if N < lanes:
+    if lanes > N:
         for i in range(M):
             for j in range(N):
                 C[i * c_row + j] = 0
@@ -212,7 +213,9 @@ def _product(
             begin = j * width * lanes
             _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, begin, rows, width, j * b_panel)
         return
-    most = _1 if rows == 1 else (_2 if rows == 2 else (_4 if rows == 4 else (_5 if rows == 5 else _8)))
+    most = (
+        _1 if rows == 1 else (_2 if rows == 2 else (_4 if rows == 4 else (_5 if rows == 5 else _8)))
+    )
     j, vectors = 0, -(-N // lanes)
     for pieces in range(-(-vectors // most), 0, -1):
         width = -(-vectors // pieces)

@@ -1,6 +1,5 @@
 """The smooth loss over the updates: its figure, the spread over seeds, and what the curve shows."""
 
-import math
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from rnn.kernels.elementary import exp, log
 from rnn.report.figures import COLOURS, NOTE, page_figure
 from rnn.report.show import Section
 from rnn.runs.run import Run
@@ -39,11 +39,11 @@ def facts(run: Run) -> dict[str, Any]:
         "lowest": run.lowest_smooth_loss,
         "lowest_update": run.best_update,
         "lowest_nats": nats,
-        "perplexity": math.exp(nats),
+        "perplexity": float(exp(float(nats))),
         "held_out": run.settings.held_out,
         "characters": run.settings.characters_in_loss,
         "K": run.corpus.K,
-        "uniform": run.settings.characters_in_loss * math.log(run.corpus.K),
+        "uniform": run.settings.characters_in_loss * float(log(float(run.corpus.K))),
         "after_epochs": ends[ends["update"] % run.updates_per_epoch == 0]["smooth_loss"].tolist(),
         "diverged": run.state.diverged,
         "still_falling": run.best_update / run.last_update > 0.9,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rnn.gradient_check import ACCEPTED
+from rnn.kernels.elementary import log
 from rnn.report.show import Section
 from rnn.runs.results import load_settings, read_results
 from rnn.runs.storage import read_file
@@ -27,7 +28,7 @@ def book(section: Section, folder: Path) -> None:
     values = training["book"] | {
         "updates_per_epoch": training["updates_per_epoch"],
         "characters_in_loss": counted,
-        "first_loss": counted * math.log(training["book"]["K"]),
+        "first_loss": counted * float(log(float(training["book"]["K"]))),
     }
     section.table(section.rows("table", values), "tab-book", values, source="results.json")
 
