@@ -424,7 +424,8 @@ def empty_segment(
         name: np.zeros((L, tau, B, width), dtype) for name, width in widths.items()
     }
     arrays["H_above"] = arrays["H"] if mask is None else np.zeros_like(arrays["H"])
-    arrays["mask"] = np.zeros((L, 0, B, m), dtype) if mask is None else mask.astype(dtype)
+    none = np.zeros((L, 0, B, m))
+    arrays["mask"] = np.array(none if mask is None else mask, dtype, order="C")
     arrays["P"], arrays["dH"] = np.zeros((tau, B, architecture.K), dtype), arrays["H"][0].copy()
     rows = architecture.cell.gates * m
     arrays["W_panels"] = panels(B, (L, rows, m), dtype)

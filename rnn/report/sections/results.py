@@ -19,7 +19,7 @@ from rnn.runs.storage import read_file
 _SNAPSHOTS = [1, *range(10_000, 100_001, 10_000)]  # updates before which one is asked for
 _SNAPSHOT_LENGTH = 200
 _BEST_LENGTH = 1000
-_SOURCE = ("commit", "clean", "versions", "machine")
+_SOURCE = ("commit", "clean", "versions")
 
 
 def book(section: Section, folder: Path) -> None:
@@ -36,7 +36,7 @@ def book(section: Section, folder: Path) -> None:
 def provenance(section: Section, folder: Path) -> None:
     """Show what a run's numbers come from.
 
-    There is no time and no path, so two runs of the same inputs on one machine show the same.
+    There is no time, path or machine, so two runs of the same inputs show the same.
     """
     results = read_results(folder)
     training, sampling = results.get("training", {}), results.get("sampling", {})
