@@ -24,7 +24,7 @@ ENCODING = utf-8
 SEED = 0
 ## options for the training, as papermill takes them: "-p m 200 -p eta 0.05"
 PARAMS =
-## options for the gradient check
+## options for the gradient check, which takes the training's cell and layers
 CHECK_PARAMS =
 ## options for the text of the best model
 SAMPLE_PARAMS =
@@ -83,7 +83,7 @@ $(out)/report.html: $(out)/report.pdf
 	@test -f $@ || $(render)
 
 $(out)/01_gradient_check.ipynb: notebooks/01_gradient_check.ipynb $(out)/.check.values $(code) $(locked)
-	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d run_dir $(out) --options "$$CHECK_PARAMS"
+	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d run_dir $(out) --options "$$NETWORK $$CHECK_PARAMS"
 
 $(out)/02_training_evolution.ipynb: notebooks/02_training_evolution.ipynb $(out)/.training.values $(code) $(locked)
 	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d seeds "$$SEEDS" -d run_dir $(out) --options "$$PARAMS"

@@ -6,6 +6,7 @@ It and what it imports run before anything is installed, with the standard libra
 import glob
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,13 +19,14 @@ from rnn.pipeline import hold, refuse, set_up
 
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {
-    ".check.values": ("CORPUS", "ENCODING", "SEED", "CHECK_PARAMS", "TEXT"),
+    ".check.values": ("CORPUS", "ENCODING", "SEED", "NETWORK", "CHECK_PARAMS", "TEXT"),
     ".training.values": ("CORPUS", "ENCODING", "SEED", "SEEDS", "PARAMS", "TEXT"),
     ".sample.values": ("SEED", "SAMPLE_PARAMS", "TEXT"),
     ".pages.values": ("TITLE", "AUTHOR", "DATE"),
 }
 COMPARISON = {".compare.values": ("RUNS", "TEXT"), ".pages.values": RUN[".pages.values"]}
 
+_PARAMETER = ("-p", "-r", "--parameters", "--parameters_raw")  # options of papermill
 _REPORTS = Path("reports")
 _RESULTS = ("results.json", "history.csv")
 
@@ -64,10 +66,24 @@ def go_on(python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *com
     hold(folder)
     # What make is told here holds for the stamps too.
     os.environ |= dict(word.split("=", 1) for word in command if "=" in word)
+    os.environ["NETWORK"] = network(os.environ.get("PARAMS", ""))
     write_stamps(folder, stamps)
     # Python ignores this signal, and what a process ignores its successor does too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execvp(command[0], [*command, f"out={folder}"])
+
+
+def network(options: str) -> str:
+    """Return those options of the training that hold for the gradient check too: the network's."""
+    with suppress(ValueError):  # what is wrong with them the training says
+        words = shlex.split(options)
+        found = zip(words, words[1:], words[2:], strict=False)
+        return " ".join(
+            shlex.join(option)
+            for option in found
+            if option[0] in _PARAMETER and option[1] in ("cell", "layers")
+        )
+    return ""
 
 
 def require_up_to_date(folder: Path, make: str) -> None:

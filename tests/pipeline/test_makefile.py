@@ -151,6 +151,7 @@ def test_second_report_runs_nothing(project: Project) -> None:
         ("SEEDS=2", [TRAINING, SAMPLE, RENDER]),
         ("CHECK_PARAMS=-p m 4", [CHECK, SAMPLE, RENDER]),
         ("PARAMS=-p m 200", [TRAINING, SAMPLE, RENDER]),
+        ("PARAMS=-p m 200 -p cell 'lstm'", [CHECK, TRAINING, SAMPLE, RENDER]),
         ("SAMPLE_PARAMS=-p length 10", [SAMPLE, RENDER]),
         ("TITLE=Another", [RENDER]),
         ("AUTHOR=Somebody", [RENDER]),
@@ -301,6 +302,15 @@ def test_options_reach_the_training_as_one_text(project: Project) -> None:
     project.report(f"PARAMS={options}")
     words = (project.run / f"{TRAINING}.ipynb").read_text().splitlines()
     assert words[words.index("--options") + 1] == options
+
+
+def test_the_check_takes_the_network_of_the_training_and_its_own_options_last(
+    project: Project,
+) -> None:
+    project.report("PARAMS=-p cell lstm -p m 200 -r layers 2", "CHECK_PARAMS=-p layers 3")
+    words = (project.run / f"{CHECK}.ipynb").read_text().splitlines()
+    taken = words[words.index("--options") + 1]
+    assert taken == "-p cell lstm -r layers 2 -p layers 3"
 
 
 def without_caches(folder: Path) -> list[Path]:
