@@ -116,5 +116,5 @@ def test_the_book_has_the_trainings_own_numbers(run: Any, shown) -> None:
 
 def test_folder_sections_hold(run: Any, shown) -> None:
     _, folder = run
-    for section in ("checklist", "provenance"):
+    for section in ("results.checklist", "results.provenance"):
         sound(shown(section, folder))
