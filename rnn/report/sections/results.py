@@ -118,7 +118,7 @@ def _loss(path: Path, training: dict[str, Any]) -> dict[str, Any]:
     if history is None or history.empty or not per_epoch:
         return {}
     last = int(history["update"].max())
-    epochs = math.floor(100 * last / per_epoch) / 100  # 1.999 is not 2
+    epochs = last / per_epoch
     return {"done": epochs >= 2, "epochs": epochs, "updates": last, "least": 2 * per_epoch}
 
 
