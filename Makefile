@@ -34,6 +34,8 @@ SEEDS = 1
 RUNS =
 ## the comparison's name, and that of its folder in reports/
 COMPARISON = comparison
+## what verify makes again instead of RUN: a zip that was handed in
+HANDIN =
 ## the report's title (a comparison's is Runs compared)
 TITLE = Training a character-level RNN
 ## the report's author
@@ -48,7 +50,7 @@ FONTS =
 PYTHON = python3 python3.14 python3.13 python3.12 python3.11
 
 # They reach the steps as environment variables, never as shell text, and $ is not make's in them.
-said := RUN CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON TITLE AUTHOR DATE TEXT FONTS
+said := RUN CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON HANDIN TITLE AUTHOR DATE TEXT FONTS
 titled := $(filter-out file,$(origin TITLE))
 $(foreach name,$(said),$(eval override $(name) := $$(value $(name))))
 export $(said)
@@ -65,19 +67,16 @@ compared := $(math) $(wildcard rnn/report/*.* rnn/report/sections/*.*)
 code     := $(filter-out rnn/report/sections/runs%,$(compared))
 steps    := $(if $(filter compared,$(MAKECMDGOALS)),04_compare_runs,01_gradient_check 02_training_evolution 03_best_model_sampling)
 
-.PHONY: report compare pages compared clean ready browser lab test test-slow test-browser docs-pictures strip lint bench lock help
+.PHONY: report compare pages compared handin verify clean ready browser lab test test-slow test-browser docs-pictures strip lint bench lock help
 
 ## make the report: reports/RUN/report.pdf and report.html
 report:
 	@$(pipeline) report "$(MAKE)" pages
-
 ## compare the runs named in RUNS: reports/COMPARISON/report.pdf and report.html
 compare:
 	@$(pipeline) compare "$(MAKE)" compared $(if $(titled),,TITLE="Runs compared")
-
 pages compared: $(out)/report.pdf $(out)/report.html
 	@$(run) rnn.pipeline.closing_lines $(out)
-
 $(out)/report.pdf: $(steps:%=$(out)/%.ipynb) $(out)/.pages.values $(page)
 	@echo "report: rendering"; $(render)
 
@@ -98,13 +97,16 @@ $(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(ou
 $(out)/04_compare_runs.ipynb: notebooks/04_compare_runs.ipynb $(out)/.compare.values $(compared) $(locked)
 	@$(execute) -d runs "$$RUNS"
 
+## pack a run to hand it in: reports/RUN.zip
+handin:
+## make a run again, or what HANDIN holds, and compare every file
+verify:
 ## delete a run's folder
 clean:
-	@$(pipeline) clean
+handin verify clean ready browser:
+	@$(pipeline) $@ "$(MAKE_COMMAND)"
 
 # ---- Working on it --------------------------------------------------------------------------
-ready browser:
-	@$(pipeline) $@
 ## open the notebooks in JupyterLab
 lab: ready
 	@$(run) jupyterlab --LabApp.default_url=/lab/tree/notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -125,8 +127,7 @@ strip: ready
 	@$(run) nbconvert --log-level=WARN --to notebook --inplace --ClearOutputPreprocessor.enabled=True --ClearMetadataPreprocessor.enabled=True --ClearMetadataPreprocessor.preserve_cell_metadata_mask='{"tags"}' --ClearMetadataPreprocessor.preserve_nb_metadata_mask='{("kernelspec",), ("language_info", "name")}' notebooks/*.ipynb
 ## look at style, types and the stored notebooks
 lint: ready
-	@"$(python)" -m ruff check -q .
-	@"$(python)" -m ruff format -q --check .
+	@"$(python)" -m ruff check -q . && "$(python)" -m ruff format -q --check .
 	@"$(python)" -m mypy
 	@"$(python)" -m pytest -q tests/test_notebooks.py
 ## compare the speed with other systems (those that are installed)

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 from numba.extending import overload
 
 from rnn.kernels.compilation import inlined
-from rnn.kernels.elementary import tanh_in_place
+from rnn.kernels.elementary import tanh
 
 __all__ = ["CELLS", "Parameters", "Vanilla", "step_back_of", "step_of"]
 
@@ -66,8 +66,7 @@ class Vanilla(Parameters):
         """Compute ``h = tanh(r + z + b)``."""
         for s in range(r.shape[0]):
             for i in range(r.shape[1]):
-                H[t, s, i] = r[s, i] + (Z[t, s, i] + b[i])
-        tanh_in_place(H[t].reshape(-1))
+                H[t, s, i] = tanh(r[s, i] + (Z[t, s, i] + b[i]))
 
     @staticmethod
     @inlined

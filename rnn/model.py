@@ -41,14 +41,16 @@ these functions.  They work on float32, float64 and, forward, on complex numbers
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnn.cells import Parameters, step_back_of, step_of
 from rnn.kernels.compilation import compiled, inlined
-from rnn.kernels.elementary import exp_in_place
-from rnn.kernels.products import multiply, transposed
+from rnn.kernels.elementary import exp, log, normals
+from rnn.kernels.products import lay_out, multiply, nth, panels, transposed
+from rnn.kernels.vectors import largest, total
 
 __all__ = [
     *("Architecture", "Evaluation", "Segment", "backward", "copy", "empty_segment", "forward"),
@@ -70,6 +72,9 @@ class Segment(NamedTuple):
     C: Any
     P: Any
     dH: Any
+    W_panels: Any  # W of each layer, laid out for the products of `backward` ...
+    WT_panels: Any  # ... its transpose, for those of `forward` ...
+    VT_panels: Any  # ... and that of V
 
 
 @compiled
@@ -86,7 +91,9 @@ def forward(parameters, segment):
     H = segment.H[-1]
     # o_t = V h_t + c
     outputs = P.reshape(tau * B, K)
-    multiply(H.reshape(tau * B, H.shape[2]), transposed(V), outputs)
+    VT = segment.VT_panels[0]
+    lay_out(V, VT, True)
+    multiply(H.reshape(tau * B, H.shape[2]), VT, outputs)
     loss = 0.0
     for t in range(tau):
         for s in range(B):
@@ -94,19 +101,25 @@ def forward(parameters, segment):
             o = P[t, s]
             for k in range(K):
                 o[k] += c[k]
-            largest = _largest(o)
+            most = largest(o)
             for k in range(K):
-                o[k] -= largest
+                o[k] -= most
             loss -= o[y[t, s]]
-    exp_in_place(P.reshape(-1))
+    p = P.reshape(-1)
+    for i in range(p.size):
+        p[i] = exp(p[i])
+    totals = np.empty(tau * B, P.dtype)
     for row in range(tau * B):
         # p_t = exp(o_t) / sum_k exp(o_t[k])
         p = outputs[row]
-        total = _sum(p)
-        loss += np.log(total)
-        scale = 1 / total
+        totals[row] = total(p)
+        scale = P.dtype.type(1) / totals[row]
         for k in range(K):
             p[k] *= scale
+    for row in range(tau * B):
+        totals[row] = log(totals[row])
+    for row in range(tau * B):
+        loss += totals[row]
     return loss / B
 
 
@@ -133,7 +146,8 @@ def hidden_states(parameters, segment):
             below = segment.H[layer - 1].reshape(tau * B, m)
             U_below = transposed(parameters.U_above[layer - 1])
             multiply(below, U_below, Z.reshape(tau * B, Z.shape[2]))
-        WT = transposed(W[layer])  # W h, with h as a row as it lies in H, is h W^T
+        WT = segment.WT_panels[layer]  # W h, with h as a row as it lies in H, is h W^T
+        lay_out(W[layer], WT, True)
         for t in range(tau):
             if t > 0:
                 _carry(t, H, H_before)
@@ -170,11 +184,11 @@ def backward(parameters, segment, gradients, weight):
                 do[k] *= weight
                 # dc = sum_t do_t
                 dc[k] += do[k]
-    # dV = sum_t do_t h_t^T
-    dO = P.reshape(tau * B, K)
-    multiply(dO.T, segment.H[-1].reshape(tau * B, m), dV)
     # dh_t = V^T do_t, as far as it comes from the output
+    dO = P.reshape(tau * B, K)
     multiply(dO, V, dH.reshape(tau * B, m))
+    # dV = sum_t do_t h_t^T
+    multiply(dO.T, segment.H[-1].reshape(tau * B, m), dV)
     hidden_states_back(parameters, segment, gradients)
 
 
@@ -186,9 +200,10 @@ def hidden_states_back(parameters, segment, gradients):
     tau, B, m = dH.shape
     step_back = step_back_of(parameters)
     for layer in range(parameters.W.shape[0] - 1, -1, -1):
-        W, dW, db = parameters.W[layer], gradients.W[layer], gradients.b[layer]
+        W, dW, db = segment.W_panels[layer], nth(gradients.W, layer), gradients.b[layer]
         dZ, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]
         H, C = segment.H[layer], segment.C[layer]
+        lay_out(parameters.W[layer], W, False)
         dh = np.zeros((B, m), H.dtype)  # what reaches h_t and c_t from the steps after t
         dc = np.zeros(C.shape[1:], C.dtype)
         for t in range(tau - 1, -1, -1):
@@ -212,8 +227,9 @@ def hidden_states_back(parameters, segment, gradients):
             for row in range(tau * B):
                 for i in range(db.size):
                     db[i] += rows[row, i]
-            multiply(rows.T, segment.H[layer - 1].reshape(tau * B, m), gradients.U_above[layer - 1])
+            dU_above = nth(gradients.U_above, layer - 1)
             multiply(rows, parameters.U_above[layer - 1], dH.reshape(tau * B, m))
+            multiply(rows.T, segment.H[layer - 1].reshape(tau * B, m), dU_above)
         # dW = sum_t dz_t h_{t-1}^T
         multiply(rows.T, H_before.reshape(tau * B, m), dW)
 
@@ -272,23 +288,6 @@ def _clear(fresh, h, c):
             c[s] = 0
 
 
-@inlined
-def _largest(o):
-    largest = o[0].real
-    for k in range(1, o.size):
-        if o[k].real > largest:
-            largest = o[k].real
-    return largest
-
-
-@compiled
-def _sum(p):
-    total = p[0]
-    for k in range(1, p.size):
-        total += p[k]
-    return total
-
-
 @dataclass(frozen=True)
 class Architecture:
     """What a network is made of."""
@@ -324,13 +323,16 @@ class Architecture:
         """The numbers that one stream carries from segment to segment."""
         return self.layers * self.cell.states * self.m
 
+    @property
+    def begins(self) -> Any:
+        """Where each array of `Parameters` begins in the vector of all."""
+        sizes = [math.prod(shape) for shape in self.shapes.values()]
+        return self.cell(*accumulate(sizes[:-1], initial=0))
+
     def parameters(self, theta: np.ndarray) -> Any:
         """Return the parts of a vector of all parameters, which share its memory."""
-        parts, begin = [], 0
-        for shape in self.shapes.values():
-            end = begin + math.prod(shape)
-            parts.append(theta[begin:end].reshape(shape))
-            begin = end
+        places = zip(self.begins, self.shapes.values(), strict=True)
+        parts = (theta[begin : begin + math.prod(s)].reshape(s) for begin, s in places)
         return self.cell(*parts)
 
     @classmethod
@@ -379,6 +381,10 @@ def empty_segment(
         name: np.zeros((L, tau, B, width), dtype) for name, width in widths.items()
     }
     arrays["P"], arrays["dH"] = np.zeros((tau, B, architecture.K), dtype), arrays["H"][0].copy()
+    rows = architecture.cell.gates * m
+    arrays["W_panels"] = panels(B, (L, rows, m), dtype)
+    arrays["WT_panels"] = panels(B, (L, m, rows), dtype)
+    arrays["VT_panels"] = panels(tau * B, (1, m, architecture.K), dtype)
     return Segment(x, y, np.zeros((tau if documents else 0, B), np.bool_), **arrays)
 
 
@@ -400,11 +406,12 @@ def initialise(
     float64 start at the same place.
     """
     m, K = architecture.m, architecture.K
-    scaled = {"W": (2 * m) ** -0.5, "U_above": (2 * m) ** -0.5, "V": m**-0.5, "U": (2 * K) ** -0.5}
+    squares = {"W": 2 * m, "U_above": 2 * m, "V": m, "U": 2 * K}
     theta = np.zeros(architecture.size)
     for name, part in architecture.parameters(theta)._asdict().items():
-        if name in scaled:
-            part[:] = (scaled[name] if sig is None else sig) * rng.standard_normal(part.shape)
+        if name in squares:
+            scale = 1 / math.sqrt(squares[name]) if sig is None else sig
+            part[:] = scale * normals(rng.random((2, part.size))).reshape(part.shape)
     return theta.astype(dtype)
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from rnn.errors import ReportError, require_number, require_whole
 from rnn.kernels.compilation import compiled
+from rnn.kernels.elementary import exp, log
 from rnn.model import copy, empty_segment, forward, get_state, hidden_states, set_state
 
 #: Characters synthesized at once, at most: some minutes of work.
@@ -144,7 +145,9 @@ def _synthesize(parameters, segment, uniforms, temperature, top_p, ids):
         ids[t] = np.argmax(p)
         if temperature > 0.0:
             if temperature != 1.0:  # outputs over T give p^(1/T), scaled to sum to 1
-                p[:] = (p / p[ids[t]]) ** (1.0 / temperature)
+                most = p[ids[t]]
+                for k in range(p.size):
+                    p[k] = exp(log(p[k] / most) / temperature)
             p /= np.cumsum(p)[-1]
             if top_p < 1.0:
                 likeliest = np.argsort(-p, kind="mergesort")  # of equals the first comes first

@@ -19,7 +19,7 @@ from rnn.cells import CELLS, Parameters
 from rnn.errors import ReportError
 from rnn.gradient_check import Case, check, compare, complex_step
 from rnn.kernels.compilation import inlined
-from rnn.kernels.elementary import tanh_in_place
+from rnn.kernels.elementary import tanh
 from rnn.model import Architecture, empty_segment, forward, loss_and_gradients, named, set_state
 from rnn.runs.checkpoints import Checkpoints
 from rnn.runs.driver import train
@@ -46,8 +46,7 @@ class Leaky(Parameters):
                 C[t, s, i] = C_before[t, s, i] + rate * (
                     r[s, i] + Z[t, s, i] + b[i] - C_before[t, s, i]
                 )
-                H[t, s, i] = C[t, s, i]
-        tanh_in_place(H[t].reshape(-1))
+                H[t, s, i] = tanh(C[t, s, i])
 
     @staticmethod
     @inlined

@@ -46,10 +46,13 @@ NAMES = {
     "dU = gradients.U",
     "tau, B, m = dH.shape",
     "step_back = step_back_of(parameters)",
-    "W, dW, db = parameters.W[layer], gradients.W[layer], gradients.b[layer]",
+    "W, dW, db = segment.W_panels[layer], nth(gradients.W, layer), gradients.b[layer]",
+    "dU_above = nth(gradients.U_above, layer - 1)",
     "dZ, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]",
     "H, C = segment.H[layer], segment.C[layer]",
 }
+#: ... how W lies in memory ...
+LAYOUT = {"lay_out(parameters.W[layer], W, False)"}
 #: ... loops whose order is all the same ...
 LOOPS = {
     "for t in range(tau):",
@@ -64,7 +67,7 @@ LOOPS = {
 SECOND_STATE = {"dc = np.zeros(C.shape[1:], C.dtype)"}
 #: ... and what is done where a document begins.
 DOCUMENTS = {"if fresh.size:", "_clear(fresh[t], dh, dc)"}
-LEFT_OUT = NAMES | LOOPS | SECOND_STATE | DOCUMENTS
+LEFT_OUT = NAMES | LAYOUT | LOOPS | SECOND_STATE | DOCUMENTS
 
 
 def prose(notebook: str) -> list[str]:

@@ -197,4 +197,6 @@ def _rank_correlations(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
     ranks -= ranks.mean(axis=1, keepdims=True)
     others -= others.mean()
     spread = np.sqrt((ranks**2).sum(axis=1) * (others**2).sum())
-    return np.divide(ranks @ others, spread, out=np.zeros(len(spread)), where=spread > 0)
+    return np.divide(
+        (ranks * others).sum(axis=1), spread, out=np.zeros(len(spread)), where=spread > 0
+    )

@@ -1,4 +1,4 @@
-"""What make starts with: ``python -m rnn.pipeline PYTHON report|compare|clean|ready|browser``.
+"""What make starts with: ``python -m rnn.pipeline PYTHON report|compare|verify|handin|clean|...``.
 
 It and what it imports run before anything is installed, with the standard library alone.
 """
@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -34,6 +35,15 @@ def main(python: str, verb: str, *command: str) -> None:
         go_on(python, run_folder(), RUN, *command)
     elif verb == "compare":
         go_on(python, comparison_folder(), COMPARISON, *command)
+    elif verb == "verify":
+        what = os.environ["HANDIN"] or str(run_folder(new=False))
+        set_up.prepare(python)
+        os.execvp(python, [python, "-m", "rnn.pipeline.verify", what])
+    elif verb == "handin":
+        folder = run_folder()
+        set_up.prepare(python)
+        require_up_to_date(folder, *command)
+        os.execvp(python, [python, "-m", "rnn.pipeline.handin", str(folder)])
     elif verb == "clean":
         folder = run_folder(new=False)
         hold(folder)
@@ -58,6 +68,16 @@ def go_on(python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *com
     # Python ignores this signal, and what a process ignores its successor does too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execvp(command[0], [*command, f"out={folder}"])
+
+
+def require_up_to_date(folder: Path, make: str) -> None:
+    """End the process if make would do anything for a run, with the values it was made with."""
+    outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    clean = {name: value for name, value in os.environ.items() if name not in outer}
+    question = [make, "-q", f"out={folder}", f"{folder}/report.pdf"]
+    if subprocess.run(question, env=clean, capture_output=True).returncode:
+        remedy = f"run make report RUN={folder.name}"
+        refuse(folder.name, "a finished run, up to date", "none", remedy)
 
 
 def run_folder(*, new: bool = True) -> Path:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from rnn import gradient_check as check
 from rnn.gradient_mistakes import CLIPPED, effective_clip, gradients_with_mistake, mistakes_of
@@ -94,8 +93,7 @@ class GradientPlayground(Playground):
             if done % _PIECE == 0 and time.monotonic() > started + _PATIENCE:
                 tell(f"{oracle} for {total:,} entries, only once: {done / total:.0%}")
 
-        # Threads cost more than they give with so small matrices.
-        with self.waiting() as tell, threadpool_limits(1, "blas"):
+        with self.waiting() as tell:
             gn = self._oracles[oracle](case.loss, case.theta, places=case.places, each=each)
         self._numerical[case.name, oracle] = gn
         return gn

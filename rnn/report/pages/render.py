@@ -94,7 +94,7 @@ def render(folder: Path, *, title: str, author: str = "", date: str = "") -> lis
     """
     notebook = assemble(folder, title=title, author=author, date=date)
     pdf, _ = ReportPDFExporter(font_paths=own_fonts()).from_notebook_node(notebook)
-    page, _ = ReportHTMLExporter().from_notebook_node(notebook)
+    page, _ = ReportHTMLExporter(interactive=True).from_notebook_node(notebook)
     contents = {
         "report.ipynb": (nbformat.writes(notebook) + "\n").encode(),
         "report.pdf": pdf,

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from contextlib import suppress
 from operator import index
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 
 from rnn.errors import ReportError
 from rnn.gradient_check import ACCEPTED
+from rnn.kernels.elementary import log
 from rnn.report.fonts import borrowed_fonts, own_fonts
 from rnn.report.show import Section
 from rnn.runs.models import load_model
@@ -22,7 +22,7 @@ from rnn.runs.storage import read_file
 _SNAPSHOTS = [1, *range(10_000, 100_001, 10_000)]  # updates before which one is asked for
 _SNAPSHOT_LENGTH = 200
 _BEST_LENGTH = 1000
-_SOURCE = ("commit", "clean", "versions", "machine")
+_SOURCE = ("commit", "clean", "versions")
 
 
 def book(section: Section, folder: Path) -> None:
@@ -31,7 +31,7 @@ def book(section: Section, folder: Path) -> None:
     values = training["book"] | {
         "updates_per_epoch": training["updates_per_epoch"],
         "characters_in_loss": counted,
-        "first_loss": counted * math.log(training["book"]["K"]),
+        "first_loss": counted * float(log(float(training["book"]["K"]))),
     }
     section.table(section.rows("table", values), "tab-book", values, source="results.json")
 
@@ -39,7 +39,7 @@ def book(section: Section, folder: Path) -> None:
 def provenance(section: Section, folder: Path) -> None:
     """Show what a run's numbers come from.
 
-    There is no time and no path, so two runs of the same inputs on one machine show the same.
+    There is no time, path or machine, so two runs of the same inputs show the same.
     """
     results = read_results(folder)
     training, sampling = results.get("training", {}), results.get("sampling", {})

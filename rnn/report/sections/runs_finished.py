@@ -50,6 +50,7 @@ class FinishedRun:
         timed = speed.get("updates") and speed.get("seconds")
         # Mean over the updates that were timed.
         self.seconds_per_update = speed["seconds"] / speed["updates"] if timed else math.nan
+        self.machine = speed.get("machine")  # that it took so long on
         # The losses after the last update and the lowest, in the unit of the run's loss; NumPy
         # reads null, which JSON has in the place of NaN, as NaN.
         self.smooth_loss = float(np.float64(self.training["last_smooth_loss"]))
