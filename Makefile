@@ -44,11 +44,13 @@ AUTHOR =
 DATE =
 ## a folder with your own sentences
 TEXT =
+## a folder with your own fonts, for what the page's own lack
+FONTS =
 ## the Python that .venv is made of, 3.11 or newer
 PYTHON = python3 python3.14 python3.13 python3.12 python3.11
 
 # They reach the steps as environment variables, never as shell text, and $ is not make's in them.
-said := RUN CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON HANDIN TITLE AUTHOR DATE TEXT
+said := RUN CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON HANDIN TITLE AUTHOR DATE TEXT FONTS
 titled := $(filter-out file,$(origin TITLE))
 $(foreach name,$(said),$(eval override $(name) := $$(value $(name))))
 export $(said)

@@ -27,7 +27,7 @@ Feature = Callable[[str], np.ndarray]
 CLEARLY = {"AUC": 0.75, "rank correlation": 0.5}
 
 _WARM_UP = 200  # characters read before the stretch
-_VOWELS = "aeiouαεηιουωаеиоуыэюяє"
+VOWELS = "aeiouαεηιουωаеиоуыэюяє"
 _LEAST = 30  # characters with a feature, and without it, that each half must have
 
 
@@ -87,7 +87,7 @@ FEATURES: dict[str, Feature] = {
     "characters since the line began": _since_line_feed,
     "letters of the word so far": _letters_of_word,
     "a blank or line end was read": _each(str.isspace),
-    "a vowel was read": _each(lambda x: unicodedata.normalize("NFD", x)[0].lower() in _VOWELS),
+    "a vowel was read": _each(lambda x: unicodedata.normalize("NFD", x)[0].lower() in VOWELS),
     "a capital letter was read": _each(str.isupper),
     "a digit was read": _each(str.isdigit),
     "a punctuation mark was read": _each(lambda x: unicodedata.category(x)[0] == "P"),

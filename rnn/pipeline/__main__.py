@@ -21,8 +21,8 @@ from rnn.pipeline import hold, refuse, set_up
 RUN = {
     ".check.values": ("CORPUS", "ENCODING", "SEED", "NETWORK", "CHECK_PARAMS", "TEXT"),
     ".training.values": ("CORPUS", "ENCODING", "SEED", "SEEDS", "PARAMS", "TEXT"),
-    ".sample.values": ("SEED", "SAMPLE_PARAMS", "TEXT"),
-    ".pages.values": ("TITLE", "AUTHOR", "DATE"),
+    ".sample.values": ("SEED", "SAMPLE_PARAMS", "TEXT", "FONTS"),
+    ".pages.values": ("TITLE", "AUTHOR", "DATE", "FONTS"),
 }
 COMPARISON = {".compare.values": ("RUNS", "TEXT"), ".pages.values": RUN[".pages.values"]}
 
@@ -156,6 +156,8 @@ def _files(variable: str, value: str) -> Iterator[Path]:
         yield from map(Path, glob.glob(f"data/{glob.escape(value)}*.txt"))
     elif variable == "TEXT" and value:
         yield from sorted(Path(value).expanduser().glob("*.md"))
+    elif variable == "FONTS" and value:
+        yield Path(value).expanduser()
     elif variable == "RUNS":
         yield from (_REPORTS / run / name for run in value.split() for name in _RESULTS)
 

@@ -218,5 +218,5 @@ def test_folder_of_the_results_is_told_in_the_notebook_and_on_the_terminal_but_o
 
 def test_escape_takes_anything_and_shows_controls_as_pictures() -> None:
     assert escape(3) == "3"
-    assert escape("a\tb\n") == "a␉b␊"
+    assert escape("a\tb\n") == "a⇥b↵"
     assert escape("") == ""

@@ -29,7 +29,7 @@ from traitlets.config import Application
 
 from rnn.errors import ReportError
 from rnn.report.escaping import html_text, html_visible, typst_string, without_surrogates
-from rnn.report.fonts import font_faces
+from rnn.report.fonts import borrowed_fonts, font_faces, lacking_fonts, linked
 from rnn.report.pages.numbering import Placed, placed
 from rnn.report.pages.pandoc import convert
 from rnn.report.pages.pictures import Pictures
@@ -146,9 +146,13 @@ class ReportPDFExporter(ReportExporter):
     font = Unicode("New Computer Modern", help="Font of the text.").tag(config=True)
     math_font = Unicode("New Computer Modern Math", help="Font of formulas.").tag(config=True)
     code_font = Unicode("DejaVu Sans Mono", help="Font of code and samples.").tag(config=True)
-    font_paths = List(Unicode(), help="Folders with further fonts.").tag(config=True)
+    font_paths = List(
+        Unicode(), help="Folders with further fonts, the first choice for what is lacking."
+    ).tag(config=True)
     system_fonts = Bool(
-        False, help="Also use this machine's fonts; the same PDF on every machine is then lost."
+        False,
+        help="Let this machine's fonts be named too. What no other font has is taken from them "
+        "anyway, and the same PDF on every machine is then lost.",
     ).tag(config=True)
 
     _page, _target, _suffix = "pdf", "typst", ".typ"
@@ -161,8 +165,12 @@ class ReportPDFExporter(ReportExporter):
         style = (_TEMPLATES / "report-pdf/style.typ").read_bytes()
         files = {"style.typ": style, **resources.pop("pictures")}
         resources["output_extension"] = ".pdf"
-        fonts = typst.Fonts(self.system_fonts, True, list(self.font_paths))
-        return compile_pdf(source, files, fonts), resources
+        borrowed = borrowed_fonts(source, self.font_paths)
+        if lacking := lacking_fonts(source, borrowed):
+            self.log.warning(lacking)
+        others = [linked(tuple(sorted({font.path for font in borrowed})))] if borrowed else []
+        fonts = typst.Fonts(self.system_fonts, True, [*self.font_paths, *others])
+        return compile_pdf(source, files, fonts, borrowed), resources
 
 
 class ReportHTMLExporter(ReportExporter):
