@@ -18,7 +18,7 @@ ENCODING = utf-8
 SEED = 0
 ## options for the training, as papermill takes them: "-p m 200 -p eta 0.05"
 PARAMS =
-## options for the gradient check
+## options for the gradient check, which takes the training's cell and layers
 CHECK_PARAMS =
 ## options for the text of the best model
 SAMPLE_PARAMS =
@@ -28,6 +28,8 @@ SEEDS = 1
 RUNS =
 ## the comparison's name, and that of its folder in reports/
 COMPARISON = comparison
+## what verify makes again instead of RUN: a zip that was handed in
+HANDIN =
 ## what a sweep varies: "m=50,100 eta=0.05,0.1", or a YAML file
 GRID =
 ## the sweep's name, and that of its folder in reports/
@@ -44,6 +46,8 @@ AUTHOR =
 DATE =
 ## a folder with your own sentences
 TEXT =
+## a folder with your own fonts, for what the page's own lack
+FONTS =
 ## the Python that .venv is made of, 3.11 or newer
 PYTHON = python3 python3.14 python3.13 python3.12 python3.11
 
@@ -52,26 +56,21 @@ include rnn/pipeline/environment.mk
 run     := exec "$(python)" -m
 execute  = $(run) rnn.pipeline.execute $< $@ -d text "$$TEXT"
 render   = $(run) rnn.report.pages.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE" >/dev/null
-several := $(if $(filter compared,$(MAKECMDGOALS)),04_compare_runs)$(if $(filter swept,$(MAKECMDGOALS)),05_sweep)
-steps   := $(or $(several),01_gradient_check 02_training_evolution 03_best_model_sampling)
 
-.PHONY: report compare sweep pages compared swept trained clean ready browser workers lab test test-slow test-browser docs-pictures strip lint bench lock help
+.PHONY: report compare sweep pages compared swept trained handin verify clean ready browser workers lab test test-slow test-browser docs-pictures strip lint bench lock help
 
 ## make the report: reports/RUN/report.pdf and report.html
 report:
 	@$(pipeline) report "$(MAKE)" pages
-
 ## compare the runs named in RUNS: reports/COMPARISON/report.pdf and report.html
 compare:
 	@$(pipeline) compare "$(MAKE)" compared $(if $(titled),,TITLE="Runs compared")
-
 ## train every point of GRID with SEEDS seeds: reports/SWEEP/report.pdf, report.html, best.yaml, the runs
 sweep:
 	@$(pipeline) sweep "$(MAKE)" swept $(if $(titled),,TITLE="A sweep over settings")
 
 pages compared swept: $(out)/report.pdf $(out)/report.html
 	@$(run) rnn.pipeline.closing_lines $(out)
-
 $(out)/report.pdf: $(steps:%=$(out)/%.ipynb) $(out)/.pages.values $(page)
 	@echo "report: rendering"; $(render)
 
@@ -80,7 +79,7 @@ $(out)/report.html: $(out)/report.pdf
 	@test -f $@ || $(render)
 
 $(out)/01_gradient_check.ipynb: notebooks/01_gradient_check.ipynb $(out)/.check.values $(code) $(locked)
-	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d run_dir $(out) --options "$$CHECK_PARAMS"
+	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d run_dir $(out) --options "$$NETWORK $$CHECK_PARAMS"
 
 $(out)/02_training_evolution.ipynb: notebooks/02_training_evolution.ipynb $(out)/.training.values $(code) $(locked)
 	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d seeds "$$SEEDS" -d run_dir $(out) --options "$$PARAMS"
@@ -92,19 +91,21 @@ $(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(ou
 $(out)/04_compare_runs.ipynb: notebooks/04_compare_runs.ipynb $(out)/.compare.values $(compared) $(locked)
 	@$(execute) -d runs "$$RUNS"
 
-# What is trained already is left alone, and so is the file if nothing is new.
 $(out)/sweep.json: trained
 	@$(run) rnn.pipeline.sweep $(out)
 $(out)/05_sweep.ipynb: notebooks/05_sweep.ipynb $(out)/sweep.json $(out)/.sweep.values $(compared) $(locked)
 	@$(execute) -d sweep $(out)
 
+## pack a run to hand it in: reports/RUN.zip
+handin:
+## make a run again, or what HANDIN holds, and compare every file
+verify:
 ## delete the folder of a run, a comparison or a sweep
 clean:
-	@$(pipeline) clean
+handin verify clean ready browser workers:
+	@$(pipeline) $@ "$(MAKE_COMMAND)"
 
 # ---- Working on it --------------------------------------------------------------------------
-ready browser workers:
-	@$(pipeline) $@
 ## open the notebooks in JupyterLab
 lab: ready
 	@$(run) jupyterlab --LabApp.default_url=/lab/tree/notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -126,8 +127,7 @@ strip: ready
 ## look at style, types and the stored notebooks
 lint: ready
 	@"$(python)" -m ruff check -q . && "$(python)" -m ruff format -q --check .
-	@"$(python)" -m mypy
-	@"$(python)" -m pytest -q tests/test_notebooks.py
+	@"$(python)" -m mypy && "$(python)" -m pytest -q tests/test_notebooks.py
 ## compare the speed with other systems (those that are installed)
 bench: ready
 	@$(run) benchmarks

@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 # What was said on the command line.  It reaches the steps as environment variables, never as
 # shell text, and $ is not make's in it.
-said := RUN CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON
+said := RUN CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON HANDIN FONTS
 said += GRID SWEEP HALVING SCHEDULER TITLE AUTHOR DATE TEXT
 titled := $(filter-out file,$(origin TITLE))
 $(foreach name,$(said),$(eval override $(name) := $$(value $(name))))
@@ -18,6 +18,8 @@ page := $(wildcard rnn/report/pages/*.* rnn/report/pages/templates/*.* rnn/repor
 math := $(wildcard rnn/*.* rnn/kernels/*.* rnn/text/*.* rnn/runs/*.* rnn/analysis/*.*)
 compared := $(math) $(wildcard rnn/report/*.* rnn/report/sections/*.*)
 code := $(filter-out rnn/report/sections/runs% rnn/report/sections/sweep%,$(compared))
+several := $(if $(filter compared,$(MAKECMDGOALS)),04_compare_runs)$(if $(filter swept,$(MAKECMDGOALS)),05_sweep)
+steps   := $(or $(several),01_gradient_check 02_training_evolution 03_best_model_sampling)
 
 cache := $(CURDIR)/.cache
 export XDG_CACHE_HOME := $(cache)

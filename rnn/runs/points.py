@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
@@ -59,7 +58,7 @@ def train_slice(corpus: Corpus, task: Mapping[str, Any]) -> dict[str, Any]:
         return {"other_version": VERSION}
     silence = io.StringIO()  # a worker has no terminal of its own
     try:
-        with redirect_stderr(silence), threadpool_limits(1, "blas"):
+        with redirect_stderr(silence):
             return _train_slice(corpus, task)
     except ReportError as error:
         return {"error": str(error)}
