@@ -35,9 +35,9 @@ def read(parameters: Any, h: np.ndarray, ids: np.ndarray) -> np.ndarray:
 
 
 def read_pieces(parameters: Any, state: np.ndarray, ids: np.ndarray) -> Iterator[np.ndarray]:
-    """Read a text as `read` does, and yield the hidden states (L, characters, m) of its pieces.
+    """Read a text as `read` does, and yield the states (L, characters, states m) of its pieces.
 
-    `state`, shape (1, state size), is updated.
+    They are h or, of a cell with two states, h and c.  `state`, shape (1, state size), is updated.
     """
     text = _characters(ids, len(parameters.c))
     for begin in range(0, len(text), _PIECE):
@@ -46,7 +46,7 @@ def read_pieces(parameters: Any, state: np.ndarray, ids: np.ndarray) -> Iterator
         set_state(segment, state)
         hidden_states(parameters, segment)
         get_state(segment, state)
-        yield segment.H[:, :, 0]
+        yield np.concatenate([segment.H, segment.C], axis=3)[:, :, 0]
 
 
 def synthesize(

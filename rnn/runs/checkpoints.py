@@ -40,7 +40,6 @@ class Checkpoints:
         same = settings.as_dict() | {
             "epochs": None, "max_updates": None, "book": corpus.sha256,
             "vocabulary": corpus.vocabulary, "sources": SOURCE_DIGEST, "numpy": np.__version__,
-            "cell": settings.cell, "layers": settings.layers,
         }  # fmt: skip
         identity = hashlib.sha256(json.dumps(same, sort_keys=True).encode())
         self.identity, self.name = identity.digest(), identity.hexdigest()[:16]

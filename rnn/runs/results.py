@@ -20,7 +20,7 @@ from rnn.gradient_check import CENTRAL, COMPLEX, first_setting
 from rnn.runs.models import save_model
 from rnn.runs.run import Run
 from rnn.runs.storage import hold, read_json, write_whole
-from rnn.settings import Settings
+from rnn.settings import Settings, without_defaults
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.passport import passport
 
@@ -67,7 +67,7 @@ def replace_section(
                 results = {name: results[name] for name in results.keys() - gone}
                 _write_json(path, results, indent=2, sort_keys=True)
         write()
-        results |= {section: facts, "provenance": _provenance()}
+        results |= {section: facts, "provenance": _noted() or provenance()}
         _write_json(path, results, indent=2, sort_keys=True)
 
 
@@ -85,7 +85,7 @@ def save_check(
     """
     central, stepped = first_setting(errors, CENTRAL), first_setting(errors, COMPLEX)
     facts = {
-        "parameters": parameters,
+        "parameters": without_defaults(parameters),
         "largest_relative_error": central["max"].max(),
         "largest_mean_relative_error": central["mean"].max(),
         "largest_norm_wise_error": central["norm_wise"].max(),
@@ -179,8 +179,13 @@ def _write_table(path: Path, table: pd.DataFrame, **layout: Any) -> None:
     write_whole(path, table.to_csv(index=False, lineterminator="\n", **layout).encode())
 
 
-def _provenance() -> dict[str, Any]:
-    """Return what computed the numbers: the commit and the versions."""
+def _noted() -> dict[str, Any] | None:
+    """Return the provenance of the run that is made again here to be compared, if one is."""
+    return json.loads(os.environ.get("RNN_PROVENANCE", "null"))
+
+
+def provenance() -> dict[str, Any]:
+    """Return what computes numbers here: the commit and the versions."""
     versions = {"python": platform.python_version()}
     for name in _VERSIONS:
         with suppress(PackageNotFoundError):

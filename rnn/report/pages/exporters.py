@@ -6,9 +6,12 @@ After installation they are known to nbconvert by name::
     jupyter nbconvert --to report-html notebook.ipynb
 """
 
+import base64
 import datetime
+import hashlib
 import json
 import re
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,7 +29,7 @@ from traitlets.config import Application
 
 from rnn.errors import ReportError
 from rnn.report.escaping import html_text, html_visible, typst_string, without_surrogates
-from rnn.report.fonts import font_faces
+from rnn.report.fonts import borrowed_fonts, font_faces, lacking_fonts, linked
 from rnn.report.pages.numbering import Placed, placed
 from rnn.report.pages.pandoc import convert
 from rnn.report.pages.pictures import Pictures
@@ -143,9 +146,13 @@ class ReportPDFExporter(ReportExporter):
     font = Unicode("New Computer Modern", help="Font of the text.").tag(config=True)
     math_font = Unicode("New Computer Modern Math", help="Font of formulas.").tag(config=True)
     code_font = Unicode("DejaVu Sans Mono", help="Font of code and samples.").tag(config=True)
-    font_paths = List(Unicode(), help="Folders with further fonts.").tag(config=True)
+    font_paths = List(
+        Unicode(), help="Folders with further fonts, the first choice for what is lacking."
+    ).tag(config=True)
     system_fonts = Bool(
-        False, help="Also use this machine's fonts; the same PDF on every machine is then lost."
+        False,
+        help="Let this machine's fonts be named too. What no other font has is taken from them "
+        "anyway, and the same PDF on every machine is then lost.",
     ).tag(config=True)
 
     _page, _target, _suffix = "pdf", "typst", ".typ"
@@ -158,12 +165,20 @@ class ReportPDFExporter(ReportExporter):
         style = (_TEMPLATES / "report-pdf/style.typ").read_bytes()
         files = {"style.typ": style, **resources.pop("pictures")}
         resources["output_extension"] = ".pdf"
-        fonts = typst.Fonts(self.system_fonts, True, list(self.font_paths))
-        return compile_pdf(source, files, fonts), resources
+        borrowed = borrowed_fonts(source, self.font_paths)
+        if lacking := lacking_fonts(source, borrowed):
+            self.log.warning(lacking)
+        others = [linked(tuple(sorted({font.path for font in borrowed})))] if borrowed else []
+        fonts = typst.Fonts(self.system_fonts, True, [*self.font_paths, *others])
+        return compile_pdf(source, files, fonts, borrowed), resources
 
 
 class ReportHTMLExporter(ReportExporter):
-    """A notebook as one HTML file without scripts that loads nothing from a network."""
+    """A notebook as one HTML file that loads nothing from a network.
+
+    No script is in it, or the project's own where `interactive` is set, as the report's renderer
+    alone does.
+    """
 
     export_from_notebook = "Report (HTML)"
     output_mimetype = "text/html"
@@ -173,6 +188,7 @@ class ReportHTMLExporter(ReportExporter):
     ).tag(config=True)
     code_language = Unicode("python", help="Language to highlight code in.").tag(config=True)
 
+    interactive = Bool(False)  # not to be configured: notebooks of others bring no script
     _page, _target, _suffix = "html", "html", ".html"
 
     def default_filters(self) -> Any:
@@ -185,8 +201,23 @@ class ReportHTMLExporter(ReportExporter):
         page, resources = super().from_notebook_node(nb, resources, **kw)
         page = re.sub(r"<th(?: [^>]*)?>\s*</th>", "<td></td>", html_visible(page))
         faces = font_faces(page) if self.embed_fonts else ""
-        style = (_TEMPLATES / "report-html/style.css").read_text(encoding="utf-8")
+        style = _html_part("style.css")
+        if resources["report"]["script"]:
+            style += _html_part("interactive.css")
         return page.replace("/*style*/", faces + style, 1), resources
+
+    def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
+        """Bring the script that the page's own data ask for."""
+        resources["interactive"] = self.interactive
+        nb, resources = super()._preprocess(nb, resources)
+        nodes = [node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))]
+        alive = any(one.data for one in map(placed, nodes) if one)
+        script = _html_part("interactive.js") if alive else ""
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        before, title = _try_it(filter(None, map(placed, nodes)))
+        about = {"script": script, "script_hash": digest, "before_try_it": before, "try_it": title}
+        resources["report"] |= about
+        return nb, resources
 
     def _highlighted(self, source: str) -> str:
         try:
@@ -194,6 +225,24 @@ class ReportHTMLExporter(ReportExporter):
         except ClassNotFound:
             return html_text(source)
         return str(highlight(source, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
+
+
+def _try_it(places: Iterable[Placed]) -> tuple[str, str]:
+    """Return the identifier of the heading before the section of the page's script, and its title.
+
+    That section is no part of the outline: without scripts it is absent.
+    """
+    heading = ""
+    for one in places:
+        headings = re.findall(r'<h[2-6][^>]* id="([^"]*)"', one.rendered.get("body", ""))
+        heading = [heading, *headings][-1]
+        if one.shown.kind == "interactive" and one.data:
+            return heading, one.rendered.get("title", "")
+    return "", ""
+
+
+def _html_part(name: str) -> str:
+    return (_TEMPLATES / "report-html" / name).read_text(encoding="utf-8")
 
 
 def _long_date(date: str) -> str:

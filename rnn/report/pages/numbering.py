@@ -9,7 +9,7 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
 from rnn.errors import ReportError
-from rnn.report.shown import Shown
+from rnn.report.shown import INTERACTIVE, Shown
 
 __all__ = ["NumberingPreprocessor", "Placed", "placed"]
 
@@ -24,6 +24,7 @@ _WANTED = {
     "table": ("text/html",),
     "sample": ("text/plain",),
     "texts": ("text/plain",),
+    "interactive": (INTERACTIVE,),
 }
 #: What only a reader of the notebook needs (see `rnn.report.show` and `rnn.report.lab.live`).
 _NOT_ON_PAGES = {"caption", "live", "note"}
@@ -40,6 +41,7 @@ class Placed:
     mime: str = ""  # the representation of an output that is shown
     number: int = 0  # that of a figure or a table
     picture: str = ""  # the address of a picture in the page
+    data: Any = None  # what the page's own script works with
     #: What pandoc is to set, with its format, ``markdown`` or ``html``: paragraphs under ``body``,
     #: a line of `shown` under its name, the title of a text beside others under its place.
     prose: dict[str | int, tuple[str, str]] = field(default_factory=dict)
@@ -59,7 +61,8 @@ class NumberingPreprocessor(Preprocessor):
     error stream, widgets and what is made for JupyterLab alone are left out.  Figures and tables
     that carry a label and a caption (see `rnn.report.show`) are numbered in the order of the
     page, and ``resources["references"]`` says what a label stands for: ``{"fig-loss":
-    "Figure 1"}``.  The exporters have given every cell its `Placed`.
+    "Figure 1"}``.  What needs a script is left out unless ``resources["interactive"]`` is true.
+    The exporters have given every cell its `Placed`.
     """
 
     enabled = True
@@ -71,7 +74,8 @@ class NumberingPreprocessor(Preprocessor):
         for cell in nb.cells:
             here = placed(cell)
             if here and cell.cell_type == "code":
-                cell.outputs = [output for output in cell.outputs if _keep(output, here)]
+                alive = bool(resources.get("interactive"))
+                cell.outputs = [output for output in cell.outputs if _keep(output, here, alive)]
                 for one in filter(None, map(placed, cell.outputs)):
                     if one.shown.kind in ("figure", "table"):
                         _number(one, counts, references)
@@ -79,7 +83,7 @@ class NumberingPreprocessor(Preprocessor):
         return nb, resources
 
 
-def _keep(output: NotebookNode, here: Placed) -> bool:
+def _keep(output: NotebookNode, here: Placed, interactive: bool) -> bool:
     """Reduce an output to what the pages show of it; tell whether there is anything."""
     if output.output_type in ("stream", "error"):
         return output.get("name", "stdout") == "stdout" and bool(output.get("text", "x").strip())
@@ -87,7 +91,8 @@ def _keep(output: NotebookNode, here: Placed) -> bool:
         shown = Shown.read(output.metadata) or _NOTHING
     except ReportError as error:
         raise ReportError(f"{here.where}: {error}") from None
-    if shown.kind in _NOT_ON_PAGES or _WIDGET in output.data:
+    unused = {*_NOT_ON_PAGES, *(() if interactive else ("interactive",))}
+    if shown.kind in unused or _WIDGET in output.data:
         return False
     shown = shown if shown.kind in _WANTED else _NOTHING
     mime = next((mime for mime in _WANTED[shown.kind] if mime in output.data), "")
@@ -96,11 +101,13 @@ def _keep(output: NotebookNode, here: Placed) -> bool:
         shown = replace(shown, alt=words or f"Picture made by {here.where}")
     output.output_type = "display_data"
     output.pop("execution_count", None)
+    data = output.data.get(INTERACTIVE)
     output.data = NotebookNode({mime: output.data[mime]} if mime else {})
     lines: dict[str | int, str] = {name: getattr(shown, name) for name in _LINES}
     lines |= {place: title for place, (title, _) in enumerate(shown.texts)}
     prose = {key: (line, "markdown") for key, line in lines.items() if line}
     one = Placed(here.where, shown, mime, prose=prose)
+    one.data = data if interactive and isinstance(data, dict) else None
     if mime in _FORMATS:
         text = str(output.data[mime])
         text = _ONE_FORMULA.sub(r"$$\1$$", text) if mime == "text/latex" else text

@@ -1,21 +1,23 @@
 """Typst source to PDF: in a folder of its own, with every character shown in some way."""
 
+import json
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import typst
 
 from rnn.errors import ReportError
-from rnn.report.escaping import INVISIBLE, stand_in
-from rnn.report.fonts import code_points
+from rnn.report.escaping import is_invisible, stand_in
+from rnn.report.fonts import VARIATION_SELECTORS, Borrowed, code_points
 
 __all__ = ["compile_pdf"]
 
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
-
-def compile_pdf(source: str, files: dict[str, bytes], fonts: typst.Fonts) -> bytes:
+def compile_pdf(
+    source: str, files: dict[str, bytes], fonts: typst.Fonts, borrowed: Sequence[Borrowed] = ()
+) -> bytes:
     """Compile Typst source to a tagged PDF (PDF/UA-1), the same bytes for the same arguments.
 
     The compiler sees a temporary folder that holds nothing but the page's own files, and no
@@ -30,6 +32,8 @@ def compile_pdf(source: str, files: dict[str, bytes], fonts: typst.Fonts) -> byt
         The style sheet and the pictures.
     fonts : typst.Fonts
         Those that may be used.
+    borrowed : sequence of Borrowed
+        Those among them that some characters are set in.
 
     Raises
     ------
@@ -38,8 +42,10 @@ def compile_pdf(source: str, files: dict[str, bytes], fonts: typst.Fonts) -> byt
     """
     source = stand_in(source)
     known = code_points(tuple(sorted({Path(font.path) for font in fonts.fonts() if font.path})))
-    unseen = {p for p in _beyond_ascii(source) if p not in known or _INVISIBLE.match(chr(p))}
-    inputs: dict[str, str] = {}
+    unseen = {p for p in _beyond_ascii(source) if p not in known or is_invisible(chr(p))}
+    unseen -= VARIATION_SELECTORS
+    others = [{"name": font.family, "covers": font.covers} for font in borrowed]
+    inputs = {"borrowed": json.dumps(others)}
     with tempfile.TemporaryDirectory(prefix="report-") as folder:
         root = Path(folder)
         (root / "main.typ").write_text(source, encoding="utf-8")

@@ -1,7 +1,8 @@
 """The smooth loss over the updates: its figure, the spread over seeds, and what the curve shows."""
 
+import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ _PUBLISHED = tomllib.loads(Path(__file__).with_name("loss.toml").read_text(encod
 def show(section: Section, runs: Sequence[Run]) -> None:
     """Show the smooth loss of the first run, with the band of the others."""
     values = facts(runs[0])
-    section.figure(figure(*runs), "fig-loss", values, source="history.csv")
+    drawn, told = figure(*runs), points(runs[0])
+    section.figure(drawn, "fig-loss", values, source="history.csv", points=told)
     if len(runs) > 1:
         section.prose("seeds", seed_facts(runs))
     section.prose("reading", values)
@@ -64,6 +66,23 @@ def seed_facts(runs: Sequence[Run]) -> dict[str, Any]:
         "last_mean": last.mean(),
         "last_deviation": last.std(ddof=1),
     }
+
+
+def points(run: Run) -> Iterator[tuple[float, float, dict[str, Any]]]:
+    """Yield places on the curves of `figure`, with what is told of each: about one a pixel."""
+    history, counted = run.history, run.settings.characters_in_loss
+    rows = history.iloc[:: math.ceil(len(history) / 600)]
+    curve = {*zip(rows["update"], rows["smooth_loss"], strict=True)}
+    curve |= {(run.best_update, run.lowest_smooth_loss), (run.last_update, run.smooth_loss)}
+    held_out = history.dropna(subset="validation_loss") if run.settings.held_out else history[:0]
+    told = [(update, loss, False) for update, loss in sorted(curve)]
+    for update, nats in zip(held_out["update"], held_out.get("validation_loss", []), strict=True):
+        told.append((update, nats * counted, True))
+    for update, loss, of_held_out in told:
+        if math.isfinite(loss):
+            epochs = update / run.updates_per_epoch
+            about = {"update": update, "epochs": epochs, "loss": loss, "of_held_out": of_held_out}
+            yield update, loss, about | {"nats": loss / counted}
 
 
 def figure(run: Run, *others: Run) -> Figure:

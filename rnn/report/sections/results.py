@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import math
+from contextlib import suppress
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rnn.errors import ReportError
 from rnn.gradient_check import ACCEPTED
 from rnn.kernels.elementary import log
+from rnn.report.fonts import borrowed_fonts, own_fonts
 from rnn.report.show import Section
+from rnn.runs.models import load_model
 from rnn.runs.results import load_settings, read_results
 from rnn.runs.storage import read_file
 
@@ -53,7 +56,15 @@ def provenance(section: Section, folder: Path) -> None:
         },
     }
     values["seed"] = values["settings"].pop("seed", None)
+    values["fonts"] = [font.name for font in borrowed_fonts(_vocabulary(files[0]), own_fonts())]
     section.table(section.rows("table", values), "tab-provenance", values, source="results.json")
+
+
+def _vocabulary(path: Path) -> str:
+    """Return the characters of the text that a model was trained on; none without a model."""
+    with suppress(ReportError):
+        return load_model(path).vocabulary
+    return ""
 
 
 def checklist(section: Section, folder: Path) -> None:
@@ -107,7 +118,7 @@ def _loss(path: Path, training: dict[str, Any]) -> dict[str, Any]:
     if history is None or history.empty or not per_epoch:
         return {}
     last = int(history["update"].max())
-    epochs = math.floor(100 * last / per_epoch) / 100  # 1.999 is not 2
+    epochs = last / per_epoch
     return {"done": epochs >= 2, "epochs": epochs, "updates": last, "least": 2 * per_epoch}
 
 

@@ -301,7 +301,7 @@ def test_headline_numbers_are_those_of_the_files(tmp_path: Path) -> None:
     both = pair(tmp_path, batch_size=4, held_out=0.1, validation=1.25, seeds=3)
     table = runs.numbers_table(Section("runs_numbers", Sentences()), both)
     assert table.loc["updates"].tolist() == ["100", "200"]
-    assert table.loc["epochs"].tolist() == ["2.50", "5.00"]
+    assert table.loc["epochs"].tolist() == ["2.5 epochs", "5 epochs"]
     assert table.loc["characters read"].tolist() == ["1,000", "8,000"]
     assert table.loc["lowest smooth loss"].tolist() == ["2.0000", "1.0000"]
     assert table.loc["lowest smooth loss (bits)"].tolist() == ["2.8854", "1.4427"]

@@ -58,4 +58,4 @@ def test_two_readings_of_one_run_are_the_same_and_hold_no_path(run: Path, shown)
 def test_line_ends_in_a_setting_do_not_break_the_row(run: Path, shown) -> None:
     change = json.dumps(RESULTS).replace('"document_end": ""', '"document_end": "\\n\\n| b"')
     (run / "results.json").write_text(change)
-    assert "document_end = ␊␊| b, clip = none" in shown("results.provenance", run).texts[0]
+    assert "document_end = ↵↵| b, clip = none" in shown("results.provenance", run).texts[0]
