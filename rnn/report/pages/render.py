@@ -91,8 +91,9 @@ def render(folder: Path, *, title: str, author: str = "", date: str = "") -> lis
         If a notebook is missing, a cell cannot be set, or the folder cannot be written.
     """
     notebook = assemble(folder, title=title, author=author, date=date)
-    pdf, _ = ReportPDFExporter().from_notebook_node(notebook)
-    page, _ = ReportHTMLExporter().from_notebook_node(notebook)
+    options = {"strict": True, "exclude_stderr": True, "exclude_tracebacks": True}
+    pdf, _ = ReportPDFExporter(**options).from_notebook_node(notebook)
+    page, _ = ReportHTMLExporter(**options).from_notebook_node(notebook)
     contents = {
         "report.ipynb": (nbformat.writes(notebook) + "\n").encode(),
         "report.pdf": pdf,
