@@ -10,13 +10,11 @@ names the cell.  With ``strict`` every such line is an error.
 """
 
 import datetime
-import html
 import json
 import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element
 
 import nbformat
 import typst
@@ -108,7 +106,7 @@ class ReportExporter(TemplateExporter):
             raise
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
-        """Render a notebook; a ReportError says what cannot be set at all, or `strict` not as meant."""
+        """Render a notebook; a ReportError says what cannot be set (if strict: as meant)."""
         nb = nbformat.from_dict(json.loads(without_surrogates(json.dumps(nb, ensure_ascii=False))))
         for number, cell in enumerate(nb.cells, start=1):
             cell.setdefault("metadata", NotebookNode())
@@ -162,7 +160,7 @@ class ReportExporter(TemplateExporter):
         formulas.prepare()
         answer = read(fragments, formulas.all)
         for formula, reason in formulas.read(answer.mathml):
-            self._warn(f"{formula.where}: a formula is shown as its TeX, as {reason}: {formula.spoken}")
+            self._warn(f"{formula.where}: {reason}, and is shown as its TeX: {formula.spoken}")
         for node, one, key, index in prose:
             here = one.where
             reader = Reader(formulas, pictures, here)
@@ -170,7 +168,7 @@ class ReportExporter(TemplateExporter):
             pictures.attachments = attachments if isinstance(attachments, dict) else {}
             found = answer.html[index]
             if found is None:
-                found = "<pre>" + html.escape(formulas.source(fragments[index][0])) + "</pre>"
+                found = "<pre>" + html_text(formulas.source(fragments[index][0])) + "</pre>"
             one.trees[key] = reader.tree(found) if key == "body" else reader.line(found)
         resources["pictures"] = pictures.files
         references = resources.get("references", {})
@@ -274,7 +272,7 @@ class ReportPDFExporter(ReportExporter):
     def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> TypstWriter:
         pieces = resources["pieces"] = Pieces()
         resources["piece"] = pieces.mark
-        return TypstWriter(formulas.all, *known, pieces)
+        return TypstWriter(formulas.all, known[0], known[1], pieces)
 
 
 class ReportHTMLExporter(ReportExporter):

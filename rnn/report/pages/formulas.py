@@ -8,6 +8,7 @@ the notebook.  Displayed formulas are numbered where ``\tag`` says so or somethi
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from latex2mathml.converter import convert
@@ -38,7 +39,7 @@ _INSIDE = r"|\\.|[{}]|\n[ \t>]*(?:\n|```|~~~)"
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|%[^\n]*\n?|.", re.DOTALL)
 
 #: Commands that pandoc does not know or that have no meaning on a page, in terms of others.
-_KNOWN = {
+_KNOWN: dict[str, tuple[int, str]] = {
     name: (arguments, body)
     for names, arguments, body in (
         ("mathds mathbbm mathbbmss", 1, r"\mathbb{#1}"),
@@ -79,7 +80,15 @@ _BOLD = {ord("A") + n: 0x1D400 + n for n in range(26)} | {
 }
 _MOST = 20_000  # tokens of a formula with its macros expanded
 
-_Node = str | list  # a token, or what stands between braces  # type: ignore[type-arg]
+_Node = str | list  # a token, or what stands between braces
+
+
+class _Macro(NamedTuple):
+    """What a command stands for."""
+
+    arguments: int
+    body: _Node
+    default: list[_Node] | None = None  # of the first argument, where it can be left out
 
 
 @dataclass
@@ -139,7 +148,7 @@ class Formulas:
 
     def prepare(self) -> list[str]:
         """Expand and number all formulas; return what a reader of TeX is to read."""
-        macros = dict(_KNOWN)
+        macros = {name: _Macro(n, _tree(body)) for name, (n, body) in _KNOWN.items()}
         bodies: list[list[_Node]] = []
         for formula in self.all:
             try:
@@ -169,7 +178,7 @@ class Formulas:
             except (ElementTree.ParseError, RecursionError):
                 formula.tree = None
             if formula.tree is None and formula.tex:
-                yield formula, "nothing here can read it as a formula"
+                yield formula, "a formula cannot be read"
 
 
 # -- Finding -----------------------------------------------------------------------------------
@@ -298,7 +307,7 @@ def _name(node: _Node) -> str:
 
 
 def _expanded(
-    nodes: list[_Node], macros: dict[str, tuple[int, object]], budget: list[int] | None = None
+    nodes: list[_Node], macros: dict[str, _Macro], budget: list[int] | None = None
 ) -> list[_Node]:
     """Carry out definitions, which add to `macros`, and replace what they define."""
     budget = [_MOST] if budget is None else budget
@@ -314,18 +323,18 @@ def _expanded(
             _star(queue)
             name, count, default = _name(_argument(queue)), _optional(queue), _optional(queue)
             number = int(_text(count or ["0"]))
-            macros[name] = (number, (_argument(queue), default))
+            macros[name] = _Macro(number, _argument(queue), default)
         elif node == r"\DeclareMathOperator":
             star = _star(queue)
             name = _name(_argument(queue))
-            macros[name] = (0, ([rf"\operatorname{star}", _argument(queue)], None))
+            macros[name] = _Macro(0, [rf"\operatorname{star}", _argument(queue)])
         elif node in (r"\def", r"\gdef", r"\let"):
             name, number = _name(_argument(queue)), 0
             while node != r"\let" and queue and not isinstance(queue[-1], list):
                 number += queue.pop() == "#"
             if node == r"\let" and queue and queue[-1] == "=":
                 queue.pop()
-            macros[name] = (number, (_argument(queue), None))
+            macros[name] = _Macro(number, _argument(queue))
         elif node in macros:
             queue += reversed(_applied(macros[node], queue))
         else:
@@ -337,18 +346,13 @@ def _star(queue: list[_Node]) -> str:
     return str(queue.pop()) if queue and queue[-1] == "*" else ""
 
 
-def _applied(macro: tuple[int, object], queue: list[_Node]) -> list[_Node]:
-    count, body = macro
-    if isinstance(body, str):
-        body = (_tree(body), None)
-        _optional(queue) if count and queue and queue[-1] == "[" else None
-    nodes, default = body  # type: ignore[misc]
+def _applied(macro: _Macro, queue: list[_Node]) -> list[_Node]:
     given: list[_Node] = []
-    if default is not None:
+    if macro.default is not None:
         first = _optional(queue)
-        given.append([*(default if first is None else first)])
-    given += [_argument(queue) for _ in range(count - len(given))]
-    return _filled(nodes if isinstance(nodes, list) else [nodes], given)
+        given.append([*(macro.default if first is None else first)])
+    given += [_argument(queue) for _ in range(macro.arguments - len(given))]
+    return _filled(macro.body if isinstance(macro.body, list) else [macro.body], given)
 
 
 def _filled(nodes: list[_Node], given: list[_Node]) -> list[_Node]:
@@ -371,7 +375,7 @@ def _filled(nodes: list[_Node], given: list[_Node]) -> list[_Node]:
 def _take_numbers(
     formula: Formula, nodes: list[_Node], named: set[str], numbers: dict[str, str]
 ) -> None:
-    r"""Take ``\tag`` and ``\label`` out, and give the formula or its row the number they ask for."""
+    r"""Take ``\tag`` and ``\label`` out; number the formula or its row as they say."""
     inside: list[str] = []
     rows: list[_Node] = []
     queue, tag, label = [*reversed(nodes)], "", ""
@@ -447,7 +451,7 @@ def _modern(nodes: list[_Node], bold: bool = False) -> list[_Node]:
             done[row:] = [_OVER[node], above, *([below] if node != r"\atop" else [])]
         elif node in _PLAIN and queue and isinstance(queue[-1], list):
             name = [*(node[1:] if node != r"\eqalign" else "aligned")]
-            done += [r"\begin", name, *_modern(queue.pop(), bold), r"\end", [*name]]  # type: ignore[arg-type]
+            done += [r"\begin", name, *_modern(queue.pop(), bold), r"\end", [*name]]
         elif node == r"\cr":
             done.append(r"\\")
         elif node in (r"\left", r"\right") and queue:

@@ -21,14 +21,9 @@ Item = str | Element
 
 #: Elements of the tree that stand on lines of their own; the others stand in lines.
 BLOCKS = frozenset("p h1 h2 h3 h4 h5 h6 ul ol blockquote pre hr table note".split())
-_INLINE = dict.fromkeys("em strong u s sub sup code kbd a".split())
-_INLINE = {name: name for name in _INLINE} | {
-    **dict.fromkeys(("i", "cite", "var", "dfn", "address"), "em"),
-    **dict.fromkeys(("b",), "strong"),
-    **dict.fromkeys(("ins",), "u"),
-    **dict.fromkeys(("del", "strike"), "s"),
-    **dict.fromkeys(("samp", "tt"), "code"),
-}
+_INLINE = {name: name for name in ("em", "strong", "u", "s", "sub", "sup", "a")}
+_INLINE |= dict.fromkeys(("i", "cite", "var", "dfn"), "em")
+_INLINE |= {"b": "strong", "ins": "u", "del": "s", "strike": "s"}
 _DROPPED = frozenset(
     "script style head title template noscript select textarea datalist meta link base".split()
 )
@@ -98,7 +93,7 @@ class Reader:
     def _flow(self, node: LexborNode, depth: int, find: bool) -> list[Item]:
         """Return what is in an element: text, lines' elements and blocks."""
         if depth > _DEEPEST:
-            return self._words(node.text(), find)
+            return [*self._words(node.text(), find)]
         items: list[Item] = []
         for child in node.iter(include_text=True):
             if child.is_text_node:
@@ -107,7 +102,7 @@ class Reader:
                 items += self._element(child, depth + 1, find)
         return items
 
-    def _words(self, text: str, find: bool) -> Iterator[Item]:  # type: ignore[misc]
+    def _words(self, text: str, find: bool) -> Iterator[Item]:
         text = self._formulas.take(text, self._where, "html") if find else text
         for part in self._formulas.split(text):
             if isinstance(part, int):
@@ -164,7 +159,9 @@ class Reader:
         if (name := _INLINE.get(tag)) and not _has_blocks(inner):
             made = _filled(name, inner)
             if name == "a":
-                href = re.sub("%EF%B7%90(\\d+)%EF%B7%91", "\ufdd0\\1\ufdd1", given.get("href") or "")
+                href = re.sub(
+                    "%EF%B7%90(\\d+)%EF%B7%91", "\ufdd0\\1\ufdd1", given.get("href") or ""
+                )
                 made.set("href", self._formulas.source(href))
             return [made]
         return inner
@@ -422,21 +419,21 @@ def _align(table: Element, bodies: list[Element], columns: int) -> None:
 
 def _svg(node: LexborNode, depth: int) -> Element:
     """Return a drawing without anything that acts or leads elsewhere."""
-    made = Element(str(node.tag))
+    made = Element(str(node.tag) if re.fullmatch(r"[A-Za-z][\w.-]*", str(node.tag)) else "g")
     for name, value in node.attributes.items():
-        inside = not name.lower().endswith("href") or re.match(r"#|data:image/(png|jpe?g|gif);", value or "")
-        if re.fullmatch(r"[A-Za-z][\w.-]*", name) and name[:2].lower() != "on" and inside:
-            if name != "xmlns" and "url(" not in re.sub(r"url\(['\"]?#", "", value or ""):
-                made.set(name, _printable(value or ""))
+        embedded = re.match(r"#|data:image/(png|jpe?g|gif);", value or "")
+        inside = embedded or not name.lower().endswith("href")
+        outside = "url(" in re.sub(r"url\(['\"]?#", "", value or "")
+        plain = re.fullmatch(r"[A-Za-z][\w.-]*", name) and name[:2].lower() != "on"
+        if plain and inside and not outside and name != "xmlns":
+            made.set(name, _printable(value or ""))
     for child in node.iter(include_text=True):
         if child.is_text_node:
             append(made, [_printable(str(child.text_content or ""))])
         elif child.is_element_node and child.tag not in _SVG_DROPPED and depth < 60:
-            if re.fullmatch(r"[A-Za-z][\w.-]*", str(child.tag)):
-                made.append(_svg(child, depth + 1))
+            made.append(_svg(child, depth + 1))
     return made
 
 
 def _printable(text: str) -> str:
     return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
-

@@ -27,6 +27,7 @@ _UNSEEN = frozenset("\u2061\u2062\u2063\u2064")
 _BARS = frozenset("|∣∥‖")
 #: A long formula may go on with one of these on a new line.
 _BREAKS = frozenset("=≠<>≤≥≈≡∼≃≅∝→←↔⇒⇐⇔↦∈∉⊂⊃⊆⊇≪≫⊢⊨≔≐≜⟶⟹⟺+−±∓")
+_TOO_BROAD = 70  # signs of a group that has to break
 _WIDTH = re.compile(r"(-?\d*\.?\d+)(em|ex|px|pt|mu)\Z")
 _EM = {"em": 1.0, "ex": 0.43, "px": 1 / 16, "pt": 0.1, "mu": 1 / 18}
 
@@ -39,11 +40,38 @@ def pieces(tree: Element) -> list[str]:
     if len(row) == 1 and row[0].tag == "mtable":
         return [_lines(row[0])]
     parts: list[list[Element]] = [[]]
-    for index, node in enumerate(row):
-        if node.tag == "mo" and _text(node) in _BREAKS and index and len(parts[-1]) > 1:
+    before: Element | None = None
+    for node in _opened(row):
+        if _may_break(before, node) and len(parts[-1]) > 1:
             parts.append([])
         parts[-1].append(node)
-    return [_row(part) for part in parts]
+        before = node
+    # A sign that begins a line keeps the space of one between two terms.
+    return [
+        ('"" ' if i and _text(part[0]) in "+−±∓" else "") + _row(part)
+        for i, part in enumerate(parts)
+    ]
+
+
+def _may_break(before: Element | None, node: Element) -> bool:
+    """Tell whether a line may end between two nodes: before a relation or between terms."""
+    if before is None or node.tag != "mo" or _text(node) not in _BREAKS:
+        return False
+    return before.tag != "mo" or before.get("form") == "postfix"
+
+
+def _opened(row: list[Element]) -> list[Element]:
+    """Return a row without the groups that are wider than a line: they may break inside."""
+    opened: list[Element] = []
+    for node in row:
+        if node.tag != "mrow" or breadth(node) < _TOO_BROAD:
+            opened.append(node)
+            continue
+        for fence in node:
+            if _grows(fence):
+                fence.set("minsize", "150%")
+        opened += _opened([*node])
+    return opened
 
 
 def breadth(tree: Element) -> int:
@@ -91,9 +119,9 @@ def typst_math(node: Element) -> str:
 def _row(kids: list[Element]) -> str:
     """Set nodes one after another; between fences that grow, as one piece."""
     first, last = (kids[0], kids[-1]) if kids else (None, None)
-    if len(kids) == 3 and kids[1].tag == "mfrac" and kids[1].get("linethickness") == "0":
-        if _text(kids[0]) + _text(kids[2]) == "()":
-            return f"binom({_one(kids[1][0])}, {_one(kids[1][1])})"
+    signs = "".join(node.tag + _text(node) + node.get("linethickness", "") for node in kids)
+    if signs == "mo(mfrac0mo)":
+        return f"binom({_one(kids[1][0])}, {_one(kids[1][1])})"
     fenced = any(_grows(node) for node in (first, last) if node is not None)
     parts = [
         f"mid({_sign(_text(node))})" if fenced and 0 < i < len(kids) - 1 and _grows(node)
@@ -145,7 +173,8 @@ def _leaf(node: Element) -> str:
     if not text:
         return ""
     if node.tag == "mo" and (size := node.get("minsize", "")).endswith("%"):
-        return f"lr({_sign(text)}, size: #{_number(size[:-1])}%)"
+        grown = f"lr({_sign(text)}, size: #{_number(size[:-1])}%)"
+        return f'class("normal", {grown})' if text in _BARS else grown
     if text in _BARS:
         return f'class("normal", {_sign(text)})'
     if len(text) > 1 and node.tag == "mo" and text.isalpha():

@@ -38,10 +38,11 @@ class Pictures:
         It is attached to the cell, written out in the address, or in a file in the notebook's
         folder; nothing else is looked at.
         """
+        content: bytes | None = None
         if address.startswith("attachment:"):
             data = self.attachments.get(address.removeprefix("attachment:"), {})
             kinds = [kind for kind in PICTURES if kind in data]
-            content = kinds and content_of(data[kinds[0]], kinds[0])
+            content = content_of(data[kinds[0]], kinds[0]) if kinds else None
         elif found := _DATA.match(address):
             content = content_of(unquote(found[2]), "" if found[1] else "image/svg+xml")
         elif self._folder and _FILE.fullmatch(address):
@@ -50,9 +51,7 @@ class Pictures:
                 inside = path.is_relative_to(self._folder) and path.is_file()
                 content = path.read_bytes() if inside else None
             except (OSError, ValueError):
-                content = None
-        else:
-            content = None
+                pass
         return self.keep(content) if content else None
 
     def keep(self, content: bytes) -> str | None:

@@ -43,6 +43,14 @@ class Writer:
         self.where = ""
         self.warn: Callable[[str], None] = lambda line: None
 
+    def blocks(self, body: Element) -> str:
+        """Return the markup of a tree."""
+        raise NotImplementedError
+
+    def line(self, body: Element) -> str:
+        """Return the markup of what is in a tree, for one line."""
+        raise NotImplementedError
+
     def target(self, link: Element) -> tuple[str, str | None]:
         """Return where a link leads, "" for nowhere, and the words for it if they are known."""
         href = re.sub(r"[\t\r\n]", "", link.get("href", "")).strip()
@@ -66,17 +74,12 @@ class HTMLWriter(Writer):
     """Writes trees as HTML."""
 
     def blocks(self, body: Element) -> str:
-        """Return the HTML of a tree."""
-        return "\n".join(self.line(block) for block in self._made(body))
+        """Return the markup of a tree."""
+        return "\n".join(map(_html, self._made(body)))
 
     def line(self, body: Element) -> str:
-        """Return the HTML of what is in a tree; of an element that is none of its, as it is."""
-        if body.tag != "body":
-            return _html(body)
-        made = self._made(body)
-        words = Element("span")
-        words.text = made.text
-        return _html(words)[6:-7] + "".join(map(_html, made))
+        """Return the markup of what is in a tree, for one line."""
+        return _html(self._made(body)).removeprefix("<body>").removesuffix("</body>")
 
     def _made(self, node: Element) -> Element:
         made = Element(node.tag)
@@ -107,8 +110,7 @@ class HTMLWriter(Writer):
                 made.attrib |= {"class": "short"} if len(node.text or "") <= 24 else {}
             case "pre":
                 made = Element("pre")
-                Element_code = ElementTree.SubElement(made, "code")
-                Element_code.text = node.text
+                ElementTree.SubElement(made, "code").text = node.text
             case "note":
                 made = self._made(node)
                 made.tag = "p"
@@ -181,10 +183,10 @@ class TypstWriter(Writer):
         formulas: list[Formula],
         anchors: Mapping[str, str],
         references: Mapping[str, str],
-        pieces_: Pieces,
+        parts: Pieces,
     ) -> None:
         super().__init__(formulas, anchors, references)
-        self._pieces = pieces_
+        self._pieces = parts
 
     def blocks(self, body: Element) -> str:
         """Return the Typst of a tree; its tables may be set on pages of their own."""
@@ -206,9 +208,11 @@ class TypstWriter(Writer):
 
     def _block(self, node: Element, free: bool) -> str:
         match node.tag:
-            case "p" if len(node) and all(
-                child.tag == "img" and not (child.tail or "").strip() for child in node
-            ) and not (node.text or "").strip():
+            case "p" if (
+                len(node)
+                and all(child.tag == "img" and not (child.tail or "").strip() for child in node)
+                and not (node.text or "").strip()
+            ):
                 return "\n\n".join(self._picture(child, alone=True) for child in node)
             case "p":
                 return self._mixed(node)
@@ -296,8 +300,7 @@ class TypstWriter(Writer):
     def _table(self, node: Element, free: bool) -> str:
         columns = int(node.attrib["columns"])
         head = len(node[0]) if node[0].tag == "thead" else 0
-        longest: list[tuple[int, str]] = [(0, "[]")] * columns
-        words: list[str] = [""] * columns
+        longest, words = [""] * columns, [""] * columns
         cells, rows = [], [row for part in node for row in part]
         for y, row in enumerate(rows):
             for cell in row:
@@ -306,9 +309,8 @@ class TypstWriter(Writer):
                 place = f"x: {x}, y: {y}, w: {across}, h: {int(cell.attrib['rowspan'])}"
                 cells.append(f"({place}, body: {inner})")
                 text = text_of(cell)
-                size = len(text) + 12 * len(cell)
                 if across == 1:
-                    longest[x] = max(longest[x], (size, inner))
+                    longest[x] = max(longest[x], text[:400], key=len)
                     for word in text.split():
                         words[x] = max(words[x], word[:_LONGEST_WORD], key=len)
         sides = ", ".join(node.attrib["sides"].split())
@@ -316,7 +318,7 @@ class TypstWriter(Writer):
             f"#datatable(columns: {columns}, head: {head}, labels: {int(node.attrib['labels'])}, "
             f"free: {'true' if free else 'false'}, sides: ({sides},), "
             f"words: ({', '.join(map(typst_string, words))},), "
-            f"longest: ({', '.join(inner for _, inner in longest)},), "
+            f"longest: ({', '.join(map(typst_string, longest))},), "
             f"cells: ({', '.join(cells)},));"
         )
         plain = "\n".join(" | ".join(text_of(cell) for cell in row) for row in rows)
