@@ -3,7 +3,7 @@
 -- Standard output is JSON: {fragments = {html}, formulas = {mathml, or else where TeX is not understood}}.
 
 local job = pandoc.json.decode(io.read('a'), false)
-local options = pandoc.WriterOptions{html_math_method = 'mathml', wrap_text = 'none', highlight_method = 'none'}
+local options = pandoc.WriterOptions{html_math_method = 'mathml', wrap_text = 'none'}
 local markdown = 'commonmark+smart+pipe_tables+strikeout+task_lists+autolink_bare_uris'
 local found = {fragments = {}, formulas = {}}
 
