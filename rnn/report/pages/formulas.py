@@ -162,7 +162,7 @@ class Formulas:
         for formula, body in zip(self.all, bodies, strict=True):
             _say_numbers(body, numbers)
             try:
-                formula.tex = _written(_modern(body)).strip()
+                formula.tex = re.sub(r"(?:\\\s*)+\Z", "", _written(_modern(body)).strip())
             except RecursionError:
                 formula.tex = formula.inner
             formula.tables = [*_rules(formula.tex)]
@@ -336,7 +336,9 @@ def _expanded(
                 queue.pop()
             macros[name] = _Macro(number, _argument(queue))
         elif node in macros:
-            queue += reversed(_applied(macros[node], queue))
+            put = _applied(macros[node], queue)
+            budget[0] -= len(_flat(put))
+            queue += reversed(put)
         else:
             done.append(node)
     return done
@@ -382,7 +384,8 @@ def _take_numbers(
 
     def number_row(place: int) -> None:
         nonlocal tag, label
-        shown = tag or (f"({len(numbers) + 1})" if label in named and formula.display else "")
+        counted = sum(number.strip("()").isdigit() for number in numbers.values())
+        shown = tag or (f"({counted + 1})" if label in named and formula.display else "")
         if label in named and shown:
             numbers[label] = shown
         if shown and any(name in _NUMBERED_ROWS for name in inside):
