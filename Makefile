@@ -24,7 +24,7 @@ ENCODING = utf-8
 SEED = 0
 ## options for the training, as papermill takes them: "-p m 200 -p eta 0.05"
 PARAMS =
-## options for the gradient check
+## options for the gradient check, which takes the training's cell and layers
 CHECK_PARAMS =
 ## options for the text of the best model
 SAMPLE_PARAMS =
@@ -34,6 +34,8 @@ SEEDS = 1
 RUNS =
 ## the comparison's name, and that of its folder in reports/
 COMPARISON = comparison
+## what verify makes again instead of RUN: a zip that was handed in
+HANDIN =
 ## the report's title (a comparison's is Runs compared)
 TITLE = Training a character-level RNN
 ## the report's author
@@ -42,11 +44,13 @@ AUTHOR =
 DATE =
 ## a folder with your own sentences
 TEXT =
+## a folder with your own fonts, for what the page's own lack
+FONTS =
 ## the Python that .venv is made of, 3.11 or newer
 PYTHON = python3 python3.14 python3.13 python3.12 python3.11
 
 # They reach the steps as environment variables, never as shell text, and $ is not make's in them.
-said := RUN CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON TITLE AUTHOR DATE TEXT
+said := RUN CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON HANDIN TITLE AUTHOR DATE TEXT FONTS
 titled := $(filter-out file,$(origin TITLE))
 $(foreach name,$(said),$(eval override $(name) := $$(value $(name))))
 export $(said)
@@ -60,22 +64,19 @@ render   = $(run) rnn.report.pages.render $(out) --title="$$TITLE" --author="$$A
 page     := $(wildcard rnn/report/pages/*.* rnn/report/pages/templates/*.* rnn/report/pages/templates/*/*.*)
 math     := $(wildcard rnn/*.* rnn/kernels/*.* rnn/text/*.* rnn/runs/*.* rnn/analysis/*.*)
 compared := $(math) $(wildcard rnn/report/*.* rnn/report/sections/*.*)
-code     := $(filter-out rnn/report/sections/runs_%,$(compared))
+code     := $(filter-out rnn/report/sections/runs%,$(compared))
 steps    := $(if $(filter compared,$(MAKECMDGOALS)),04_compare_runs,01_gradient_check 02_training_evolution 03_best_model_sampling)
 
-.PHONY: report compare pages compared clean ready browser lab test test-slow test-browser docs-pictures strip lint bench lock help
+.PHONY: report compare pages compared handin verify clean ready browser lab test test-slow test-browser docs-pictures strip lint bench lock help
 
 ## make the report: reports/RUN/report.pdf and report.html
 report:
 	@$(pipeline) report "$(MAKE)" pages
-
 ## compare the runs named in RUNS: reports/COMPARISON/report.pdf and report.html
 compare:
 	@$(pipeline) compare "$(MAKE)" compared $(if $(titled),,TITLE="Runs compared")
-
 pages compared: $(out)/report.pdf $(out)/report.html
 	@$(run) rnn.pipeline.closing_lines $(out)
-
 $(out)/report.pdf: $(steps:%=$(out)/%.ipynb) $(out)/.pages.values $(page)
 	@echo "report: rendering"; $(render)
 
@@ -84,7 +85,7 @@ $(out)/report.html: $(out)/report.pdf
 	@test -f $@ || $(render)
 
 $(out)/01_gradient_check.ipynb: notebooks/01_gradient_check.ipynb $(out)/.check.values $(code) $(locked)
-	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d run_dir $(out) --options "$$CHECK_PARAMS"
+	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d run_dir $(out) --options "$$NETWORK $$CHECK_PARAMS"
 
 $(out)/02_training_evolution.ipynb: notebooks/02_training_evolution.ipynb $(out)/.training.values $(code) $(locked)
 	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d seeds "$$SEEDS" -d run_dir $(out) --options "$$PARAMS"
@@ -96,13 +97,16 @@ $(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(ou
 $(out)/04_compare_runs.ipynb: notebooks/04_compare_runs.ipynb $(out)/.compare.values $(compared) $(locked)
 	@$(execute) -d runs "$$RUNS"
 
+## pack a run to hand it in: reports/RUN.zip
+handin:
+## make a run again, or what HANDIN holds, and compare every file
+verify:
 ## delete a run's folder
 clean:
-	@$(pipeline) clean
+handin verify clean ready browser:
+	@$(pipeline) $@ "$(MAKE_COMMAND)"
 
 # ---- Working on it --------------------------------------------------------------------------
-ready browser:
-	@$(pipeline) $@
 ## open the notebooks in JupyterLab
 lab: ready
 	@$(run) jupyterlab --LabApp.default_url=/lab/tree/notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -123,8 +127,7 @@ strip: ready
 	@$(run) nbconvert --log-level=WARN --to notebook --inplace --ClearOutputPreprocessor.enabled=True --ClearMetadataPreprocessor.enabled=True --ClearMetadataPreprocessor.preserve_cell_metadata_mask='{"tags"}' --ClearMetadataPreprocessor.preserve_nb_metadata_mask='{("kernelspec",), ("language_info", "name")}' notebooks/*.ipynb
 ## look at style, types and the stored notebooks
 lint: ready
-	@"$(python)" -m ruff check -q .
-	@"$(python)" -m ruff format -q --check .
+	@"$(python)" -m ruff check -q . && "$(python)" -m ruff format -q --check .
 	@"$(python)" -m mypy
 	@"$(python)" -m pytest -q tests/test_notebooks.py
 ## compare the speed with other systems (those that are installed)

@@ -23,6 +23,7 @@ _BUSY = 0.5  # processes on average, of which none is ours
 _EXPLANATION = """\
 studies:
   peers      every system at the classic size, in turn, and how many times longer than ours
+  cells      GRU and LSTM of one and two layers, ours, PyTorch and compiled JAX
   m tau batch K
              the cost of an update against each size, ours and compiled JAX
   precision  float32 against float64, at first and at the end
@@ -31,9 +32,9 @@ studies:
   watched    a training in a notebook, shown live and not
 
 Each system trains the same network on the same text from the same first parameters, in a process
-of its own with one thread on one core.  Its losses are compared with those of NumPy in float64
-before it is timed: a mismatch is an error.  Leave the machine alone meanwhile.  Ctrl-C ends it and
-keeps what was measured.
+of its own with one thread on one core.  Its losses are compared with those of NumPy in float64 (in
+'cells' with ours in float64) before it is timed: a mismatch is an error.  Leave the machine alone
+meanwhile.  Ctrl-C ends it and keeps what was measured.
 """
 
 

@@ -81,6 +81,8 @@ def table(results: list[Measurement], others: dict[str, Any], missing: list[Syst
     peers = [one for one in results if one.study == "peers"]
     if peers:
         parts.append(_peers_table(peers))
+    if cells := [one for one in results if one.study == "cells"]:
+        parts.append(_cells_table(cells))
     for study in SWEEPS:
         if rows := [one for one in results if one.study == study]:
             parts.append(_sweep_table(study, rows))
@@ -112,6 +114,26 @@ def _peers_table(peers: list[Measurement]) -> str:
         f"of the check (eta {CHECK_ETA:g}), at most {TOLERANCE:g} is allowed"
     )
     return f"{title}\n\n{_aligned([[*head, 'difference'], *rows])}"
+
+
+def _cells_table(rows: list[Measurement]) -> str:
+    names = list(dict.fromkeys(one.name for one in rows))
+    lines = [["cell", "m", "layers", "batch", *(f"{name}, us" for name in names), "ratio"]]
+    networks = dict.fromkeys((one.cell, one.m, one.layers, one.batch) for one in rows)
+    for network in networks:
+        found = {
+            one.name: one.median_us
+            for one in rows
+            if (one.cell, one.m, one.layers, one.batch) == network
+        }
+        ours, peers = found.get(_OURS), [us for name, us in found.items() if name != _OURS]
+        lines.append([
+            *map(str, network), *(f"{found[name]:,.1f}" if name in found else "" for name in names),
+            f"{min(peers) / ours:.2f}" if ours and peers else "",
+        ])  # fmt: skip
+    first = rows[0]
+    title = f"Other cells; tau {first.tau}, K {first.K}; ratio: the fastest peer's time by ours"
+    return f"{title}\n\n{_aligned(lines)}"
 
 
 def _sweep_table(study: str, rows: list[Measurement]) -> str:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-__all__ = ["ROOT"]
-
 _source_tree = Path(__file__).resolve().parent.parent
 
 #: The folder that holds ``data/`` and ``reports/``: the source tree that the package is used from,

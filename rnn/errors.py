@@ -6,8 +6,6 @@ from collections.abc import Collection
 from numbers import Real
 from typing import Any
 
-__all__ = ["LARGEST", "ReportError", "one_of", "require_number", "require_whole", "shown"]
-
 #: The largest whole number that is accepted; a float64 and a file name can hold it.
 LARGEST = 10**15
 

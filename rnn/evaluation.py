@@ -6,13 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from rnn.errors import ReportError
 from rnn.kernels.compilation import compiled
 from rnn.model import empty_segment, forward, get_state, set_state
-
-__all__ = ["text_loss", "text_losses"]
 
 _TAU = 100  # characters computed at a time; the result does not depend on it
 
@@ -62,7 +59,7 @@ def text_losses(
     Reading a text takes a third of the time that training on it takes, so models are measured side
     by side on the cores.
     """
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(lambda model: text_loss(model[0], ids, marks, model[1]), models)
 
 

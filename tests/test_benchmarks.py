@@ -41,6 +41,15 @@ def test_every_system_reads_streams_side_by_side_alike(system):
     check(system.title, losses_of(system, **size), reference(build(**size), UPDATES))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("system", [s for s in SYSTEMS if s.name in ("pytorch", "jax", "rnn")],
+                         ids=lambda system: system.name)  # fmt: skip
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_systems_with_other_cells_do_the_same_work(system, cell):
+    size = SIZE | {"cell": cell, "layers": 2, "batch": 3}
+    check(system.title, losses_of(system, **size), reference(build(**size), UPDATES))
+
+
 def test_the_first_loss_of_a_batch_is_the_mean_of_its_streams():
     problem = build(**SIZE, batch=3, dtype="float64")
     alone = [
@@ -95,7 +104,7 @@ def test_a_quick_run_writes_every_field(tmp_path, capsys):
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path, monkeypatch, capsys):
     def interrupted(study, plan, results, done):
-        sizes = {"m": 16, "tau": 10, "K": 81, "batch": 1}
+        sizes = {"m": 16, "tau": 10, "K": 81, "batch": 1, "cell": "vanilla", "layers": 1}
         results.append(
             Measurement(
                 study=study, title="this project", name="rnn", version="1", dtype="float32",

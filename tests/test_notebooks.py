@@ -28,7 +28,7 @@ PARAMETERS = {
         *"corpus seed m seq_length eta sig epochs max_updates".split(),
         *"snapshot_every snapshot_length run_dir text".split(),
     ],
-    "03_best_model_sampling": "seed length run_dir text".split(),
+    "03_best_model_sampling": "seed length run_dir embed_model text".split(),
     "04_compare_runs": "runs sample_length text".split(),
 }
 

@@ -1,4 +1,4 @@
-"""What make starts with: ``python -m rnn.pipeline PYTHON report|compare|clean|ready|browser``.
+"""What make starts with: ``python -m rnn.pipeline PYTHON report|compare|verify|handin|clean|...``.
 
 It and what it imports run before anything is installed, with the standard library alone.
 """
@@ -6,25 +6,27 @@ It and what it imports run before anything is installed, with the standard libra
 import glob
 import os
 import re
+import shlex
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from rnn.pipeline import refuse, set_up
-from rnn.pipeline.locks import hold
+from rnn.pipeline import hold, refuse, set_up
 
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {
-    ".check.values": ("CORPUS", "ENCODING", "SEED", "CHECK_PARAMS", "TEXT"),
+    ".check.values": ("CORPUS", "ENCODING", "SEED", "NETWORK", "CHECK_PARAMS", "TEXT"),
     ".training.values": ("CORPUS", "ENCODING", "SEED", "SEEDS", "PARAMS", "TEXT"),
-    ".sample.values": ("SEED", "SAMPLE_PARAMS", "TEXT"),
-    ".pages.values": ("TITLE", "AUTHOR", "DATE"),
+    ".sample.values": ("SEED", "SAMPLE_PARAMS", "TEXT", "FONTS"),
+    ".pages.values": ("TITLE", "AUTHOR", "DATE", "FONTS"),
 }
 COMPARISON = {".compare.values": ("RUNS", "TEXT"), ".pages.values": RUN[".pages.values"]}
 
+_PARAMETER = ("-p", "-r", "--parameters", "--parameters_raw")  # options of papermill
 _REPORTS = Path("reports")
 _RESULTS = ("results.json", "history.csv")
 
@@ -35,6 +37,15 @@ def main(python: str, verb: str, *command: str) -> None:
         go_on(python, run_folder(), RUN, *command)
     elif verb == "compare":
         go_on(python, comparison_folder(), COMPARISON, *command)
+    elif verb == "verify":
+        what = os.environ["HANDIN"] or str(run_folder(new=False))
+        set_up.prepare(python)
+        os.execvp(python, [python, "-m", "rnn.pipeline.verify", what])
+    elif verb == "handin":
+        folder = run_folder()
+        set_up.prepare(python)
+        require_up_to_date(folder, *command)
+        os.execvp(python, [python, "-m", "rnn.pipeline.handin", str(folder)])
     elif verb == "clean":
         folder = run_folder(new=False)
         hold(folder)
@@ -55,10 +66,34 @@ def go_on(python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *com
     hold(folder)
     # What make is told here holds for the stamps too.
     os.environ |= dict(word.split("=", 1) for word in command if "=" in word)
+    os.environ["NETWORK"] = network(os.environ.get("PARAMS", ""))
     write_stamps(folder, stamps)
     # Python ignores this signal, and what a process ignores its successor does too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execvp(command[0], [*command, f"out={folder}"])
+
+
+def network(options: str) -> str:
+    """Return those options of the training that hold for the gradient check too: the network's."""
+    with suppress(ValueError):  # what is wrong with them the training says
+        words = shlex.split(options)
+        found = zip(words, words[1:], words[2:], strict=False)
+        return " ".join(
+            shlex.join(option)
+            for option in found
+            if option[0] in _PARAMETER and option[1] in ("cell", "layers")
+        )
+    return ""
+
+
+def require_up_to_date(folder: Path, make: str) -> None:
+    """End the process if make would do anything for a run, with the values it was made with."""
+    outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    clean = {name: value for name, value in os.environ.items() if name not in outer}
+    question = [make, "-q", f"out={folder}", f"{folder}/report.pdf"]
+    if subprocess.run(question, env=clean, capture_output=True).returncode:
+        remedy = f"run make report RUN={folder.name}"
+        refuse(folder.name, "a finished run, up to date", "none", remedy)
 
 
 def run_folder(*, new: bool = True) -> Path:
@@ -121,6 +156,8 @@ def _files(variable: str, value: str) -> Iterator[Path]:
         yield from map(Path, glob.glob(f"data/{glob.escape(value)}*.txt"))
     elif variable == "TEXT" and value:
         yield from sorted(Path(value).expanduser().glob("*.md"))
+    elif variable == "FONTS" and value:
+        yield Path(value).expanduser()
     elif variable == "RUNS":
         yield from (_REPORTS / run / name for run in value.split() for name in _RESULTS)
 

@@ -32,8 +32,8 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from rnn.errors import ReportError
-from rnn.pipeline.locks import turn
 from rnn.pipeline.parameters import declared_parameters, refuse_unknown
+from rnn.text.files import lock
 
 STOPPED = 130  # the exit status of a run that was told to stop, as a shell gives it for Ctrl-C
 _PATIENCE = 30.0  # seconds a kernel has to save its state
@@ -90,7 +90,7 @@ class _Client(PapermillNotebookClient):
     def setup_kernel(self, **options: Any) -> Iterator[None]:
         # A kernel's ports are chosen some time before the kernel takes them.
         with ExitStack() as start:
-            start.enter_context(turn(Path(jupyter_runtime_dir(), "start.lock")))
+            start.enter_context(lock(Path(jupyter_runtime_dir(), "start.lock")))
             with super().setup_kernel(**options):
                 start.close()
                 stop.kernel = getattr(getattr(self.km, "provisioner", None), "pid", None)

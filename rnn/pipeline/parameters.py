@@ -12,7 +12,7 @@ from typing import Any
 
 from rnn.errors import ReportError, shown
 
-_KINDS = {"int": "a whole number", "float": "a number", "str": "a text"}
+_KINDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "True or False"}
 
 
 def accept_parameters(names: dict[str, Any]) -> None:
@@ -71,7 +71,7 @@ def _as_declared(name: str, value: Any, kind: str) -> Any:
         with contextlib.suppress(ValueError):
             number = float(value)
             number = int(value)
-    if isinstance(number, int | float) and not isinstance(number, bool):
+    if isinstance(number, int | float) and not isinstance(number, bool) and kind != "bool":
         if kind == "str":
             return str(value)
         if kind == "float" or isinstance(number, int):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rnn.pipeline import refuse
-from rnn.pipeline.locks import turn
+from rnn.text.files import lock
 
 _VENV = ".venv/bin/python"
 _LOCK, _INSTALLED_LOCK = Path("requirements.lock"), Path(".venv/installed.lock")
@@ -28,7 +28,7 @@ def prepare(python: str) -> None:
     `python` is ``.venv/bin/python``, which is made with the Python that runs this; or that of an
     active conda environment, into which nothing is installed.
     """
-    with turn(Path(".cache/set-up.lock")):
+    with lock(Path(".cache/set-up.lock")):
         if is_ready(python):
             return
         if python != _VENV:

@@ -19,8 +19,6 @@ from rnn.state import TrainingState, first_state
 from rnn.text.corpus import Corpus
 from rnn.training import MOST_WAITING
 
-__all__ = ["Checkpoints"]
-
 _KEPT = 2  # states of a run
 _OTHERS_KEPT = 4  # states of runs with other settings in the same folder, and of longer ones
 _SHARE = 0.01  # of the time may go into saving
@@ -42,7 +40,6 @@ class Checkpoints:
         same = settings.as_dict() | {
             "epochs": None, "max_updates": None, "book": corpus.sha256,
             "vocabulary": corpus.vocabulary, "sources": SOURCE_DIGEST, "numpy": np.__version__,
-            "cell": settings.cell, "layers": settings.layers,
         }  # fmt: skip
         identity = hashlib.sha256(json.dumps(same, sort_keys=True).encode())
         self.identity, self.name = identity.digest(), identity.hexdigest()[:16]

@@ -7,8 +7,6 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-__all__ = ["bar", "is_interactive", "terminal"]
-
 _WIDEST = 100  # characters
 
 

@@ -14,8 +14,6 @@ from rnn.text.corpus import Corpus
 from rnn.text.segments import document_marks
 from rnn.training import measure_waiting
 
-__all__ = ["Run"]
-
 
 @dataclass(frozen=True)
 class Run:

@@ -19,10 +19,7 @@ import numpy as np
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.text.files import atomic_write
-
-__all__ = ["Headers", "hold", "run_folder"]
-__all__ += ["read_arrays", "read_file", "read_json", "write_arrays", "write_whole"]
+from rnn.text.files import atomic_write, lock
 
 #: Shape and type of every array, as a file claims them or as they are wanted.
 Headers = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
@@ -41,30 +38,21 @@ def run_folder(run_dir: str | Path) -> Path:
 
 
 @contextmanager
-def hold(lock: Path, wait: bool = True) -> Iterator[None]:
+def hold(path: Path, wait: bool = True) -> Iterator[None]:
     """Keep other processes from holding the same lock, a file, until the block ends.
 
     The lock of a process that died does not exist.  If another process holds it, `wait` for it or
     raise a ReportError.
     """
-    with _writing(lock):
-        file = open(lock, "a+b", buffering=0)  # noqa: SIM115
+    try:
+        with _writing(path):
+            file = lock(path, wait)
+    except BlockingIOError as holder:
+        raise ReportError(
+            f"{path.parent.name}: expected no other process at work in it, got process {holder}; "
+            "wait until it ends or choose another run_dir"
+        ) from None
     with file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read(20).decode(errors="replace") or "?"
-            raise ReportError(
-                f"{lock.parent.name}: expected no other process at work in it, got process "
-                f"{holder}; wait until it ends or choose another run_dir"
-            ) from None
-        except (ImportError, OSError):
-            pass  # a system or a file system without locks: nobody is kept out
-        file.truncate(0)
-        file.write(str(os.getpid()).encode())
         yield
 
 
@@ -79,9 +67,11 @@ def write_whole(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Turn an OSError into a ReportError."""
+    """Turn an OSError into a ReportError, unless another process is in the way."""
     try:
         yield
+    except BlockingIOError:
+        raise
     except OSError as error:
         raise ReportError(
             f"{path.name}: expected a folder that can be written, got {path.parent.name!r} "

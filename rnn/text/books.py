@@ -10,8 +10,6 @@ from rnn import ROOT
 from rnn.errors import ReportError, shown
 from rnn.text.characters import printable
 
-__all__ = ["BOOKS", "KnownBook", "locate"]
-
 
 @dataclass(frozen=True)
 class KnownBook:
@@ -23,6 +21,7 @@ class KnownBook:
     sha256: str
     remedy: str
     url: str = ""
+    licence: str = ""
 
 
 _listed = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from rnn.errors import ReportError
 
-__all__ = ["CodePoints", "code_points", "encode", "printable", "visible"]
-
 CodePoints = npt.NDArray[np.uint32]
 
 _NAMES = {"\0": "NUL", "\t": "tab", "\n": "line feed", "\r": "carriage return", " ": "space"}

@@ -22,8 +22,6 @@ from rnn.text.characters import code_points, encode, printable
 from rnn.text.encodings import FileFacts, codec_name, read_file, text_pieces
 from rnn.text.files import atomic_write
 
-__all__ = ["Corpus", "load_corpus", "require_segments"]
-
 Ids = npt.NDArray[np.unsignedinteger[Any]]
 
 #: Bytes of text above which the ids are mapped from a file instead of held in memory.

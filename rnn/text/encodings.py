@@ -21,8 +21,6 @@ import numpy.typing as npt
 from rnn.errors import ReportError, shown
 from rnn.text.characters import CodePoints, code_points, printable
 
-__all__ = ["FileFacts", "codec_name", "read_file", "text_pieces"]
-
 PIECE = 1 << 20  # bytes read at a time
 _UNICODE = 0x110000  # one more than the largest code point
 

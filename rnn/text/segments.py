@@ -2,8 +2,6 @@
 
 import numpy as np
 
-__all__ = ["ORDERS", "document_marks", "segment_starts", "updates_per_reading"]
-
 #: From end to end, in shuffled chunks, or at random positions.
 ORDERS = ("sequential", "chunks", "random")
 

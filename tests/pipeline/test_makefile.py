@@ -29,6 +29,8 @@ rnn.pipeline.execute)
     echo "$name" >> steps
     case " $FAILING " in *" $name "*) exit 1;; esac
     for word; do printf '%s\\n' "$word"; done > "$4";;
+rnn.pipeline.verify|rnn.pipeline.handin)
+    echo "$2 $3" >> steps;;
 rnn.report.pages.render)
     echo render >> steps
     for word; do printf '%s\\n' "$word"; done > "$3/report.pdf"
@@ -47,6 +49,8 @@ class Project:
         for name in ("Makefile", "pyproject.toml", "requirements.lock", "LICENSE"):
             shutil.copy(ROOT / name, folder)
         shutil.copytree(ROOT / "rnn" / "pipeline", folder / "rnn" / "pipeline")
+        (folder / "rnn" / "text").mkdir()
+        shutil.copy(ROOT / "rnn" / "text" / "files.py", folder / "rnn" / "text")
         for name in (
             "rnn/__init__.py",
             "rnn/model.py",
@@ -57,8 +61,8 @@ class Project:
             "rnn/report/pages/templates/page.j2",
             "rnn/report/pages/templates/report-pdf/style.typ",
             "rnn/report/sections/loss.md",
-            "rnn/report/sections/runs_numbers.py",
-            "rnn/report/sections/runs_numbers.md",
+            "rnn/report/sections/runs_curves.py",
+            "rnn/report/sections/runs_curves.md",
             "data/saltmarrow.txt",
             *(f"notebooks/{name}.ipynb" for name in [*NOTEBOOKS, COMPARE]),
         ):
@@ -147,6 +151,7 @@ def test_second_report_runs_nothing(project: Project) -> None:
         ("SEEDS=2", [TRAINING, SAMPLE, RENDER]),
         ("CHECK_PARAMS=-p m 4", [CHECK, SAMPLE, RENDER]),
         ("PARAMS=-p m 200", [TRAINING, SAMPLE, RENDER]),
+        ("PARAMS=-p m 200 -p cell 'lstm'", [CHECK, TRAINING, SAMPLE, RENDER]),
         ("SAMPLE_PARAMS=-p length 10", [SAMPLE, RENDER]),
         ("TITLE=Another", [RENDER]),
         ("AUTHOR=Somebody", [RENDER]),
@@ -253,6 +258,31 @@ def test_dry_run_names_the_steps_and_runs_none(project: Project) -> None:
     assert project.report("SAMPLE_PARAMS=-p length 10") == [SAMPLE, RENDER]
 
 
+def test_finished_run_is_packed_and_a_stale_or_unfinished_one_refused(project: Project) -> None:
+    assert one_line(project.make("handin")).startswith("assignment: expected a finished run")
+    project.report("PARAMS=-p m 9", "SEED=4")
+    assert project.steps("handin") == ["rnn.pipeline.handin", "reports/assignment"]
+    (project.folder / "rnn" / "model.py").touch()
+    refused = project.make("handin")
+    assert refused.returncode != 0
+    assert "make report RUN=assignment" in one_line(refused)
+    assert project.report("PARAMS=-p m 9", "SEED=4") == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
+def test_comparison_is_verified_but_not_packed(project: Project) -> None:
+    project.finish("a", "b")
+    project.compare()
+    assert project.steps("verify", "RUN=comparison")[-1] == "reports/comparison"
+    assert one_line(project.make("handin", "RUN=comparison")).startswith("RUN: expected a name")
+
+
+def test_verify_is_given_the_run_s_folder_or_what_was_handed_in(project: Project) -> None:
+    assert project.steps("verify", "RUN=wide") == ["rnn.pipeline.verify", "reports/wide"]
+    assert project.steps("verify", "HANDIN=a b.zip") == ["rnn.pipeline.verify", "a", "b.zip"]
+    assert one_line(project.make("verify", "RUN=../up")).startswith("RUN: expected a name")
+    assert not (project.folder / "reports").exists()
+
+
 HOSTILE = """It’s 5 $HOME $(shell touch bad) `touch bad` "q" \\n #1 %s & ; * 书 $$"""
 
 
@@ -272,6 +302,15 @@ def test_options_reach_the_training_as_one_text(project: Project) -> None:
     project.report(f"PARAMS={options}")
     words = (project.run / f"{TRAINING}.ipynb").read_text().splitlines()
     assert words[words.index("--options") + 1] == options
+
+
+def test_the_check_takes_the_network_of_the_training_and_its_own_options_last(
+    project: Project,
+) -> None:
+    project.report("PARAMS=-p cell lstm -p m 200 -r layers 2", "CHECK_PARAMS=-p layers 3")
+    words = (project.run / f"{CHECK}.ipynb").read_text().splitlines()
+    taken = words[words.index("--options") + 1]
+    assert taken == "-p cell lstm -r layers 2 -p layers 3"
 
 
 def without_caches(folder: Path) -> list[Path]:
@@ -307,7 +346,7 @@ def test_runs_of_other_names_leave_each_other_alone(project: Project) -> None:
 
 def test_second_make_of_a_run_says_who_holds_it_and_stops(project: Project) -> None:
     hold = (
-        "import os; from pathlib import Path; from rnn.pipeline.locks import hold;"
+        "import os; from pathlib import Path; from rnn.pipeline import hold;"
         "hold(Path('reports/assignment')); os.execvp('sleep', ['sleep', '60'])"
     )
     with subprocess.Popen([sys.executable, "-c", hold], cwd=project.folder) as holder:
@@ -385,7 +424,7 @@ def test_changed_variable_compares_again_only_if_it_matters(
         ("reports/b/results.json", [COMPARE, RENDER]),
         ("notebooks/04_compare_runs.ipynb", [COMPARE, RENDER]),
         ("rnn/model.py", [COMPARE, RENDER]),
-        ("rnn/report/sections/runs_numbers.md", [COMPARE, RENDER]),
+        ("rnn/report/sections/runs_curves.md", [COMPARE, RENDER]),
         ("rnn/report/pages/render.py", [RENDER]),
         ("notebooks/02_training_evolution.ipynb", []),
         ("data/saltmarrow.txt", []),
@@ -404,7 +443,7 @@ def test_touched_file_compares_again_only_if_it_matters(
 def test_code_of_comparisons_alone_makes_no_run_again(project: Project) -> None:
     project.report()
     for suffix in (".py", ".md"):
-        (project.folder / "rnn" / "report" / "sections" / f"runs_numbers{suffix}").touch()
+        (project.folder / "rnn" / "report" / "sections" / f"runs_curves{suffix}").touch()
     (project.folder / "notebooks" / f"{COMPARE}.ipynb").touch()
     assert project.report() == []
 

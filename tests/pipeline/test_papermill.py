@@ -14,10 +14,10 @@ import papermill
 import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-CHECK, TRAINING, SAMPLE = [
-    NOTEBOOKS / f"{name}.ipynb"
-    for name in ("01_gradient_check", "02_training_evolution", "03_best_model_sampling")
-]
+TRAINING, SAMPLE = (
+    NOTEBOOKS / "02_training_evolution.ipynb",
+    NOTEBOOKS / "03_best_model_sampling.ipynb",
+)
 
 
 def command(folder: Path, notebook: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -91,20 +91,6 @@ def test_nothing_interactive_is_in_the_executed_notebook(trained: Path) -> None:
         assert "rnn-live" not in json.dumps(output)
 
 
-def test_python_interface_reads_the_model_and_skips_the_playground(
-    trained: Path, tmp_path: Path
-) -> None:
-    values = {"run_dir": str(trained / "run"), "length": 50, "temperature": "5e-1"}
-    notebook = papermill.execute_notebook(
-        str(SAMPLE), str(tmp_path / "out.ipynb"), values, progress_bar=False
-    )
-    assert re.search(r"temperature.*\b0\.5\b", shown(notebook))
-    skipped = [c for c in notebook.cells if "skip-execution" in c.metadata.get("tags", [])]
-    assert skipped and not any(c.outputs or c.execution_count for c in skipped)
-    results = json.loads((trained / "run" / "results.json").read_text())
-    assert len(results["sampling"]["text"]) == 50
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals of Unix")
 def test_command_shows_a_live_bar_and_says_where_it_wrote_on_a_terminal(tmp_path: Path) -> None:
     import pty
@@ -150,16 +136,6 @@ def test_sampling_before_training_says_what_to_run_first(tmp_path: Path) -> None
     assert told.value.ename == "ReportError"
     assert "02_training_evolution.ipynb" in told.value.evalue
     assert len(told.value.traceback) == 1
-
-
-def test_check_runs_alone_and_shows_where_its_numbers_come_from(tmp_path: Path) -> None:
-    values = {"run_dir": str(tmp_path / "run"), "m": 2, "seq_length": 4, "eps": "1e-6"}
-    notebook = papermill.execute_notebook(
-        str(CHECK), str(tmp_path / "out.ipynb"), values, progress_bar=False
-    )
-    labels = {out.get("metadata", {}).get("report", {}).get("label") for out in outputs(notebook)}
-    assert {"tab-gradients", "fig-step", "tab-mistakes", "tab-provenance"} <= labels
-    assert (tmp_path / "run" / "gradient_check.csv").exists()
 
 
 @pytest.mark.parametrize("name", [path.name for path in sorted(NOTEBOOKS.glob("0*.ipynb"))])

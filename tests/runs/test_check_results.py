@@ -12,10 +12,11 @@ from rnn.gradient_check import (
     check,
     check_cases,
     check_steps,
+    first_setting,
     table_1,
 )
 from rnn.gradient_mistakes import check_mistakes
-from rnn.runs.results import first_setting, save_check
+from rnn.runs.results import save_check
 from rnn.text.corpus import load_corpus
 
 SETTING: dict[str, Any] = {"seed": 0, "m": 3, "seq_length": 10, "sig": 0.01}

@@ -9,9 +9,12 @@ A page always appears: what cannot be set is shown in the next best way, and one
 names the cell.  With ``strict`` every such line is an error.
 """
 
+import base64
 import datetime
+import hashlib
 import json
 import re
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,10 +32,10 @@ from traitlets.config import Application
 
 from rnn.errors import ReportError
 from rnn.report.escaping import html_text, html_visible, typst_string, without_surrogates
-from rnn.report.fonts import font_faces
+from rnn.report.fonts import borrowed_fonts, font_faces, lacking_fonts, linked
 from rnn.report.pages.formulas import Formulas
 from rnn.report.pages.hypertext import Reader, has_content
-from rnn.report.pages.numbering import Placed, all_placed
+from rnn.report.pages.numbering import Placed, all_placed, placed
 from rnn.report.pages.outline import Outline
 from rnn.report.pages.pandoc import read
 from rnn.report.pages.pictures import PICTURES, Pictures, content_of
@@ -205,6 +208,8 @@ class ReportExporter(TemplateExporter):
         for mime in one.mimes:
             content = output.data[mime]
             one.mime = mime
+            if one.shown.kind == "interactive":
+                return {}
             if mime in PICTURES:
                 one.picture = pictures.keep(content_of(content, mime)) or ""
                 if one.picture:
@@ -250,9 +255,13 @@ class ReportPDFExporter(ReportExporter):
     font = Unicode("New Computer Modern", help="Font of the text.").tag(config=True)
     math_font = Unicode("New Computer Modern Math", help="Font of formulas.").tag(config=True)
     code_font = Unicode("DejaVu Sans Mono", help="Font of code and samples.").tag(config=True)
-    font_paths = List(Unicode(), help="Folders with further fonts.").tag(config=True)
+    font_paths = List(
+        Unicode(), help="Folders with further fonts, the first choice for what is lacking."
+    ).tag(config=True)
     system_fonts = Bool(
-        False, help="Also use this machine's fonts; the same PDF on every machine is then lost."
+        False,
+        help="Let this machine's fonts be named too. What no other font has is taken from them "
+        "anyway, and the same PDF on every machine is then lost.",
     ).tag(config=True)
 
     _page, _target, _suffix = "pdf", "typst", ".typ"
@@ -265,9 +274,13 @@ class ReportPDFExporter(ReportExporter):
         style = (_TEMPLATES / "report-pdf/style.typ").read_bytes()
         files = {"style.typ": style, **resources.pop("pictures")}
         resources["output_extension"] = ".pdf"
-        fonts = typst.Fonts(self.system_fonts, True, list(self.font_paths))
+        borrowed = borrowed_fonts(source, self.font_paths)
+        if lacking := lacking_fonts(source, borrowed):
+            self.log.warning(lacking)
+        others = [linked(tuple(sorted({font.path for font in borrowed})))] if borrowed else []
+        fonts = typst.Fonts(self.system_fonts, True, [*self.font_paths, *others])
         pieces = resources.pop("pieces")
-        return compile_pdf(source, files, fonts, pieces, self._warn), resources
+        return compile_pdf(source, files, fonts, pieces, self._warn, borrowed), resources
 
     def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> TypstWriter:
         pieces = resources["pieces"] = Pieces()
@@ -276,7 +289,11 @@ class ReportPDFExporter(ReportExporter):
 
 
 class ReportHTMLExporter(ReportExporter):
-    """A notebook as one HTML file without scripts that loads nothing from a network."""
+    """A notebook as one HTML file that loads nothing from a network.
+
+    No script is in it, or the project's own where `interactive` is set, as the report's renderer
+    alone does.
+    """
 
     export_from_notebook = "Report (HTML)"
     output_mimetype = "text/html"
@@ -285,6 +302,7 @@ class ReportHTMLExporter(ReportExporter):
         True, help="Put the fonts of text and formulas into the page; else the reader's are used."
     ).tag(config=True)
 
+    interactive = Bool(False)  # not to be configured: notebooks of others bring no script
     _page, _target, _suffix = "html", "html", ".html"
 
     def default_filters(self) -> Any:
@@ -297,11 +315,26 @@ class ReportHTMLExporter(ReportExporter):
         page, resources = super().from_notebook_node(nb, resources, **kw)
         page = re.sub(r"<th(?: [^>]*)?>\s*</th>", "<td></td>", html_visible(page))
         faces = font_faces(page) if self.embed_fonts else ""
-        style = (_TEMPLATES / "report-html/style.css").read_text(encoding="utf-8")
+        style = _html_part("style.css")
+        if resources["report"]["script"]:
+            style += _html_part("interactive.css")
         return page.replace("/*style*/", faces + style, 1), resources
 
     def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> HTMLWriter:
         return HTMLWriter(formulas.all, *known)
+
+    def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
+        """Bring the script that the page's own data ask for."""
+        resources["interactive"] = self.interactive
+        nb, resources = super()._preprocess(nb, resources)
+        nodes = [node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))]
+        alive = any(one.data for one in map(placed, nodes) if one)
+        script = _html_part("interactive.js") if alive else ""
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        before, title = _try_it(filter(None, map(placed, nodes)))
+        about = {"script": script, "script_hash": digest, "before_try_it": before, "try_it": title}
+        resources["report"] |= about
+        return nb, resources
 
     def _highlighted(self, source: str, language: str) -> str:
         try:
@@ -314,6 +347,24 @@ class ReportHTMLExporter(ReportExporter):
 def _joined(text: object) -> str:
     """Return a text that a notebook may keep as a list of lines."""
     return "".join(map(str, text)) if isinstance(text, list) else str(text)
+
+
+def _try_it(places: Iterable[Placed]) -> tuple[str, str]:
+    """Return the identifier of the heading before the section of the page's script, and its title.
+
+    That section is no part of the outline: without scripts it is absent.
+    """
+    heading = ""
+    for one in places:
+        headings = re.findall(r'<h[2-6][^>]* id="([^"]*)"', one.rendered.get("body", ""))
+        heading = [heading, *headings][-1]
+        if one.shown.kind == "interactive" and one.data:
+            return heading, one.rendered.get("title", "")
+    return "", ""
+
+
+def _html_part(name: str) -> str:
+    return (_TEMPLATES / "report-html" / name).read_text(encoding="utf-8")
 
 
 def _long_date(date: str) -> str:

@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from rnn.errors import ReportError
 from rnn.report.pages.pictures import PICTURES
-from rnn.report.shown import Shown
+from rnn.report.shown import INTERACTIVE, Shown
 
 __all__ = ["NumberingPreprocessor", "Placed", "placed"]
 
@@ -23,6 +23,7 @@ _WANTED = {
     "table": ("text/html",),
     "sample": ("text/plain",),
     "texts": ("text/plain",),
+    "interactive": (INTERACTIVE,),
 }
 #: What only a reader of the notebook needs (see `rnn.report.show` and `rnn.report.lab.live`).
 _NOT_ON_PAGES = {"caption", "live", "note"}
@@ -41,6 +42,7 @@ class Placed:
     width: str = ""  # of a picture, in px, where the notebook says so
     number: int = 0  # that of a figure or a table
     picture: str = ""  # the address of a picture in the page
+    data: Any = None  # what the page's own script works with
     note: str = ""  # what is said in place of an output that no page can show
     #: Lines of `shown` that are Markdown: under their names, the title of a text beside others
     #: under its place.
@@ -66,11 +68,11 @@ def all_placed(nb: NotebookNode) -> Iterator[tuple[NotebookNode, Placed]]:
 class NumberingPreprocessor(Preprocessor):
     """Choose what is shown and number it.
 
-    What is made for JupyterLab alone is left out.  Figures and tables that carry a label and a
-    caption (see `rnn.report.show`) are numbered in the order of the page, and
-    ``resources["references"]`` says what a label stands for: ``{"fig-loss": "Figure 1"}``;
-    ``resources["faults"]`` are lines about labels that cannot be used.  The exporters have given
-    every cell its `Placed`.
+    What is made for JupyterLab alone is left out, and what needs a script unless
+    ``resources["interactive"]`` is true.  Figures and tables that carry a label and a caption (see
+    `rnn.report.show`) are numbered in the order of the page, and ``resources["references"]`` says
+    what a label stands for: ``{"fig-loss": "Figure 1"}``; ``resources["faults"]`` are lines about
+    labels that cannot be used.  The exporters have given every cell its `Placed`.
     """
 
     enabled = True
@@ -83,14 +85,15 @@ class NumberingPreprocessor(Preprocessor):
         for cell in nb.cells:
             here = placed(cell)
             if here and cell.cell_type == "code":
-                cell.outputs = [o for o in cell.get("outputs", []) if _keep(o, here, faults)]
+                alive = bool(resources.get("interactive"))
+                cell.outputs = [o for o in cell.get("outputs", []) if _keep(o, here, alive, faults)]
                 for one in filter(None, map(placed, cell.outputs)):
                     if one.shown.kind in ("figure", "table"):
                         faults += _number(one, counts, references)
         return nb, resources | {"references": references, "faults": faults}
 
 
-def _keep(output: NotebookNode, here: Placed, faults: list[str]) -> bool:
+def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[str]) -> bool:
     """Find out what the pages can show of an output; tell whether there is anything."""
     kind = output.get("output_type")
     if kind == "stream":
@@ -106,7 +109,7 @@ def _keep(output: NotebookNode, here: Placed, faults: list[str]) -> bool:
     except ReportError as error:
         shown = _NOTHING
         faults.append(f"{here.where}: {error}")
-    if shown.kind in _NOT_ON_PAGES:
+    if shown.kind in {*_NOT_ON_PAGES, *(() if interactive else ("interactive",))}:
         return False
     shown = shown if shown.kind in _WANTED else _NOTHING
     mimes = tuple(mime for mime in _WANTED[shown.kind] if mime in data)
@@ -118,6 +121,8 @@ def _keep(output: NotebookNode, here: Placed, faults: list[str]) -> bool:
     lines: dict[str | int, str] = {name: getattr(shown, name) for name in _LINES}
     lines |= {place: title for place, (title, _) in enumerate(shown.texts)}
     one = Placed(here.where, shown, mimes, lines={k: line for k, line in lines.items() if line})
+    alive = data.get(INTERACTIVE)
+    one.data = alive if interactive and isinstance(alive, dict) else None
     size = about.get(mimes[0]) if mimes else None
     if isinstance(size, dict) and re.fullmatch(r"\d{1,5}(\.\d+)?", str(size.get("width"))):
         one.width = str(size["width"])

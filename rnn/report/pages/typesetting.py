@@ -4,21 +4,21 @@ The source is made of pieces in marks.  When Typst refuses one, what is to stand
 put there, with a warning that names the cell, and the rest of the page is as if nothing had been.
 """
 
+import json
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import typst
 
 from rnn.errors import ReportError
-from rnn.report.escaping import INVISIBLE, stand_in
-from rnn.report.fonts import code_points
+from rnn.report.escaping import is_invisible, stand_in
+from rnn.report.fonts import VARIATION_SELECTORS, Borrowed, code_points
 
 __all__ = ["Pieces", "compile_pdf"]
 
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 #: In the template, the line between the title block and the cells.
 _BODY = "\n// cells\n"
 
@@ -136,6 +136,7 @@ def compile_pdf(
     fonts: typst.Fonts,
     pieces: Pieces,
     warn: Callable[[str], None],
+    borrowed: Sequence[Borrowed] = (),
 ) -> bytes:
     """Compile Typst source to a tagged PDF (PDF/UA-1), the same bytes for the same arguments.
 
@@ -155,6 +156,8 @@ def compile_pdf(
         What may stand for a piece that Typst refuses.
     warn : callable
         Called with one line for each such piece.
+    borrowed : sequence of Borrowed
+        Fonts among them that some characters are set in.
 
     Raises
     ------
@@ -163,9 +166,12 @@ def compile_pdf(
     """
     source = stand_in(source)
     known = code_points(tuple(sorted({Path(font.path) for font in fonts.fonts() if font.path})))
-    unseen = {p for p in _beyond_ascii(source) if p not in known or _INVISIBLE.match(chr(p))}
+    unseen = {p for p in _beyond_ascii(source) if p not in known or is_invisible(chr(p))}
+    unseen -= VARIATION_SELECTORS
+    others = [{"name": font.family, "covers": font.covers} for font in borrowed]
     with tempfile.TemporaryDirectory(prefix="report-") as folder:
         page = _Page(Path(folder), fonts, unseen)
+        page.inputs["borrowed"] = json.dumps(others)
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
         while True:

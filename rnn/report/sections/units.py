@@ -1,6 +1,6 @@
 """What single hidden units indicate: the table, and text coloured by their activations."""
 
-import math
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,17 +8,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.patches import Rectangle
+from wcwidth import wcwidth
 
-from rnn.analysis.hidden_units import CLEARLY, FEATURES, Stretch, tell
-from rnn.report.figures import PAGE_WIDTH, page_figure
+from rnn.analysis.hidden_units import CLEARLY, FEATURES, VOWELS, Feature, Stretch, tell
+from rnn.analysis.text_quality import Book
+from rnn.report.figures import PAGE_WIDTH, family, page_figure
+from rnn.report.fonts import borrowed_fonts, cut_out, own_fonts
 from rnn.report.show import Section
 from rnn.runs.models import Model
 from rnn.text.corpus import Corpus
 
+_VOWELS = 3  # different ones, at least, of a text with vowels
 _SHOWN = 3  # units whose text is coloured
 _PASSAGE = 252  # characters of a passage
 _COLUMNS = 84  # characters of a line
@@ -39,7 +44,7 @@ class Passage(NamedTuple):
 def show(section: Section, model: Model, corpus: Corpus) -> None:
     """Show which hidden units indicate something, and the text coloured by them."""
     stretch = Stretch.of(model.parameters, model.h, model.vocabulary, corpus.ids)
-    told = tell(stretch)
+    told = tell(stretch, asked(Book.of(corpus), stretch.text))
     values, source = facts(stretch, told), "best_model.npz"
     section.prose("reading", values)
     if not values["clear"]:
@@ -52,6 +57,18 @@ def show(section: Section, model: Model, corpus: Corpus) -> None:
         for row, part in passages(stretch, told)
     ]  # fmt: skip
     section.figure(figure(values["passages"]), "fig-units", values, source=source)
+
+
+def asked(book: Book, text: str) -> dict[str, Feature]:
+    """Return the features that a text has: none of words in one without, of vowels or capitals."""
+    bases = set(unicodedata.normalize("NFD", text.lower()))
+    there = {
+        "a vowel was read": len(bases & set(VOWELS)) >= _VOWELS and book.has_words,
+        "letters of the word so far": book.has_words,
+        "inside a word that began with a capital": book.has_words,
+        "a capital is due after a full stop": book.has_words and any(map(str.isupper, text)),
+    }
+    return {name: feature for name, feature in FEATURES.items() if there.get(name, True)}
 
 
 def clear_units(told: pd.DataFrame) -> pd.DataFrame:
@@ -67,6 +84,7 @@ def facts(stretch: Stretch, told: pd.DataFrame) -> dict[str, Any]:
     return {
         "features": len(told),
         "units": stretch.H.shape[1],
+        "cell_states": stretch.H.shape[1] - stretch.m if stretch.m else 0,
         "chosen_on": stretch.half,
         "measured_on": len(stretch.text) - stretch.half,
         "least": CLEARLY,
@@ -78,7 +96,7 @@ def facts(stretch: Stretch, told: pd.DataFrame) -> dict[str, Any]:
 
 def table(told: pd.DataFrame) -> pd.DataFrame:
     """Return the features that units indicate clearly, to be shown."""
-    heads = {"feature": "feature", "unit": "unit", "measure": "measure",
+    heads = {"feature": "feature", "name": "unit", "measure": "measure",
              "score": "unit's score", "character_alone": "character alone"}  # fmt: skip
     return clear_units(told)[[*heads]].round(2).rename(columns=heads).reset_index(drop=True)
 
@@ -109,64 +127,68 @@ def figure(passages: Sequence[Passage]) -> Figure:
     Orange is positive and blue negative, white is zero; in grey print a bar under the character
     marks negative ones, the thicker the more negative.
     """
-    rows = [math.ceil(len(passage.text) / _COLUMNS) for passage in passages]
-    height = sum(rows) * _LINE + len(passages) * 2.2 * _LINE
-    with page_figure(height / 72) as figure:
-        axes = figure.subplots()
-        axes.set_position((0, 0, 1, 1))
-        axes.set_axis_off()
-        axes.set_xlim(0, PAGE_WIDTH * 72)
-        axes.set_ylim(height, 0)
-        top = 0.0
-        for passage, lines in zip(passages, rows, strict=True):
-            axes.text(0, top + 1.45 * _LINE, passage.title.replace("$", r"\$"), fontsize=8.5)
-            top += 1.9 * _LINE
-            _draw_cells(axes, np.asarray(passage.activations, float), top)
-            _draw_letters(axes, passage.text, top)
-            top += (lines + 0.3) * _LINE
+    lines = [places(passage.text)[-1][0] + 1 for passage in passages]
+    height = sum(lines) + 2.2 * len(passages)
+    with page_figure(height * _LINE / 72) as figure:
+        figure.set_layout_engine("none")
+        room = {"left": 0, "bottom": 0.3 / height, "right": 1, "top": 1 - 1.9 / height}
+        room |= {"hspace": 2.2 * len(lines) / sum(lines)}
+        grid = figure.subplots(len(lines), squeeze=False, height_ratios=lines, gridspec_kw=room)
+        for axes, passage, n in zip(grid[:, 0], passages, lines, strict=True):
+            axes.set(xlim=(0, _COLUMNS), ylim=(n, 0))  # in columns and lines
+            axes.set_axis_off()
+            axes.set_title(passage.title.replace("$", r"\$"), loc="left", fontsize=8.5, pad=5)
+            _draw_cells(axes, passage.text, np.asarray(passage.activations, float))
+            _draw_letters(axes, passage.text)
     return figure
 
 
-def _draw_cells(axes: Axes, activations: np.ndarray, top: float) -> None:
+def places(text: str) -> list[tuple[int, int, int]]:
+    """Return the line, the first column and the width in columns of every character's cell."""
+    found, line, column = [], 0, 0
+    for character in text:
+        width = max(wcwidth(character), 1)  # East Asian characters are two columns wide
+        if column + width > _COLUMNS:
+            line, column = line + 1, 0
+        found.append((line, column, width))
+        column += width
+    return found
+
+
+def _draw_cells(axes: Axes, text: str, activations: np.ndarray) -> None:
     """Colour the cells, and put bars into those that are negative."""
-
-    def draw(left: np.ndarray, top: np.ndarray, bottom: np.ndarray, colours: Any) -> None:
-        right = left + _CELL
-        corners = np.stack([left, top, right, top, right, bottom, left, bottom], axis=1)
-        boxes = list(corners.reshape(-1, 4, 2))
-        axes.add_collection(PolyCollection(boxes, facecolors=colours, edgecolors="none"))
-
-    places = np.arange(len(activations))
-    left, upper = places % _COLUMNS * _CELL, top + places // _COLUMNS * _LINE
-    lower, below = upper + 0.94 * _LINE, activations < 0
-    bars = lower + activations * 0.16 * _LINE
-    draw(left, upper, lower, _SIGNS((activations + 1) / 2))
-    draw(left[below], bars[below], lower[below], (0.08, 0.2, 0.45, 1))
+    cells, bars = [], []
+    for (line, column, width), activation in zip(places(text), activations, strict=True):
+        cells.append(Rectangle((column, line), width, 0.94))
+        if activation < 0:
+            bars.append(Rectangle((column, line + 0.94), width, 0.16 * activation))
+    colours = _SIGNS((activations + 1) / 2)
+    axes.add_collection(PatchCollection(cells, facecolors=colours, edgecolors="none"))
+    axes.add_collection(PatchCollection(bars, facecolors=(0.08, 0.2, 0.45), edgecolors="none"))
 
 
-def _draw_letters(axes: Axes, text: str, top: float) -> None:
+def _draw_letters(axes: Axes, text: str) -> None:
     """Write the characters into their cells; those without a glyph as small code points."""
     mono = FontProperties(family="DejaVu Sans Mono", size=_CELL / _ADVANCE)
-    drawable = get_font(findfont(mono)).get_charmap()
-    for begin in range(0, len(text), _COLUMNS):
-        upper, shown = top + begin // _COLUMNS * _LINE, ""
-        for column, character in enumerate(text[begin : begin + _COLUMNS]):
-            plain = (
-                ord(character) in drawable
-                and character.isprintable()
-                and not unicodedata.category(character).startswith("M")
-            )
-            shown += "↵" if character == "\n" else character if plain else "\xa0"
-            if not plain and character != "\n":
-                _draw_code_point(axes, ord(character), column * _CELL, upper)
-        axes.text(0, upper + 0.66 * _LINE, shown.replace(" ", "\xa0"), fontproperties=mono,
-                  parse_math=False)  # fmt: skip
-
-
-def _draw_code_point(axes: Axes, point: int, left: float, top: float) -> None:
-    """Write a code point in hexadecimal into a cell, two digits a line."""
-    digits = f"{point:04X}" if point < 0x10000 else f"{point:06X}"
-    pairs = [digits[i : i + 2] for i in range(0, len(digits), 2)]
-    size = min(0.8 * _CELL, 1.6 * _CELL / len(pairs))
-    axes.text(left + _CELL / 2, top + 0.45 * _LINE, "\n".join(pairs), ha="center", va="center",
-              fontsize=size, linespacing=0.95, family="DejaVu Sans Mono")  # fmt: skip
+    drawable, lines = get_font(findfont(mono)).get_charmap(), dict[int, str]()
+    borrowed = [(font, cut_out(font, text)) for font in borrowed_fonts(text, own_fonts())]
+    others = {point: family(cut) for font, cut in borrowed for point in font.points}
+    for character, (line, column, width) in zip(text, places(text), strict=True):
+        point, letter = ord(character), "\xa0" * width
+        combines = unicodedata.category(character).startswith("M")
+        if character == "\n":
+            letter = "↵"
+        elif point in others:
+            axes.text(column + width / 2, line + 0.66, "\u25cc" * combines + character,
+                      ha="center", fontsize=width * _CELL if width > 1 else 1.3 * _CELL,
+                      family=[others[point], "DejaVu Sans Mono"])  # fmt: skip
+        elif point in drawable and character.isprintable() and not combines:
+            letter = "\xa0" if character == " " else character
+        else:
+            pairs = textwrap.wrap(f"{point:0{4 if point < 0x10000 else 6}X}", 2)
+            size = min(0.8 * _CELL, 1.6 * _CELL / len(pairs))
+            axes.text(column + width / 2, line + 0.45, "\n".join(pairs), ha="center", va="center",
+                      fontsize=size, linespacing=0.95, family="DejaVu Sans Mono")  # fmt: skip
+        lines[line] = lines.get(line, "") + letter
+    for line, letters in lines.items():
+        axes.text(0, line + 0.66, letters, fontproperties=mono, parse_math=False)

@@ -1,5 +1,7 @@
 """A notebook that a person runs and one that papermill runs: the same where they should be."""
 
+import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,9 @@ from pages import to_html
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 VALUES = {
-    "01_gradient_check": {"m": 2, "seq_length": 4},
+    "01_gradient_check": {"m": 2, "seq_length": 4, "eps": "1e-6"},
     "02_training_evolution": {"m": 8, "max_updates": 400, "snapshot_every": 100},
-    "03_best_model_sampling": {"length": 60},
+    "03_best_model_sampling": {"length": 60, "temperature": "5e-1"},
 }
 
 
@@ -52,10 +54,14 @@ def outputs(notebook: Any, ends: str) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, Any]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("both")
+
+
+@pytest.fixture(scope="module")
+def runs(folder: Path) -> dict[str, tuple[Any, Any]]:
     """Run every notebook twice, in folders of the same name."""
     both: dict[str, list[Any]] = {name: [] for name in VALUES}
-    folder = tmp_path_factory.mktemp("both")
     for person in (True, False):
         for name, values in VALUES.items():
             given = values | {"run_dir": str(folder / "run")}
@@ -108,3 +114,26 @@ def test_person_had_the_playground_and_papermill_did_not(
         (cell,) = [c for c in notebook.cells if "skip-execution" in c.metadata.get("tags", [])]
         found.append([out for out in cell.outputs if WIDGET in out.get("data", {})])
     assert found[0] and not found[1]
+
+
+def test_check_runs_alone_and_shows_where_its_numbers_come_from(
+    runs: dict[str, tuple[Any, Any]],
+) -> None:
+    _, notebook = runs["01_gradient_check"]  # the first that runs, in a folder that is not there
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    labels = {output.get("metadata", {}).get("report", {}).get("label") for output in shown}
+    assert {"tab-gradients", "fig-step", "tab-mistakes", "tab-provenance"} <= labels
+
+
+def test_python_interface_reads_the_model_and_skips_the_playground(
+    runs: dict[str, tuple[Any, Any]], folder: Path
+) -> None:
+    _, notebook = runs["03_best_model_sampling"]
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    told = "\n".join(str(out.get("data", {}).get("text/plain", out.get("text"))) for out in shown)
+    assert re.search(r"temperature.*\b0\.5\b", told)
+    skipped = [c for c in notebook.cells if "skip-execution" in c.metadata.get("tags", [])]
+    assert skipped and not any(c.outputs or c.execution_count for c in skipped)
+    run = folder / "run by papermill"
+    assert len(json.loads((run / "results.json").read_text())["sampling"]["text"]) == 60
+    assert (run / "gradient_check.csv").exists()

@@ -1,7 +1,8 @@
-"""What the assignment asks to hand in, ticked off against the files of a run."""
+"""What a run's files hold: its text, what was asked for, and where the numbers come from."""
 
+import hashlib
 import json
-import math
+from contextlib import suppress
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,66 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rnn.errors import ReportError
 from rnn.gradient_check import ACCEPTED
+from rnn.kernels.elementary import log
+from rnn.report.fonts import borrowed_fonts, own_fonts
 from rnn.report.show import Section
-from rnn.runs.results import read_results
+from rnn.runs.models import load_model
+from rnn.runs.results import load_settings, read_results
 from rnn.runs.storage import read_file
 
 _SNAPSHOTS = [1, *range(10_000, 100_001, 10_000)]  # updates before which one is asked for
 _SNAPSHOT_LENGTH = 200
 _BEST_LENGTH = 1000
+_SOURCE = ("commit", "clean", "versions")
 
 
-def show(section: Section, folder: Path) -> None:
+def book(section: Section, folder: Path) -> None:
+    """Show the passport of a run's text, with what is unusual about it."""
+    training, counted = read_results(folder)["training"], load_settings(folder).characters_in_loss
+    values = training["book"] | {
+        "updates_per_epoch": training["updates_per_epoch"],
+        "characters_in_loss": counted,
+        "first_loss": counted * float(log(float(training["book"]["K"]))),
+    }
+    section.table(section.rows("table", values), "tab-book", values, source="results.json")
+
+
+def provenance(section: Section, folder: Path) -> None:
+    """Show what a run's numbers come from.
+
+    There is no time, path or machine, so two runs of the same inputs show the same.
+    """
+    results = read_results(folder)
+    training, sampling = results.get("training", {}), results.get("sampling", {})
+    files = [folder / name for name in ("best_model.npz", "history.csv")]
+    values = {
+        "source": dict.fromkeys(_SOURCE) | results.get("provenance", {}),
+        "settings": dict(training.get("parameters", {})),
+        "sampling_seed": sampling.get("seed"),
+        "book": training.get("book", {}).get("sha256"),
+        "files": {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in files
+            if path.is_file()
+        },
+    }
+    values["seed"] = values["settings"].pop("seed", None)
+    values["fonts"] = [font.name for font in borrowed_fonts(_vocabulary(files[0]), own_fonts())]
+    section.table(section.rows("table", values), "tab-provenance", values, source="results.json")
+
+
+def _vocabulary(path: Path) -> str:
+    """Return the characters of the text that a model was trained on; none without a model."""
+    with suppress(ReportError):
+        return load_model(path).vocabulary
+    return ""
+
+
+def checklist(section: Section, folder: Path) -> None:
     """Show what the assignment asks for, and what a run has of it."""
-    values = facts(folder)
+    values = checklist_facts(folder)
     table = section.rows("table", values)
     section.table(table, "tab-checklist", values)
     items = zip(table.iloc[:, 0], ("gradients", "loss", "snapshots", "best"), strict=True)
@@ -29,7 +77,7 @@ def show(section: Section, folder: Path) -> None:
     section.prose("reading", {"missing": missing})
 
 
-def facts(folder: Path) -> dict[str, Any]:
+def checklist_facts(folder: Path) -> dict[str, Any]:
     """Return what a run's folder has of each item: nothing, or whether it is ``done`` and numbers.
 
     Raises
@@ -70,7 +118,7 @@ def _loss(path: Path, training: dict[str, Any]) -> dict[str, Any]:
     if history is None or history.empty or not per_epoch:
         return {}
     last = int(history["update"].max())
-    epochs = math.floor(100 * last / per_epoch) / 100  # 1.999 is not 2
+    epochs = last / per_epoch
     return {"done": epochs >= 2, "epochs": epochs, "updates": last, "least": 2 * per_epoch}
 
 
