@@ -123,9 +123,8 @@ def opened(address: str, corpus: Corpus) -> Iterator[Cluster]:
 
     Dask's own configuration holds, for TLS as for all else, but for what it prints.
     """
-    # What a lost connection leaves in the loop is told once, by whoever waits for an answer.
-    for logger in ("distributed", "asyncio", "tornado.application"):
-        logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
+    # What Dask logs of a lost connection is told in one line by whoever waits for an answer.
+    logging.disable(logging.CRITICAL)
     with dask.config.set(_QUIET), ExitStack() as stack:
         if address:
             host = urlsplit(address).hostname or ""
