@@ -454,8 +454,9 @@ def test_long_outputs_take_time_in_proportion() -> None:
 # -- Anything at all -----------------------------------------------------------------------------
 
 SIGNS = "$ $$ \\ { } [ ] ( ) < > # * _ ` ``` ~ | & % ^ ! = - + / \" ' : ; @ --- 1. ## 中 é 😀"
-TEX = r"""\( \) \[ \] \\ \\( \\) \frac \left( \right) \begin{align} \end{align} \end{array} \def\a \a
-#1 \begin{array}{c|c} \newcommand{\b}[1] \b \over \rm \sqrt \sum_ \label{q} \eqref{q} \tag{1}"""
+TEX = r"""\( \) \[ \] \\ \\( \\) \frac \left( \right) \begin{align} \end{align} \end{array}
+\def\a \a #1 \begin{array}{c|c} \newcommand{\b}[1] \b \over \rm \sqrt \sum_
+\label{q} \eqref{q} \tag{1}"""
 HTML = """<b> </b> <table> <tr> <td> </table> <script> </script> <svg> </svg> <img src=x> <pre> <ul>
 <li> <!-- --> <math> ![a](b.png) [Figure](#x) /*<0>*/ /*</0>*/ ")#panic() $x$ word"""
 BLANKS = ["\n", "\n\n", " ", "    ", "\u202e", "\x1b[31m", "\r", "\x00", "\ud800", "\ufdd00\ufdd1"]
