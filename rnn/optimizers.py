@@ -59,7 +59,7 @@ class AdaGrad(Optimizer):
     skips_zeros = True
 
     @staticmethod
-    @compiled
+    @scalar
     def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
         eps = theta.dtype.type(_EPS)
@@ -85,7 +85,7 @@ class RMSProp(Optimizer):
     skips_zeros = False
 
     @staticmethod
-    @compiled
+    @scalar
     def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
         eps, gamma = theta.dtype.type(_EPS), theta.dtype.type(0.9)
@@ -112,7 +112,7 @@ class Adam(Optimizer):
     skips_zeros = False
 
     @staticmethod
-    @compiled
+    @scalar
     def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
         real = theta.dtype.type

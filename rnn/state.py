@@ -71,8 +71,8 @@ def require_memory(settings: Settings, K: int) -> None:
     # Parameters, gradient, both best models with a copy of each, a float64 draft, and the memory.
     numbers = (8 + OPTIMIZERS[str(s.optimizer)].memory_rows) * architecture.size
     # Per character read: P, dH, Z, and the states with those before them.
-    gates, layers = architecture.cell.gates, architecture.layers
-    width = K + s.m + layers * gates * s.m + 2 * architecture.state_size
+    blocks = len(architecture.cell.biases) + (2 if s.dropout else 0)  # two: masks and their product
+    width = K + s.m + s.layers * blocks * s.m + 2 * architecture.state_size
     numbers += s.seq_length * s.batch_size * width
     need = numbers * np.dtype(s.dtype).itemsize + 16 * s.snapshot_length
     try:

@@ -15,7 +15,7 @@ import numpy as np
 from rnn.errors import ReportError
 from rnn.evaluation import text_loss, text_losses
 from rnn.kernels.compilation import compiled, inlined
-from rnn.kernels.randomness import SNAPSHOT, generator
+from rnn.kernels.randomness import DROPOUT, SNAPSHOT, draw_mask, generator, key
 from rnn.model import (
     Architecture,
     Segment,
@@ -56,11 +56,13 @@ class Network(NamedTuple):
     begins: Any  # where each field of the parameters begins in theta
     optimizer: Any
     segment: Segment
+    dropout: Any  # the rate, and the key that the masks follow from
 
     @classmethod
     def of(
-        cls, architecture: Architecture, optimizer: Any, state: TrainingState, segment: Segment
-    ) -> "Network":
+        cls, architecture: Architecture, optimizer: Any, state: TrainingState, segment: Segment,
+        dropout: float = 0.0, seed: int = 0,
+    ) -> "Network":  # fmt: skip
         """Name the parts of the state's `theta`, which `optimizer` is to change."""
         parameters, begins = architecture.parameters(state.theta), architecture.begins
         progress = state.theta, state.memory, state.counts
@@ -70,7 +72,8 @@ class Network(NamedTuple):
             else Descent(optimizer, *progress, getattr(begins, name), part.shape[-2:])
             for name, part in parameters._asdict().items()
         }
-        return cls(parameters, type(parameters)(**gradients), begins, optimizer, segment)
+        masks = dropout, key(seed, DROPOUT)
+        return cls(parameters, type(parameters)(**gradients), begins, optimizer, segment, masks)
 
 
 class Progress(NamedTuple):
@@ -110,7 +113,7 @@ def train_segments(network, state, reading, mean, history_every, history):
     segment, not its sum.  The smooth loss at the updates that `history_every` divides is stored in
     `history`, (rows,) float64, one after the other.
     """
-    parameters, gradients, begins, optimizer, segment = network
+    parameters, gradients, begins, optimizer, segment, (dropout, key) = network
     theta, memory, h, best_theta, best_h, losses, counts = state
     tau, B = segment.x.shape
     K, width = parameters.U.shape
@@ -128,6 +131,8 @@ def train_segments(network, state, reading, mean, history_every, history):
             # The state itself stays until the best model is looked after.
             segment.H_before[:, 0] = 0
             segment.C_before[:, 0] = 0
+        if segment.mask.size:
+            draw_mask(segment.mask, dropout, key, counts[0] + 1)
         loss = forward(parameters, segment)
         if mean:
             loss /= tau
@@ -227,8 +232,10 @@ class Trainer:
         architecture, real = settings.architecture(corpus.K), state.theta.dtype.type
         optimizer = OPTIMIZERS[str(settings.optimizer)](real(settings.eta), real(settings.clip))
         x, y = np.zeros((2, settings.seq_length, settings.batch_size), ids.dtype)
-        segment = empty_segment(architecture.parameters(state.theta), x, y, documents)
-        self._network = Network.of(architecture, optimizer, state, segment)
+        parameters, rate = architecture.parameters(state.theta), settings.dropout
+        mask = np.zeros((settings.layers, *x.shape, settings.m)) if rate else None
+        segment = empty_segment(parameters, x, y, documents, mask)
+        self._network = Network.of(architecture, optimizer, state, segment, rate, settings.seed)
         self._read = lru_cache(maxsize=1)(schedule.epoch)
         self._updates_per_call = 100
 

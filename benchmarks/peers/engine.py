@@ -16,8 +16,9 @@ __all__ = ["prepare"]
 
 def prepare(problem: Problem) -> Callable[[int, float], np.ndarray]:
     settings = Settings(
-        m=problem.m, seq_length=problem.tau, batch_size=problem.batch, dtype=problem.dtype
-    )
+        m=problem.m, cell=problem.cell, layers=problem.layers, seq_length=problem.tau,
+        batch_size=problem.batch, dtype=problem.dtype,
+    )  # fmt: skip
     real, architecture = np.dtype(problem.dtype).type, settings.architecture(problem.K)
 
     def run(updates: int, eta: float) -> np.ndarray:
@@ -27,7 +28,7 @@ def prepare(problem: Problem) -> Callable[[int, float], np.ndarray]:
         optimizer = AdaGrad(real(eta), real(problem.clip))
         network = Network.of(architecture, optimizer, state, segment)
         for name, part in named(network.parameters).items():
-            part[...] = problem.parameters()[name]
+            part[...] = problem.parameters()[name.removesuffix("1")]
         resets, no_marks = np.zeros(updates, np.bool_), np.zeros(0, np.bool_)
         reading = Reading(problem.ids, no_marks, problem.starts[:updates], resets)
         smooth = np.empty(updates)

@@ -18,7 +18,8 @@ from numba.extending import intrinsic, overload
 
 from rnn.kernels.compilation import compiled, scalar
 
-__all__ = ["cos_sin", "exp", "fma", "inverse_sqrt", "log", "logarithms", "normals", "power", "tanh"]
+__all__ = ["cos_sin", "exp", "fma", "inverse_sqrt", "log", "logarithms", "normals", "power"]
+__all__ += ["sigmoid", "tanh"]
 
 
 def fma(x: Any, y: Any, z: Any) -> Any:
@@ -52,6 +53,11 @@ def log(x: Any) -> Any:
 def tanh(x: Any) -> Any:
     """Return the hyperbolic tangent of a float32, float64 or complex128."""
     return _TANH[np.dtype(type(x)).name](x)
+
+
+def sigmoid(x: Any) -> Any:
+    """Return ``1 / (1 + exp(-x))`` of a float32, float64 or complex128."""
+    return _SIGMOID[np.dtype(type(x)).name](x)
 
 
 def inverse_sqrt(x: Any) -> Any:
@@ -167,6 +173,23 @@ def _tanh_complex(z):
     a, b = q - 2.0 * (sine * sine) * power, 2.0 * (sine * cosine) * power
     size = (a + 2.0) * (a + 2.0) + b * b
     return complex((a * (a + 2.0) + b * b) / size, 2.0 * b / size) if z.real == z.real else z
+
+
+@scalar
+def _sigmoid32(x):
+    return _ONE / (_ONE + _exp32(-x))
+
+
+@scalar
+def _sigmoid64(x):
+    return 1.0 / (1.0 + _exp64(-x))
+
+
+@scalar
+def _sigmoid_complex(z):
+    # Where e^-z is larger than any number its inverse is none.
+    half = _tanh_complex(complex(0.5 * z.real, 0.5 * z.imag))
+    return complex(0.5 + 0.5 * half.real, 0.5 * half.imag)
 
 
 # log(x) = n log(2) + log(1 + f) with x = 2^n (1 + f) between sqrt(1/2) and sqrt(2), and
@@ -314,6 +337,7 @@ _PI64 = float(_PI)
 _EXP = {"float32": _exp32, "float64": _exp64, "complex128": _exp_complex}
 _LOG = {"float32": _log32, "float64": _log64, "complex128": _log_complex}
 _TANH = {"float32": _tanh32, "float64": _tanh64, "complex128": _tanh_complex}
+_SIGMOID = {"float32": _sigmoid32, "float64": _sigmoid64, "complex128": _sigmoid_complex}
 _INVERSE_SQRT = {"float32": _inverse_sqrt32, "float64": _inverse_sqrt64}
 
 
@@ -327,5 +351,11 @@ def _by_type(function, kinds):
     overload(function)(choose)
 
 
-for _function, _kinds in ((exp, _EXP), (log, _LOG), (tanh, _TANH), (inverse_sqrt, _INVERSE_SQRT)):
+for _function, _kinds in (
+    (exp, _EXP),
+    (log, _LOG),
+    (tanh, _TANH),
+    (sigmoid, _SIGMOID),
+    (inverse_sqrt, _INVERSE_SQRT),
+):
     _by_type(_function, _kinds)

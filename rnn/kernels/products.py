@@ -98,10 +98,9 @@ def _multiply(A, B, C, reverse=False):
         if in_panels:
             return lambda A, B, C, reverse=False: _multiply_complex(A, B[0], C)
         return lambda A, B, C, reverse=False: _multiply_complex(A, B, C)
-    product = _external("product", C.dtype)
+    product, size = _external("product", C.dtype), C.dtype.bitwidth // 8
 
     def by_tiles(A, B, C, reverse=False):
-        size = C.itemsize
         if in_panels:
             panels, panel, b_row = B.shape[0], B.strides[0] // size, B.shape[2]
         else:
@@ -109,7 +108,7 @@ def _multiply(A, B, C, reverse=False):
         product(
             A.ctypes, A.strides[0] // size, A.strides[1] // size, B.ctypes, b_row,
             C.ctypes, C.strides[0] // size, A.shape[0], A.shape[1], C.shape[1],
-            VECTOR_BYTES // size, panels, panel, reverse,
+            panels, panel, reverse,
         )  # fmt: skip
 
     return by_tiles
@@ -140,6 +139,7 @@ def _nth(matrices, n):
 @overload(transposed)
 def _transposed(A):
     transpose = _external("transpose", A.dtype) if A.dtype in _TYPES else None
+    size = A.dtype.bitwidth // 8
 
     def by_squares(A):
         M, N = A.shape
@@ -149,9 +149,7 @@ def _transposed(A):
                 for j in range(N):
                     T[j, i] = A[i, j]
         else:
-            size = A.itemsize
-            a_row, t_row = A.strides[0] // size, T.strides[0] // size
-            transpose(A.ctypes, a_row, T.ctypes, t_row, M, N, VECTOR_BYTES // size)
+            transpose(A.ctypes, A.strides[0] // size, T.ctypes, M, M, N)
         return T
 
     return by_squares
@@ -160,6 +158,7 @@ def _transposed(A):
 @overload(lay_out)
 def _lay_out(B, room, transpose):
     arrange = _external("arrange", B.dtype) if B.dtype in _TYPES else None
+    size = B.dtype.bitwidth // 8
 
     def vector_by_vector(B, room, transpose):
         number, P, width = room.shape
@@ -169,9 +168,7 @@ def _lay_out(B, room, transpose):
                 for i in range(N):
                     room[0, p, i] = B[i, p] if transpose else B[p, i]
         else:
-            size = B.itemsize
-            b_row, lanes = B.strides[0] // size, VECTOR_BYTES // size
-            arrange(B.ctypes, b_row, room.ctypes, number, P, width, N, lanes, transpose)
+            arrange(B.ctypes, B.strides[0] // size, room.ctypes, number, P, width, N, transpose)
 
     return vector_by_vector
 
@@ -182,21 +179,30 @@ _TYPES = (types.float32, types.float64)
 
 #: The shapes of tiles: how many vectors for so many rows, at most.  They fill the registers, of
 #: which there are 32 where vectors have 64 bytes, else 16.
-_SHAPES = {1: 14, 2: 8, 4: 6, 5: 4, 8: 3} if VECTOR_BYTES == 64 else {1: 13, 2: 5, 4: 2, 5: 2}
-_1, _2, _4, _5, _8 = (_SHAPES.get(rows, 0) for rows in (1, 2, 4, 5, 8))
+_SHAPES = {1: 14, 2: 8, 5: 4, 8: 3} if VECTOR_BYTES == 64 else {1: 13, 2: 5, 5: 2}
+_1, _2, _5, _8 = (_SHAPES.get(rows, 0) for rows in (1, 2, 5, 8))
+
+
+def _lanes(pointer):
+    raise NotImplementedError  # compiled code alone
+
+
+@overload(_lanes)
+def _lanes_of(pointer):
+    lanes = VECTOR_BYTES * 8 // pointer.dtype.bitwidth
+    return lambda pointer: lanes
 
 
 def _rows(M: int) -> int:
     """Choose how many rows tiles have: so many that few rows are computed twice."""
     if _8 > 0 and M >= 8 and 10 * -(-M // 8) * 8 <= 11 * -(-M // 5) * 5:
         return 8
-    return 5 if M >= 5 else (4 if M == 4 else (2 if M > 1 else 1))
+    return 5 if M >= 5 else (2 if M > 1 else 1)
 
 
-def _product(
-    A, a_row, a_column, B, b_row, C, c_row, M, P, N, lanes, panels, b_panel, reverse
-):  # fmt: skip
+def _product(A, a_row, a_column, B, b_row, C, c_row, M, P, N, panels, b_panel, reverse):
     """Divide C into tiles.  `b_panel` is from panel to panel of B, if it has `panels`."""
+    lanes = _lanes(C)
     if lanes > N:
         for i in range(M):
             for j in range(N):
@@ -213,9 +219,7 @@ def _product(
             begin = j * width * lanes
             _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, begin, rows, width, j * b_panel)
         return
-    most = (
-        _1 if rows == 1 else (_2 if rows == 2 else (_4 if rows == 4 else (_5 if rows == 5 else _8)))
-    )
+    most = _1 if rows == 1 else (_2 if rows == 2 else (_5 if rows == 5 else _8))
     j, vectors = 0, -(-N // lanes)
     for pieces in range(-(-vectors // most), 0, -1):
         width = -(-vectors // pieces)
@@ -227,7 +231,8 @@ def _product(
 _choose_rows = scalar(_rows)
 
 
-def _transpose(A, a_row, T, t_row, M, N, lanes):
+def _transpose(A, a_row, T, t_row, M, N):
+    lanes = _lanes(A)
     if min(M, N) >= lanes:
         for i in range(0, M, lanes):
             for j in range(0, N, lanes):
@@ -239,8 +244,9 @@ def _transpose(A, a_row, T, t_row, M, N, lanes):
             T[j * t_row + i] = A[i * a_row + j]
 
 
-def _arrange(B, b_row, T, panels, P, width, N, lanes, transpose):
+def _arrange(B, b_row, T, panels, P, width, N, transpose):
     """Fill panels: their vectors are those columns of the product that `_tiles` puts there."""
+    lanes = _lanes(B)
     if min(N, P) < lanes:
         lanes = min(N, lanes)
         for v in range(0, panels * width, lanes):
@@ -372,9 +378,9 @@ def _external(name, dtype):
     """Return one of the kernels as compiled code calls it."""
     pointer, n = types.CPointer(dtype), types.intp
     arguments = {
-        "product": [pointer, n, n, pointer, n, pointer, *[n] * 7, types.boolean],
-        "transpose": [pointer, n, pointer, n, n, n, n],
-        "arrange": [pointer, n, pointer, n, n, n, n, n, types.boolean],
+        "product": [pointer, n, n, pointer, n, pointer, *[n] * 6, types.boolean],
+        "transpose": [pointer, n, pointer, n, n, n],
+        "arrange": [pointer, n, pointer, n, n, n, n, types.boolean],
     }
     return types.ExternalFunction(f"rnn_{name}_{dtype}", types.void(*arguments[name]))
 

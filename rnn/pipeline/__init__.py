@@ -23,7 +23,7 @@ def hold(folder: Path) -> None:
         with lock(folder / ".lock", wait=False) as file:
             os.set_inheritable(os.dup(file.fileno()), True)
     except BlockingIOError as holder:
-        remedy = "wait for it, or choose another name with RUN= or COMPARISON="
+        remedy = "wait for it, or choose another name with RUN=, COMPARISON= or SWEEP="
         refuse(str(folder), "a folder that nobody works in", f"process {holder}", remedy)
     except OSError as error:
         refuse(str(folder), "a folder that can be written", str(error.strerror), "make it so")

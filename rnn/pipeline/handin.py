@@ -51,10 +51,10 @@ def pack(folder: Path) -> Path:
         )
     paths = {name: folder / name for name in FILES if (folder / name).is_file()}
     given = {name: told_by_notebook(path) for name, path in paths.items() if name[0] == "0"}
-    book = results["training"]["book"]
-    known = next((known for known in BOOKS.values() if known.sha256 == book["sha256"]), None)
-    if known and known.licence and (ROOT / "data" / known.file).is_file():
-        paths[f"data/{known.file}"] = ROOT / "data" / known.file
+    for book in BOOKS.values():
+        path, wanted = ROOT / "data" / book.file, results["training"]["book"]["sha256"]
+        if book.licence and book.sha256 == wanted and path.is_file() and _sha256(path) == wanted:
+            paths[f"data/{book.file}"] = path
     if own := next((values["text"] for values in given.values() if values.get("text")), ""):
         place = Path(own).expanduser()
         place = place if place.is_dir() else ROOT / own
@@ -70,6 +70,10 @@ def pack(folder: Path) -> Path:
             entry.create_system, entry.external_attr = 3, 0o644 << 16
             archive.writestr(entry, contents[name])
     return target
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def command(run: str, given: Mapping[str, Mapping[str, Any]], page: Mapping[str, Any]) -> str:
@@ -134,10 +138,10 @@ def _crate(
         return crate.add_file(dest_path=path, properties=facts | properties)
 
     results_of_run = [file(name) for name in FILES if name in contents]
-    known = next((known for known in BOOKS.values() if known.sha256 == book["sha256"]), None)
-    if known and f"data/{known.file}" in contents:
-        licence = entity(known.licence, "CreativeWork", name="the licence of the text")
-        text = file(f"data/{known.file}", name=book["title"], license=licence)
+    packed = [known for known in BOOKS.values() if f"data/{known.file}" in contents]
+    if packed:
+        licence = entity(packed[0].licence, "CreativeWork", name="the licence of the text")
+        text = file(f"data/{packed[0].file}", name=book["title"], license=licence)
     else:
         text = entity(
             "#text", "CreativeWork", name=book["title"], alternateName=book["file"],

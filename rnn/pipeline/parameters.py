@@ -7,7 +7,9 @@ text.  So every notebook looks at its own parameters first.
 import ast
 import contextlib
 import difflib
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rnn.errors import ReportError, shown
@@ -57,6 +59,18 @@ def refuse_unknown(given: Iterable[str], declared: Collection[str]) -> None:
             hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(declared)}"
             expected = "expected a parameter of this notebook, got an unknown name"
             raise ReportError(f"{name}: {expected}; {hint}")
+
+
+def written_values(values: Mapping[str, Any]) -> bytes:
+    """Return parameters in a form that papermill reads as YAML, and `read_values` without it."""
+    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items()).encode()
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Read a file that `written_values` made; a ValueError if it is another."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition(": ") for line in lines)
+    return {name: json.loads(value) for name, _, value in pairs}
 
 
 def _lines(cell: str) -> list[Any]:

@@ -20,7 +20,7 @@ from rnn.gradient_check import CENTRAL, COMPLEX, first_setting
 from rnn.runs.models import save_model
 from rnn.runs.run import Run
 from rnn.runs.storage import hold, read_json, write_whole
-from rnn.settings import Settings
+from rnn.settings import Settings, without_defaults
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.passport import passport
 
@@ -85,7 +85,7 @@ def save_check(
     """
     central, stepped = first_setting(errors, CENTRAL), first_setting(errors, COMPLEX)
     facts = {
-        "parameters": parameters,
+        "parameters": without_defaults(parameters),
         "largest_relative_error": central["max"].max(),
         "largest_mean_relative_error": central["mean"].max(),
         "largest_norm_wise_error": central["norm_wise"].max(),

@@ -50,7 +50,7 @@ class GradientPlayground(Playground):
         self.setting = control(widgets.Dropdown, "setting", wide, options=list(self.cases))
         self.mistake = control(widgets.Dropdown, "mistake", wide, options=mistakes)
         toggle, oracles = widgets.ToggleButtons, list(self._oracles)
-        self.parameter = control(toggle, "parameter", buttons="54px", options=check.PARAMETERS)
+        self.parameter = control(toggle, "parameter", buttons="54px", options=[*dict(hard.parts())])
         self.oracle = control(toggle, "oracle", buttons="148px", options=oracles)
         sheets = style("playground", "gradient_playground")
         self.arrange(sheets, (self.setting, self.mistake), (self.parameter, self.oracle))
@@ -73,6 +73,7 @@ class GradientPlayground(Playground):
             picture=drawn.getvalue(),
             name=name,
             shown=self.shown,
+            gates=len(case.architecture.cell.biases) > 1 and name != "V",
             errors=self.errors.to_dict("index"),
             judged=check.JUDGED[oracle],
             planted=planted,

@@ -93,8 +93,9 @@ def render(folder: Path, *, title: str, author: str = "", date: str = "") -> lis
         If a notebook is missing, a cell cannot be set, or the folder cannot be written.
     """
     notebook = assemble(folder, title=title, author=author, date=date)
-    pdf, _ = ReportPDFExporter(font_paths=own_fonts()).from_notebook_node(notebook)
-    page, _ = ReportHTMLExporter(interactive=True).from_notebook_node(notebook)
+    usual = {"strict": True, "exclude_stderr": True, "exclude_tracebacks": True}
+    pdf, _ = ReportPDFExporter(font_paths=own_fonts(), **usual).from_notebook_node(notebook)
+    page, _ = ReportHTMLExporter(interactive=True, **usual).from_notebook_node(notebook)
     contents = {
         "report.ipynb": (nbformat.writes(notebook) + "\n").encode(),
         "report.pdf": pdf,

@@ -13,7 +13,7 @@ from rnn.errors import ReportError
 from rnn.model import Architecture
 from rnn.runs.results import read_results
 from rnn.runs.storage import read_file, read_json
-from rnn.settings import Settings
+from rnn.settings import LEFT_OUT
 from rnn.text.characters import printable
 
 __all__ = ["AXES", "FinishedRun", "read_runs"]
@@ -42,7 +42,8 @@ class FinishedRun:
         self.name = name  # its folder's, or the whole of what was asked for, to tell two apart
         self.results = results  # ``results.json``
         self.training = results["training"]  # its section of the training ...
-        self.settings = self.training["parameters"]  # ... with what the training was told ...
+        # ... with what the training was told ...
+        self.settings = LEFT_OUT | self.training["parameters"]
         self.book = self.training["book"]  # ... and the passport of the text
         self.history = history  # ``history.csv``; the losses in the unit of the run's loss
         self.snapshots = snapshots  # ``update``, ``smooth_loss`` and ``text`` of each
@@ -84,8 +85,7 @@ class FinishedRun:
     @property
     def parameters(self) -> int:
         """The number of parameters that were learned."""
-        cell = CELLS[self.settings.get("cell", Settings.cell)]
-        layers = self.settings.get("layers", Settings.layers)
+        cell, layers = CELLS[self.settings["cell"]], self.settings["layers"]
         return Architecture(cell, self.settings["m"], self.book["K"], layers).size
 
     def places(self, axis: str) -> np.ndarray:

@@ -85,6 +85,7 @@ def facts(stretch: Stretch, told: pd.DataFrame) -> dict[str, Any]:
     return {
         "features": len(told),
         "units": stretch.H.shape[1],
+        "cell_states": stretch.H.shape[1] - stretch.m if stretch.m else 0,
         "chosen_on": stretch.half,
         "measured_on": len(stretch.text) - stretch.half,
         "least": CLEARLY,
@@ -96,7 +97,7 @@ def facts(stretch: Stretch, told: pd.DataFrame) -> dict[str, Any]:
 
 def table(told: pd.DataFrame) -> pd.DataFrame:
     """Return the features that units indicate clearly, to be shown."""
-    heads = {"feature": "feature", "unit": "unit", "measure": "measure",
+    heads = {"feature": "feature", "name": "unit", "measure": "measure",
              "score": "unit's score", "character_alone": "character alone"}  # fmt: skip
     return clear_units(told)[[*heads]].round(2).rename(columns=heads).reset_index(drop=True)
 

@@ -10,7 +10,28 @@ const CELLS = {
   vanilla(z, r, b, h) {
     for (let i = 0; i < h.length; i++) h[i] = Math.tanh(r[i] + z[i] + b[i]);
   },
+  // The blocks of W are n, r, u, those of U r, u, n, those of b q, r, u, n.
+  gru(z, r, b, h) {
+    const m = h.length;
+    for (let i = 0; i < m; i++) {
+      const reset = sigmoid(r[m + i] + z[i] + b[m + i]);
+      const update = sigmoid(r[2 * m + i] + z[m + i] + b[2 * m + i]);
+      const n = Math.tanh(z[2 * m + i] + b[3 * m + i] + reset * (r[i] + b[i]));
+      h[i] = n + update * (h[i] - n);
+    }
+  },
+  // The gates are i, f, g, o.
+  lstm(z, r, b, h, c) {
+    const m = h.length;
+    for (let j = 0; j < m; j++) {
+      const [i, f, g, o] = [j, m + j, 2 * m + j, 3 * m + j].map((k) => r[k] + z[k] + b[k]);
+      c[j] = sigmoid(f) * c[j] + sigmoid(i) * Math.tanh(g);
+      h[j] = sigmoid(o) * Math.tanh(c[j]);
+    }
+  },
 };
+
+const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
 const floats = (base64) =>
   new Float64Array(new Float32Array(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer));
@@ -50,8 +71,9 @@ class Network {
     this.layers.forEach(({ W, U, b }, layer) => {
       const h = state.subarray(layer * width, layer * width + m);
       const c = state.subarray(layer * width + m, (layer + 1) * width);
-      const z = below ? product(U, below, b.length) : U.subarray(x * b.length, (x + 1) * b.length);
-      this.step(z, product(W, h, b.length), b, h, c);
+      const rows = W.length / m;
+      const z = below ? product(U, below, rows) : U.subarray(x * rows, (x + 1) * rows);
+      this.step(z, product(W, h, rows), b, h, c);
       below = h;
     });
     return softmax(product(this.V, below, this.c.length).map((o, k) => o + this.c[k]));
