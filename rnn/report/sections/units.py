@@ -177,13 +177,15 @@ def _draw_letters(axes: Axes, text: str) -> None:
     for character, (line, column, width) in zip(text, places(text), strict=True):
         point, letter = ord(character), "\xa0" * width
         combines = unicodedata.category(character).startswith("M")
+        # Letters that would join or go from right to left stand alone, each in its cell.
+        alone = combines or unicodedata.bidirectional(character) in ("R", "AL")
         if character == "\n":
             letter = "↵"
-        elif point in others:
+        elif point in others or (point in drawable and alone):
             axes.text(column + width / 2, line + 0.66, "\u25cc" * combines + character,
                       ha="center", fontsize=width * _CELL if width > 1 else 1.3 * _CELL,
-                      family=[others[point], "DejaVu Sans Mono"])  # fmt: skip
-        elif point in drawable and character.isprintable() and not combines:
+                      family=[others.get(point, mono.get_name()), mono.get_name()])  # fmt: skip
+        elif point in drawable and character.isprintable():
             letter = "\xa0" if character == " " else character
         else:
             pairs = textwrap.wrap(f"{point:0{4 if point < 0x10000 else 6}X}", 2)
