@@ -23,11 +23,21 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "tiny": ("ab\nabc ", {"seq_length": 2, "snapshot_every": 1, "snapshot_length": 1}),
     "Chinese": (CHINESE, {"order": "random"}),
     "diverged": (ENGLISH, {"eta": 1e38, "clip": 0.0, "optimizer": "rmsprop"}),
+    "deep": (ENGLISH, {"layers": 2, "dropout": 0.3, "max_updates": 120}),
+    "lstm": (ENGLISH, {"cell": "lstm", "layers": 2, "dropout": 0.3, "max_updates": 120}),
+    "gru": (ENGLISH, {"cell": "gru", "max_updates": 120}),
     "wild": (ENGLISH, {"eta": 1e3, "clip": 0.0, "optimizer": "rmsprop", "max_updates": 200}),
 }  # fmt: skip
 
 
-@pytest.fixture(params=RUNS, scope="module")
+#: Those that compile another cell.
+SLOW = ("lstm", "gru")
+
+
+@pytest.fixture(
+    params=[pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in RUNS],
+    scope="module",
+)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return a run of a few updates, its text and its folder with its results."""
     text, settings = RUNS[request.param]
