@@ -8,6 +8,9 @@
 # files .*.values that change only when a value does; that then calls `make pages out=reports/RUN`.
 # For GNU make 3.81 and newer.  Nothing is written outside this folder.
 
+# To GNU make names of targets that nobody makes; another make says the line and stops.
+.error expected GNU make, got another make: run gmake (or install GNU make) instead
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:

@@ -9,11 +9,13 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from rnn.pipeline import hold, refuse, set_up
+from rnn.text.files import altered_files
 
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {
@@ -27,9 +29,22 @@ COMPARISON = {".compare.values": ("RUNS", "TEXT"), ".pages.values": RUN[".pages.
 _REPORTS = Path("reports")
 _RESULTS = ("results.json", "history.csv")
 
+_STEPS = ("01_gradient_check.ipynb", "02_training_evolution.ipynb", "03_best_model_sampling.ipynb")
+_TRAINED = ("history.csv", "snapshots.json", "best_model.npz", "last_model.npz")
+_PAGES = ("report.ipynb", "report.pdf", "report.html")
+
+#: What is made again, besides the file itself, where a file was altered.
+_MADE_WITH = {
+    "results.json": _STEPS,
+    "gradient_check.csv": _STEPS[:1],
+    **dict.fromkeys(_TRAINED, _STEPS[1:2]),
+    **dict.fromkeys(_PAGES, _PAGES),
+}
+
 
 def main(python: str, verb: str, *command: str) -> None:
     """Do what the second word says; the words after it are the command that goes on."""
+    look_around()
     if verb == "report":
         go_on(python, run_folder(), RUN, *command)
     elif verb == "compare":
@@ -47,17 +62,51 @@ def main(python: str, verb: str, *command: str) -> None:
 def go_on(python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *command: str) -> None:
     """Set up, hold the folder, write its stamps, and let make take this process's place."""
     flags = os.environ.get("MAKEFLAGS", "").split(" ")[0]
-    if "n" in flags and not set("-=") & set(flags) and not set_up.is_ready(python):
+    dry = "n" in flags and not set("-=") & set(flags)
+    if dry and not set_up.is_ready(python):
         print("set-up: comes first")
         return
     set_up.prepare(python)
     hold(folder)
+    if not dry:
+        mend(folder)
     # What make is told here holds for the stamps too.
     os.environ |= dict(word.split("=", 1) for word in command if "=" in word)
     write_stamps(folder, stamps)
     # Python ignores this signal, and what a process ignores its successor does too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execvp(command[0], [*command, f"out={folder}"])
+
+
+def look_around() -> None:
+    """Refuse what no step could work with, while it can still be told in a line."""
+    for variable in {name for names in [*RUN.values(), *COMPARISON.values()] for name in names}:
+        value = os.environ.get(variable, "")
+        if not value.isprintable() and any("\udc80" <= letter <= "\udcff" for letter in value):
+            refuse(variable, "text in UTF-8", ascii(value), "write it, or name the file, in UTF-8")
+    os.umask(mask := os.umask(0o077))
+    if mask & 0o700:
+        expected = "one that lets you read and write your own files"
+        refuse("umask", expected, f"{mask:03o}", "run umask 022")
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        got = os.environ.get("TMPDIR", "none")
+        remedy = "name one with TMPDIR= or make room"
+        refuse("TMPDIR", "a folder for temporary files that can be written", got, remedy)
+
+
+def mend(folder: Path) -> None:
+    """Remove the files that do not hold what a step left, so that the step makes them again.
+
+    A training goes on from its last checkpoint, so that nothing has to be computed twice.
+    """
+    for path in altered_files(folder):
+        if path.is_dir():
+            refuse(str(path), "a file", "a folder", "remove it and run make again")
+        print(f"{path}: expected what a step left, got something else; it is made again")
+        for name in (path.name, *_MADE_WITH.get(path.name, ())):
+            (folder / name).unlink(missing_ok=True)
 
 
 def run_folder(*, new: bool = True) -> Path:
@@ -86,8 +135,11 @@ def comparison_folder() -> Path:
     if taken or any((folder / name).exists() for name in traces):
         refuse("COMPARISON", "a name that no run has", repr(folder.name), "choose another name")
     for run in runs:
+        remedy = f"run make report RUN={run.name}"
         if not all((run / name).is_file() for name in _RESULTS):
-            refuse(run.name, f"a finished run in {run}", "none", f"run make report RUN={run.name}")
+            refuse(run.name, f"a finished run in {run}", "none", remedy)
+        for path in altered_files(run):
+            refuse(str(path), "what the run left", "something else", remedy)
     return folder
 
 
@@ -129,3 +181,7 @@ if __name__ == "__main__":
         main(*sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as failed:
+        known = failed.filename or "reports"
+        remedy = "remove it, or make its folder writable, and run make again"
+        refuse(str(known), "what can be read and written", str(failed.strerror or failed), remedy)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import numpy as np
 
 from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
+from rnn.runs.progress import note
 from rnn.runs.storage import Headers, hold, read_arrays, run_folder, write_arrays
 from rnn.settings import Settings
 from rnn.state import TrainingState, first_state
@@ -61,9 +61,9 @@ class Checkpoints:
             try:
                 state = self._read(path)
             except ReportError as error:
-                print(f"checkpoint skipped: {error}", file=sys.stderr)
+                note(f"checkpoint skipped: {error}")
                 continue
-            print(f"going on from update {state.update:,}", file=sys.stderr)
+            note(f"going on from update {state.update:,}")
             return state
         return None
 

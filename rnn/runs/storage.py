@@ -19,7 +19,8 @@ import numpy as np
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.text.files import atomic_write, lock
+from rnn.runs.progress import note
+from rnn.text.files import atomic_write, is_orphaned, lock
 
 #: Shape and type of every array, as a file claims them or as they are wanted.
 Headers = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
@@ -42,11 +43,17 @@ def hold(path: Path, wait: bool = True) -> Iterator[None]:
     """Keep other processes from holding the same lock, a file, until the block ends.
 
     The lock of a process that died does not exist.  If another process holds it, `wait` for it or
-    raise a ReportError.
+    raise a ReportError; one that is about to end, as what had started it has, is always waited for.
     """
     try:
         with _writing(path):
-            file = lock(path, wait)
+            try:
+                file = lock(path, wait)
+            except BlockingIOError as holder:
+                if not is_orphaned(path):
+                    raise
+                note(f"{path.parent.name}: waiting for process {holder}, whose parent has ended")
+                file = lock(path)
     except BlockingIOError as holder:
         raise ReportError(
             f"{path.parent.name}: expected no other process at work in it, got process {holder}; "
