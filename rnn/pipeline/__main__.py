@@ -30,16 +30,16 @@ _REPORTS = Path("reports")
 _RESULTS = ("results.json", "history.csv")
 
 _STEPS = ("01_gradient_check.ipynb", "02_training_evolution.ipynb", "03_best_model_sampling.ipynb")
-_TRAINED = ("history.csv", "snapshots.json", "best_model.npz", "last_model.npz")
 _PAGES = ("report.ipynb", "report.pdf", "report.html")
 
-#: What is made again, besides the file itself, where a file was altered.
-_MADE_WITH = {
+#: The steps that leave a file, which are to be run again where it is gone.
+_MADE_BY = {
     "results.json": _STEPS,
     "gradient_check.csv": _STEPS[:1],
-    **dict.fromkeys(_TRAINED, _STEPS[1:2]),
-    **dict.fromkeys(_PAGES, _PAGES),
+    **dict.fromkeys(("history.csv", "snapshots.json", "best_model.npz"), _STEPS[1:2]),
 }
+#: What is made again, besides the file itself, where a file was altered.
+_MADE_WITH = {"last_model.npz": _STEPS[1:2], **_MADE_BY, **dict.fromkeys(_PAGES, _PAGES)}
 
 
 def main(python: str, verb: str, *command: str) -> None:
@@ -104,9 +104,13 @@ def mend(folder: Path) -> None:
     for path in altered_files(folder):
         if path.is_dir():
             refuse(str(path), "a file", "a folder", "remove it and run make again")
-        print(f"{path}: expected what a step left, got something else; it is made again")
-        for name in (path.name, *_MADE_WITH.get(path.name, ())):
-            (folder / name).unlink(missing_ok=True)
+        made_with = _MADE_WITH.get(path.name, ())
+        is_missed = path.name in _MADE_BY and any((folder / name).exists() for name in made_with)
+        if path.exists() or is_missed:
+            got = "something else" if path.exists() else "none"
+            print(f"{path}: expected what a step left, got {got}; it is made again", flush=True)
+            for name in (path.name, *made_with):
+                (folder / name).unlink(missing_ok=True)
 
 
 def run_folder(*, new: bool = True) -> Path:
@@ -138,8 +142,8 @@ def comparison_folder() -> Path:
         remedy = f"run make report RUN={run.name}"
         if not all((run / name).is_file() for name in _RESULTS):
             refuse(run.name, f"a finished run in {run}", "none", remedy)
-        for path in altered_files(run):
-            refuse(str(path), "what the run left", "something else", remedy)
+        if altered := [path for path in altered_files(run) if path.name in _MADE_BY]:
+            refuse(str(altered[0]), "what the run left", "something else", remedy)
     return folder
 
 

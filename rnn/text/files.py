@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and as they were left; locks that end with a process."""
+"""Files that are there whole or not at all, their sums, and locks that end with the process."""
 
 import contextlib
 import hashlib
@@ -40,7 +40,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def note_sum(path: Path, new: Path) -> None:
-    """Note what `path` is about to hold, the content of `new`, in its folder's `SUMS` if it has any.
+    """Note what `path` is about to hold, the content of `new`, in its folder's `SUMS`, if there.
 
     What it held before stays noted too: a process may be killed between this and the change.
     """
@@ -53,7 +53,8 @@ def note_sum(path: Path, new: Path) -> None:
 def altered_files(folder: Path) -> list[Path]:
     """Return the files of a folder that do not hold what they were left with, by its `SUMS`.
 
-    A file that is gone, or was never noted, is not among them.  `SUMS` is made, or made shorter.
+    Those that are gone are among them, those that were never noted are not.  `SUMS` is made if need
+    be, or made shorter.
     """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -64,11 +65,7 @@ def altered_files(folder: Path) -> list[Path]:
         kept = {name: sums[-2:] for name, sums in noted.items()}
         text = "".join(f"{one}  {name}\n" for name, sums in kept.items() for one in sums)
         (folder / SUMS).write_text(text, encoding="utf-8")
-        return [
-            folder / name
-            for name, sums in kept.items()
-            if (folder / name).exists() and _sum(folder / name) not in sums
-        ]
+        return [folder / name for name, sums in kept.items() if _sum(folder / name) not in sums]
     (folder / SUMS).touch()
     return []
 

@@ -4,12 +4,12 @@ import math
 from pathlib import Path
 
 from rnn.report.show import Section
-from rnn.runs.results import load_settings, read_results
+from rnn.runs.results import load_settings, read_training
 
 
 def show(section: Section, folder: Path) -> None:
     """Show the passport of a run's text, with what is unusual about it."""
-    training, counted = read_results(folder)["training"], load_settings(folder).characters_in_loss
+    training, counted = read_training(folder), load_settings(folder).characters_in_loss
     values = training["book"] | {
         "updates_per_epoch": training["updates_per_epoch"],
         "characters_in_loss": counted,

@@ -81,7 +81,8 @@ def leave(
         "sampling": {"seed": 0, "text": f"text of <b>{folder.name}</b>", **(sampling or {})},
         "provenance": {"commit": "c", "machine": "one", **(provenance or {})},
     }
-    (folder / "results.json").write_text(json.dumps(results))
+    plain = json.loads(json.dumps(results), parse_constant=lambda _: None)
+    (folder / "results.json").write_text(json.dumps(plain))
     end = "" if validation is None else f",{validation}"
     rows = [f"{at},1,{loss}{end}" for at, loss in losses.items()]
     head = f"update,epoch,smooth_loss{'' if validation is None else ',validation_loss'}"
