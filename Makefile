@@ -63,7 +63,7 @@ render   = $(run) rnn.report.pages.render $(out) --title="$$TITLE" --author="$$A
 page     := $(wildcard rnn/report/pages/*.* rnn/report/pages/templates/*.* rnn/report/pages/templates/*/*.*)
 math     := $(wildcard rnn/*.* rnn/kernels/*.* rnn/text/*.* rnn/runs/*.* rnn/analysis/*.*)
 compared := $(math) $(wildcard rnn/report/*.* rnn/report/sections/*.*)
-code     := $(filter-out rnn/report/sections/runs_%,$(compared))
+code     := $(filter-out rnn/report/sections/runs%,$(compared))
 steps    := $(if $(filter compared,$(MAKECMDGOALS)),04_compare_runs,01_gradient_check 02_training_evolution 03_best_model_sampling)
 
 .PHONY: report compare pages compared clean ready browser lab test test-slow test-browser docs-pictures strip lint bench lock help

@@ -111,8 +111,9 @@ def needed(notebooks: list[Path]) -> set[Path]:
     """
     sources = [code(notebook) for notebook in notebooks]
     names = {name for source in sources for name in imports(source)}
-    sections = {name for source in sources for name in re.findall(r'\bshow\("(\w+)"', source)}
-    waiting = (names | {f"rnn.report.sections.{name}" for name in sections}) & MODULES.keys()
+    sections = {name for source in sources for name in re.findall(r'\bshow\("([\w.]+)"', source)}
+    modules = {f"rnn.report.sections.{name.split('.')[0]}" for name in sections}
+    waiting = (names | modules) & MODULES.keys()
     found: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -121,7 +122,9 @@ def needed(notebooks: list[Path]) -> set[Path]:
     files = {MODULES[name] for name in found}
     for path in {file.parent for file in files} - {ROOT / "rnn/report/sections"}:
         files |= {file for file in path.glob("*.*") if file.is_file() and file.suffix != ".py"}
-    return files | {path.with_suffix(".md") for path in files if path.with_suffix(".md").is_file()}
+    texts = {ROOT / f"rnn/report/sections/{name.replace('.', '_')}.md" for name in sections}
+    assert texts and all(path.is_file() for path in texts)
+    return files | texts
 
 
 def prerequisites(variable: str) -> set[Path]:

@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from IPython.display import display
 from matplotlib.figure import Figure
@@ -34,9 +35,14 @@ class Report:
         self._sentences = Sentences(text)
 
     def __call__(self, section: str, *arguments: Any, **options: Any) -> Any:
-        """Show a section: call ``show`` of the module of that name in `rnn.report.sections`."""
-        show = import_module(f"rnn.report.sections.{section}").show
-        return show(Section(section, self._sentences), *arguments, **options)
+        """Show a section.
+
+        ``loss`` is `show` of the module `loss` in `rnn.report.sections`, with the sentences in
+        ``loss.md``; ``runs.numbers`` is `numbers` of the module `runs`, with ``runs_numbers.md``.
+        """
+        module, _, name = section.partition(".")
+        show = getattr(import_module(f"rnn.report.sections.{module}"), name or "show")
+        return show(Section(section.replace(".", "_"), self._sentences), *arguments, **options)
 
 
 class Section:
@@ -101,7 +107,9 @@ class Section:
         page has room for (0: no limit) parts of about as many each are shown, labelled ``tab-a``,
         ``tab-a-2`` and so on, the later ones under the block ``more``.
         """
-        for number, part in enumerate(_parts(dataframe, columns), start=1):
+        parts = max(math.ceil(dataframe.shape[1] / columns), 1) if columns else 1
+        for number, places in enumerate(np.array_split(range(dataframe.shape[1]), parts), start=1):
+            part = dataframe.iloc[:, places]
             words = self._caption(caption if number == 1 else "more", values, source)
             _display_caption(f"**Table.** {words}")
             content = {"text/html": _table_html(part, float_format), "text/plain": part.to_string()}
@@ -136,14 +144,6 @@ def show_folder(folder: Path) -> None:
     screen = terminal()
     if screen and not is_interactive():
         print(f"results are in {printable(name)}", file=screen, flush=True)
-
-
-def _parts(dataframe: pd.DataFrame, columns: int) -> Iterator[pd.DataFrame]:
-    """Yield a table in parts of about as many columns each, at most so many."""
-    total = dataframe.shape[1]
-    width = math.ceil(total / math.ceil(total / columns)) if columns and total else max(total, 1)
-    for start in range(0, max(total, 1), width):
-        yield dataframe.iloc[:, start : start + width]
 
 
 def _display(bundle: dict[str, str], shown: Shown) -> None:

@@ -59,8 +59,8 @@ class Project:
             "rnn/report/pages/templates/page.j2",
             "rnn/report/pages/templates/report-pdf/style.typ",
             "rnn/report/sections/loss.md",
-            "rnn/report/sections/runs_numbers.py",
-            "rnn/report/sections/runs_numbers.md",
+            "rnn/report/sections/runs_curves.py",
+            "rnn/report/sections/runs_curves.md",
             "data/saltmarrow.txt",
             *(f"notebooks/{name}.ipynb" for name in [*NOTEBOOKS, COMPARE]),
         ):
@@ -387,7 +387,7 @@ def test_changed_variable_compares_again_only_if_it_matters(
         ("reports/b/results.json", [COMPARE, RENDER]),
         ("notebooks/04_compare_runs.ipynb", [COMPARE, RENDER]),
         ("rnn/model.py", [COMPARE, RENDER]),
-        ("rnn/report/sections/runs_numbers.md", [COMPARE, RENDER]),
+        ("rnn/report/sections/runs_curves.md", [COMPARE, RENDER]),
         ("rnn/report/pages/render.py", [RENDER]),
         ("notebooks/02_training_evolution.ipynb", []),
         ("data/saltmarrow.txt", []),
@@ -406,7 +406,7 @@ def test_touched_file_compares_again_only_if_it_matters(
 def test_code_of_comparisons_alone_makes_no_run_again(project: Project) -> None:
     project.report()
     for suffix in (".py", ".md"):
-        (project.folder / "rnn" / "report" / "sections" / f"runs_numbers{suffix}").touch()
+        (project.folder / "rnn" / "report" / "sections" / f"runs_curves{suffix}").touch()
     (project.folder / "notebooks" / f"{COMPARE}.ipynb").touch()
     assert project.report() == []
 

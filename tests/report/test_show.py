@@ -69,7 +69,7 @@ def test_a_table_without_named_rows_has_no_column_for_them(
 
 
 @pytest.mark.parametrize(
-    ("columns", "widths"), [(0, [7]), (7, [7]), (6, [4, 3]), (3, [3, 3, 1]), (1, [1] * 7)]
+    ("columns", "widths"), [(0, [7]), (7, [7]), (6, [4, 3]), (3, [3, 2, 2]), (1, [1] * 7)]
 )
 def test_a_wide_table_is_shown_in_parts(
     section: Make, outputs: list[Any], columns: int, widths: list[int]

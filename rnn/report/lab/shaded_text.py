@@ -61,28 +61,26 @@ def _elements(text: str, shades: list[int], told: list[str]) -> Iterator[str]:
     """Yield the elements of a text; combining characters share that of the one they stand on."""
     at = 0
     while at < len(text):
-        end = at + 1
-        if text[at] != "\n" and not _UNSEEN.match(text[at]) and not _combines(text[at]):
-            while end < min(len(text), at + _TOGETHER) and _combines(text[end]):
-                end += 1
+        end, named = at + 1, _UNSEEN.match(text[at]) or _combines(text[at])
+        while (
+            text[at] != "\n" and not named and text[end : at + _TOGETHER] and _combines(text[end])
+        ):
+            end += 1
         lists = "\nthen\n".join(filter(None, told[at:end]))
-        yield _element(text[at:end], f"s{max(shades[at:end])}", lists)
+        about = f' data-a="{html_text(lists)}"' if lists else ""
+        characters, shade = text[at:end], f"s{max(shades[at:end])}"
+        if characters == "\n":
+            # The line ends after the element, or its alternatives would hang on the next one.
+            yield f'<i class="{shade} n"{about}></i>\n'
+        elif named:
+            yield f'<i class="{shade} u"{about}>{_name(characters)}</i>'
+        else:
+            yield f'<i class="{shade}"{about}>{html_text(characters)}</i>'
         at = end
 
 
 def _combines(character: str) -> bool:
     return unicodedata.category(character).startswith("M") and not _UNSEEN.match(character)
-
-
-def _element(characters: str, shade: str, alternatives: str) -> str:
-    """Return the element of a character, with those that combine with it."""
-    about = f' data-a="{html_text(alternatives)}"' if alternatives else ""
-    if characters == "\n":
-        # The line ends after the element, or its alternatives would hang on the next one.
-        return f'<i class="{shade} n"{about}></i>\n'
-    if _UNSEEN.match(characters) or _combines(characters[0]):
-        return f'<i class="{shade} u"{about}>{_name(characters)}</i>'
-    return f'<i class="{shade}"{about}>{html_text(characters)}</i>'
 
 
 def _alternatives(names: list[str], p: np.ndarray, likeliest: list[int], drawn: int) -> str:

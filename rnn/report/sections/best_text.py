@@ -1,11 +1,14 @@
-"""The text of the best model: how it was drawn, and what it is like."""
+"""The text of the best model, what it is like, and texts drawn with other settings."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rnn.analysis.text_quality import Book
 from rnn.report.show import Section
-from rnn.runs.models import Model
+from rnn.runs.models import Model, write
 from rnn.text.corpus import Corpus
+
+_LENGTH = 200  # characters of each text that shows what a setting does
 
 
 def show(
@@ -13,18 +16,19 @@ def show(
     temperature: float = 1.0, top_p: float = 1.0, prime: str = "",
 ) -> None:  # fmt: skip
     """Show what `write` has written with a model and these values."""
-    book = Book.of(corpus)
-    values: dict[str, Any] = {
-        "model": model,
-        "temperature": temperature,
-        "top_p": top_p,
-        "prime": prime,
-        "characters": len(written),
-        "has_words": book.has_words,
-        "words": book.share_of_words(written),
-        "long_words": book.share_of_words(written, 4),
-        "names": book.names_in(written),
-    }
+    drawn = {"model": model, "temperature": temperature, "top_p": top_p, "prime": prime}
+    values = drawn | {"characters": len(written), "written": written, "book": Book.of(corpus)}
     section.prose("setting", values)
     section.sample(written, values)
     section.prose("reading", values)
+
+
+def settings(
+    section: Section, model: Model, seed: int, *,
+    temperatures: Sequence[float] = (), nuclei: Sequence[float] = (),
+) -> None:  # fmt: skip
+    """Show short texts at several temperatures, or with several nuclei."""
+    for name, values in {"temperature": temperatures, "top_p": nuclei}.items():
+        for value in values:
+            drawn: Any = {name: value}
+            section.sample(write(model, _LENGTH, seed, **drawn), drawn, title=name)

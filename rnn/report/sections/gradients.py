@@ -1,12 +1,20 @@
-"""The gradient check: what was compared with what, and the errors of the assignment's setting."""
+"""The gradient check: its errors, its oracles, the step of the differences, planted mistakes."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Case, first_setting, table_1
+from rnn import gradient_check as check
+from rnn.gradient_check import CENTRAL, COMPLEX, Case, first_setting, table_1
+from rnn.report.figures import NOTE, page_figure
 from rnn.report.show import Section
 from rnn.text.corpus import Corpus
+
+_SOURCE = "gradient_check.csv"
+_short = "{:.1e}".format
 
 
 def show(
@@ -18,10 +26,7 @@ def show(
     """
     values = facts(errors) | {"case": case, "corpus": corpus, "sig": sig, "eps": eps}
     section.prose("setting", values)
-    section.table(
-        table_1(errors), "tab-gradients", values, source="gradient_check.csv",
-        float_format="{:.4e}",
-    )  # fmt: skip
+    section.table(table_1(errors), "tab-gradients", values, source=_SOURCE, float_format="{:.4e}")
     section.prose("reading", values)
 
 
@@ -33,6 +38,110 @@ def facts(errors: pd.DataFrame) -> dict[str, Any]:
         "largest_mean": central["mean"].max(skipna=False),
         "worst": central.reset_index().sort_values("max").iloc[-1].to_dict(),  # NaN is sorted last
         "largest_complex": stepped["max"].max(skipna=False),
-        "central_accepts": bool((central["norm_wise"] <= ACCEPTED).all()),
-        "complex_accepts": bool((stepped["max"] <= ACCEPTED).all()),
+        "central_accepts": bool((central["norm_wise"] <= check.ACCEPTED).all()),
+        "complex_accepts": bool((stepped["max"] <= check.ACCEPTED).all()),
+    }
+
+
+def oracles(section: Section, errors: pd.DataFrame, case: Case) -> None:
+    """Show what both oracles say, in `errors` of `rnn.gradient_check.check`, of its first case.
+
+    All its cases, the settings, follow in a second table.
+    """
+    values = oracles_facts(errors, case)
+    section.prose("setting", values)
+    section.table(oracles_table(errors), "tab-oracles", values, source=_SOURCE)
+    section.prose("reading", values)
+    section.prose("harder", values)
+    table = settings_table(errors)
+    section.table(table, "tab-settings", values, source=_SOURCE, caption="harder_caption")
+
+
+def oracles_facts(errors: pd.DataFrame, case: Case) -> dict[str, Any]:
+    """Return what the sentences about oracles and settings mention."""
+    accepted = [word for word, end in check.THRESHOLDS.items() if end <= check.ACCEPTED]
+    return {
+        "case": case,
+        "thresholds": list(check.THRESHOLDS.items()),
+        "looked_at": len(dict(case.small().parts())["c"]),
+        "not_read": case.architecture.K - len(np.unique(case.x)),
+        "zeros": first_setting(errors, CENTRAL).loc["U", "exactly_zero"],
+        "burn_in": check.BURN_IN,
+        "settings": errors["setting"].nunique(),
+        "rejected": errors[~errors["verdict"].isin(accepted)]["setting"].nunique(),
+        "largest_complex": errors[errors["oracle"] == COMPLEX]["max"].max(skipna=False),
+    }
+
+
+def oracles_table(errors: pd.DataFrame) -> pd.DataFrame:
+    """Return what each oracle says of each parameter in the first setting."""
+    central, stepped = first_setting(errors, CENTRAL), first_setting(errors, COMPLEX)
+    table = {
+        "exactly zero": central["exactly_zero"].map("{:.1%}".format),
+        "central, norm-wise": central["norm_wise"].map(_short),
+        "verdict": central["verdict"],
+        "complex step, max": stepped["max"].map(_short),
+        "verdict ": stepped["verdict"],
+    }
+    return pd.DataFrame(table).rename_axis(None)
+
+
+def settings_table(errors: pd.DataFrame) -> pd.DataFrame:
+    """Return the errors of each parameter in each setting, and the complex step's largest."""
+    central = errors[errors["oracle"] == CENTRAL]
+    table = central.pivot(index="setting", columns="parameter", values="norm_wise")
+    table = table.loc[central["setting"].unique(), list(check.PARAMETERS)]
+    stepped = errors[errors["oracle"] == COMPLEX].groupby("setting")["max"]
+    table["complex step"] = stepped.max(skipna=False)
+    return table.map(_short).rename_axis(columns=None)
+
+
+def steps(section: Section, steps: pd.DataFrame, h: float) -> None:
+    """Show the errors of `rnn.gradient_check.check_steps` over the step; `h` is the check's."""
+    worst = steps.groupby("h")["norm_wise"].max()
+    values = {"errors": worst.to_dict(), "best_step": worst.idxmin(), "h": h}
+    section.prose("reading", values)
+    section.figure(steps_figure(steps, h), "fig-step", values, source=_SOURCE)
+
+
+def steps_figure(steps: pd.DataFrame, h: float) -> Figure:
+    """Draw the norm-wise error of each parameter over the step, with the step `h` marked."""
+    with page_figure(2.5) as figure:
+        axes = figure.subplots()
+        for name, line in steps[steps["norm_wise"] > 0].groupby("parameter", sort=False):
+            axes.loglog(line["h"], line["norm_wise"], label=f"${name}$")
+        axes.axvline(h, color="#555555", linewidth=0.6)
+        axes.annotate(f"$h$ = {h:g}", (h, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3),
+                      ha="center", **NOTE)  # fmt: skip
+        for text, x, side in (("← rounding", 0.005, "left"), ("truncation →", 0.995, "right")):
+            axes.text(x, 0.03, text, transform=axes.transAxes, ha=side, fontsize=8, color="#555555")
+        axes.legend(loc="upper left" if h < 1e-6 else "upper right", bbox_to_anchor=(h, 1.02),
+                    bbox_transform=axes.get_xaxis_transform(), ncols=5,
+                    columnspacing=1.2)  # fmt: skip
+        axes.set_xlabel("step $h$ of the central differences")
+        axes.set_ylabel("norm-wise relative error")
+    return figure
+
+
+def mistakes(section: Section, mistakes: pd.DataFrame, cases: Sequence[Case]) -> None:
+    """Show what `rnn.gradient_mistakes.check_mistakes` found in the first and last of `cases`."""
+    values = mistakes_facts(mistakes)
+    errors = mistakes.set_index("mistake")[["easy", "hard", "complex"]].map(_short)
+    errors.columns = pd.Index([cases[0].name, cases[-1].name, "complex step"])
+    caught = mistakes["caught"].map({True: "rejected", False: "accepted"})
+    table = errors.assign(verdict=caught.to_numpy())
+    section.table(table, "tab-mistakes", values, source="results.json")
+    section.prose("reading", values)
+
+
+def mistakes_facts(mistakes: pd.DataFrame) -> dict[str, Any]:
+    """Return what the sentences about the mistakes mention."""
+    planted = mistakes[mistakes["mistake"] != "none"]
+    return {
+        "accepted": check.ACCEPTED,
+        "burn_in": check.BURN_IN,
+        "planted": len(planted),
+        "nearest": planted.nsmallest(1, "complex").iloc[0].to_dict(),
+        "right_error": mistakes["complex"].iloc[0],
+        "hidden": planted[planted["easy"] <= check.ACCEPTED]["mistake"].tolist(),
     }

@@ -1,12 +1,13 @@
 """The smooth loss over the updates: its figure, the spread over seeds, and what the curve shows."""
 
 import math
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn.report.figures import COLOURS, NOTE, page_figure
@@ -14,17 +15,7 @@ from rnn.report.show import Section
 from rnn.runs.run import Run
 from rnn.settings import Settings
 
-# The assignment's handouts (KTH DD2424, Assignment 4) print the smooth loss of the staff's own
-# run; 'students' are lowest smooth losses in reports that were made public, all with the classic
-# settings on The Goblet of Fire: the third is the report that this project re-creates.
-_CLASSIC = {
-    "course staff": [(1, 109.236), (1000, 86.412), (4000, 60.063), (30_000, 47.612),
-                     (363_000, 39.451)],
-    "students": [(256_086, 42.23), (308_052, 40.0659), (441_000, 39.21)],
-}  # fmt: skip
-_2026 = {
-    "course staff": [(1, 4.605), (1000, 3.381), (4000, 2.260), (30_000, 1.786), (150_000, 1.534)]
-}
+_PUBLISHED = tomllib.loads(Path(__file__).with_name("loss.toml").read_text(encoding="utf-8"))
 
 
 def show(section: Section, runs: Sequence[Run]) -> None:
@@ -98,43 +89,34 @@ def figure(run: Run, *others: Run) -> Figure:
             axes.plot(held_out["update"], losses, "s--", markersize=2.5, linewidth=0.8,
                       color=COLOURS[2], label="held-out part")  # fmt: skip
             line.set_label("smooth loss in training")
-        _mark_epochs(axes, run.updates_per_epoch, last)
-        _mark_lowest(axes, run)
+        for epoch, start in enumerate(range(0, last, run.updates_per_epoch), start=1):
+            end = min(start + run.updates_per_epoch, last)
+            if start:
+                axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
+            if end - start > last / 25:
+                axes.annotate(f"epoch {epoch}", ((start + end) / 2, 1), xytext=(0, 2), ha="center",
+                              xycoords=axes.get_xaxis_transform(), **NOTE)  # fmt: skip
+        # A dot at the lowest loss, and its number a third of the way up to the highest.
+        update, lowest, losses = run.best_update, run.lowest_smooth_loss, history["smooth_loss"]
+        axes.plot([update], [lowest], "o", color=COLOURS[1], markeredgewidth=0, zorder=3)
+        high = max(losses[np.isfinite(losses)], default=lowest)
+        axes.annotate(
+            f"lowest: {lowest:.4f} at update {update:,}", (update, lowest),
+            xytext=(update, lowest + (max(high, lowest) - lowest) * 0.33 + 1e-9), fontsize=8.5,
+            ha="right" if update > last / 2 else "left",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#555555", "shrinkB": 3},
+        )  # fmt: skip
         points = published_points(run.corpus.name, run.settings, last)
         for marker, (who, reported) in zip("D^sv", points.items(), strict=False):
             axes.plot(*zip(*reported, strict=True), marker, color=COLOURS[2], label=who,
                       markerfacecolor="white", zorder=4)  # fmt: skip
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper right", borderaxespad=0.2)
-        axes.set_xlim(0, last * 1.005)
-        axes.set_xlabel("update")
-        axes.set_ylabel(f"smooth loss (nats per {run.settings.loss_unit})")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.set(xlim=(0, last * 1.005), xlabel="update",
+                 ylabel=f"smooth loss (nats per {run.settings.loss_unit})")  # fmt: skip
     return figure
-
-
-def _mark_epochs(axes: Axes, per_epoch: int, last: int) -> None:
-    for start in range(0, last, per_epoch):
-        end = min(start + per_epoch, last)
-        if start:
-            axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
-        if end - start > last / 25:
-            axes.annotate(f"epoch {start // per_epoch + 1}", ((start + end) / 2, 1), xytext=(0, 2),
-                          xycoords=("data", "axes fraction"), ha="center", **NOTE)  # fmt: skip
-
-
-def _mark_lowest(axes: Axes, run: Run) -> None:
-    """Put a dot at the lowest loss, and its number a third of the way up to the highest."""
-    update, lowest, losses = run.best_update, run.lowest_smooth_loss, run.history["smooth_loss"]
-    axes.plot([update], [lowest], "o", color=COLOURS[1], markeredgewidth=0, zorder=3)
-    high = max(losses[np.isfinite(losses)], default=lowest)
-    axes.annotate(
-        f"lowest: {lowest:.4f} at update {update:,}", (update, lowest),
-        xytext=(update, lowest + (max(high, lowest) - lowest) * 0.33 + 1e-9), fontsize=8.5,
-        ha="right" if update > run.last_update / 2 else "left",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-        arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#555555", "shrinkB": 3},
-    )  # fmt: skip
 
 
 def published_points(
@@ -149,9 +131,8 @@ def published_points(
     course = Settings(**{name: getattr(settings, name) for name in kept})
     if name != "goblet" or settings != course:
         return {}
-    published = _2026 if settings.course == "2026" else _CLASSIC
-    return {
-        who: within
-        for who, points in published.items()
-        if (within := [point for point in points if point[0] <= last_update])
+    points = {
+        who: [(update, loss) for update, loss in losses if update <= last_update]
+        for who, losses in _PUBLISHED[settings.course].items()
     }
+    return {who: within for who, within in points.items() if within}

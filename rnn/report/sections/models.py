@@ -4,7 +4,6 @@ import math
 import textwrap
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -45,41 +44,37 @@ def facts(models: Losses, counts: Losses) -> dict[str, Any]:
 
 
 def table(models: Losses, counts: Losses) -> pd.DataFrame:
-    """Put losses into a table, those of counting first."""
+    """Put losses into a table, those of counting first: in nats, in bits, and e to it."""
+
+    def written(nats: float) -> list[str]:
+        if not math.isfinite(nats):
+            return ["–"] * 3
+        power = "∞" if nats > 700 else f"{math.exp(nats):{'.3f' if nats < 14 else '.3g'}}"
+        return [f"{nats:.4f}", f"{nats / math.log(2):.4f}", power]
+
     heads = ["nats per character", "bits per character", "perplexity"]
-    rows = {name: _written(nats) for name, nats in (counts | models).items()}
+    rows = {name: written(nats) for name, nats in (counts | models).items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=heads)
-
-
-def _written(nats: float) -> list[str]:
-    """Write a loss in nats and in bits, and e to it, which may be too large for any number."""
-    if not math.isfinite(nats):
-        return ["–"] * 3
-    power = "∞" if nats > 700 else f"{math.exp(nats):.3f}" if nats < 14 else f"{math.exp(nats):.3g}"
-    return [f"{nats:.4f}", f"{nats / math.log(2):.4f}", power]
 
 
 def figure(models: Losses, counts: Losses) -> Figure:
     """Draw losses as dots on one axis, those of counting hollow and above."""
-    names = [*counts, *models]
-    losses = np.array([*counts.values(), *models.values()], float)
-    finite = np.isfinite(losses)
-    with page_figure(0.55 + 0.24 * len(names)) as figure:
+    losses = counts | models
+    shown = [textwrap.shorten(name, 45, placeholder=" …").replace("$", r"\$") for name in losses]
+    with page_figure(0.55 + 0.24 * len(losses)) as figure:
         axes = figure.subplots()
         axes.grid(axis="y", visible=False)
-        axes.hlines(range(len(names)), 0, np.where(finite, losses, 0), color="#bbbbbb",
-                    linewidth=0.5)  # fmt: skip
-        for row, loss in enumerate(losses):
-            edge, fill = ("#555555", "white") if row < len(counts) else (COLOURS[0], COLOURS[0])
-            if finite[row]:
+        for row, (name, loss) in enumerate(losses.items()):
+            edge, fill = (COLOURS[0], COLOURS[0]) if name in models else ("#555555", "white")
+            word, x = (f"{loss:.3f}", loss) if math.isfinite(loss) else ("not finite", 0.0)
+            if math.isfinite(loss):
+                axes.hlines(row, 0, loss, color="#bbbbbb", linewidth=0.5)
                 axes.plot(loss, row, "o", markeredgecolor=edge, markerfacecolor=fill)
-            word, x = (f"{loss:.3f}", loss) if finite[row] else ("not finite", 0.0)
             axes.annotate(word, (x, row), xytext=(6, 0), textcoords="offset points", va="center",
                           fontsize=8.5)  # fmt: skip
-        shown = [textwrap.shorten(name, 45, placeholder=" …").replace("$", r"\$") for name in names]
-        axes.set_yticks(range(len(names)), shown)
+        axes.set_yticks(range(len(losses)), shown)
         axes.tick_params(axis="y", length=0)
-        axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_xlim(0, 1.12 * float(np.max(losses[finite], initial=1e-9)))
-        axes.set_xlabel("loss over the whole text (nats per character)")
+        highest = max(filter(math.isfinite, losses.values()), default=0)
+        axes.set(xlim=(0, 1.12 * max(highest, 1e-9)), ylim=(len(losses) - 0.5, -0.5),
+                 xlabel="loss over the whole text (nats per character)")  # fmt: skip
     return figure

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -96,39 +95,26 @@ def figure(run: Run, places: pd.DataFrame) -> Figure:
     """Draw the smooth loss over the place in the text, one line per epoch."""
     rows, epochs = _finite(run), places["epoch"].tolist()
     shades = LinearSegmentedColormap.from_list("", ["#5f9fd0", COLOURS[0], "#021a33"])
+    colours = dict(zip(epochs, shades(np.linspace(0, 1, len(epochs))), strict=True))
     later = rows[rows["epoch"] > epochs[0]] if len(epochs) > 1 else rows
     low, high = rows["smooth_loss"].min(), later["smooth_loss"].max()
     room = max(high - low, 1e-9) * 0.06
-    ends: list[tuple[float, str, tuple]] = []
+    bottom, top = low - room, high + room
     with page_figure(3.0) as figure:
         axes = figure.subplots()
-        for i, epoch in enumerate(epochs):
-            colour = shades(i / max(len(epochs) - 1, 1))
-            part = rows[rows["epoch"] == epoch]
-            axes.plot(part["place"], part["smooth_loss"], "-", color=colour, linewidth=0.8)
-            axes.plot(places["place"][i], places["lowest"][i], "o", color=COLOURS[1], zorder=3,
-                      markeredgecolor=colour, markeredgewidth=0.6)  # fmt: skip
-            place, end = part[["place", "smooth_loss"]].iloc[-1]
-            if place < 0.9:
-                axes.annotate(f"epoch {epoch}", (place, end), xytext=(4, 0), va="center",
-                              textcoords="offset points", fontsize=8, color=colour)  # fmt: skip
-            elif len(epochs) <= _LABELLED or epoch in (epochs[0], epochs[-1]):
-                ends.append((end, f"epoch {epoch}", colour))
-        axes.set_ylim(low - room, high + room)
-        axes.set_xlim(0, 1)
-        _label_ends(axes, ends)
-        axes.set_xlabel("place in the text (share read)")
-        axes.set_ylabel(f"smooth loss (nats per {run.settings.loss_unit})")
+        for epoch, part in rows.groupby("epoch"):
+            axes.plot(part["place"], part["smooth_loss"], "-", color=colours[epoch], linewidth=0.8)
+        axes.scatter(places["place"], places["lowest"], 20, COLOURS[1], zorder=3, linewidths=0.6,
+                     edgecolors=list(colours.values()))  # fmt: skip
+        named = epochs if len(epochs) <= _LABELLED else [epochs[0], epochs[-1]]
+        ends = rows.groupby("epoch")[["place", "smooth_loss"]].last().loc[named]
+        height = -np.inf
+        for epoch, x, y in ends.sort_values("smooth_loss").itertuples(name=None):
+            if x >= 0.9:  # beside the axes, apart from the name below
+                x, y = 1, (height := max(min(y, top), height + (top - bottom) / 17))
+            axes.annotate(f"epoch {epoch}", (x, y), xytext=(4, 0), textcoords="offset points",
+                          va="center", fontsize=8, color=colours[epoch],
+                          annotation_clip=False)  # fmt: skip
+        axes.set(xlim=(0, 1), ylim=(bottom, top), xlabel="place in the text (share read)",
+                 ylabel=f"smooth loss (nats per {run.settings.loss_unit})")  # fmt: skip
     return figure
-
-
-def _label_ends(axes: Axes, ends: list[tuple[float, str, tuple]]) -> None:
-    """Write the lines' names beside their ends, moved apart where they would touch."""
-    bottom, top = axes.get_ylim()
-    least = (top - bottom) / 17
-    height = bottom - least
-    for end, name, colour in sorted(ends):
-        height = max(min(end, top), height + least)
-        axes.annotate(name, (1, height), xytext=(4, 0), xycoords=("axes fraction", "data"),
-                      textcoords="offset points", va="center", fontsize=8, color=colour,
-                      annotation_clip=False)  # fmt: skip

@@ -1,7 +1,7 @@
 """The smooth losses of several runs over one another, and how they compare for the same effort."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from rnn.report.figures import COLOURS, page_figure
+from rnn.report.sections.runs import Runs, alike, ranked
 from rnn.report.sections.runs_finished import AXES
-from rnn.report.sections.runs_settings import Runs, alike, ranked
 from rnn.report.show import Section
 
 _MARKERS = "os^Dv"  # with the colours, for grey print: dashes of noisy curves look alike
@@ -22,6 +22,8 @@ _LEGEND = 4  # names in a row of the legend, at most
 _UNEVEN = 4  # times the shortest run: from there on a long one squeezes it
 _LINE = {"linewidth": 0.8, "markersize": 4, "markerfacecolor": "white", "markeredgewidth": 0.8}
 _FALL = 0.05  # of a run: the fall at its beginning, which would squash the rest
+
+Curve = tuple[np.ndarray, np.ndarray]  # where the losses stand, and the losses
 
 
 def show(section: Section, runs: Runs) -> None:
@@ -33,14 +35,22 @@ def show(section: Section, runs: Runs) -> None:
 
 
 def facts(runs: Runs) -> dict[str, Any]:
-    """Return what the sentences about the curves mention."""
-    panels = _panels(runs)
+    """Return what the sentences about the curves mention.
+
+    ``budgets`` are the finite losses, by run, after as much of an axis as all runs had.
+    """
+    panels, budgets = _panels(runs), []
+    for axis in panels:
+        curves = _curves(runs, axis)
+        most = min(float(x[-1]) for x, _ in curves.values())
+        losses = ranked({runs[i].name: np.interp(most, *curve) for i, curve in curves.items()})
+        budgets += [{"axis": axis, "amount": most, "losses": losses}] * (len(losses) > 1)
     return {
         "runs": runs,
         "panels": panels,
         "against": [axis for axis in AXES if axis in panels or axis == "character"],
         "untimed": [run.name for run in runs if math.isnan(run.seconds_per_update)],
-        "budgets": [found for axis in panels if len((found := _budget(runs, axis))["losses"]) > 1],
+        "budgets": budgets,
         "pace": 0 if "character" in panels else runs[0].characters_per_update,
     }
 
@@ -51,22 +61,11 @@ def _panels(runs: Runs) -> list[str]:
     None of characters where it would only repeat that of updates, none of seconds where no run was
     timed.
     """
-    left_out = {
-        "character": alike(run.characters_per_update for run in runs),
-        "second": not _curves(runs, "second"),
-    }
-    return [axis for axis in AXES if not left_out.get(axis)]
+    repeats = alike(run.characters_per_update for run in runs)
+    return [axis for axis in AXES if _curves(runs, axis) and not (axis == "character" and repeats)]
 
 
-def _budget(runs: Runs, axis: str) -> dict[str, Any]:
-    """Return the finite losses, by run, after as much of what the axis counts as all runs had."""
-    curves = _curves(runs, axis)
-    most = min(float(x[-1]) for x, _ in curves.values())
-    losses = ranked({runs[i].name: np.interp(most, *curve) for i, curve in curves.items()})
-    return {"axis": axis, "amount": most, "losses": losses}
-
-
-def _curves(runs: Runs, axis: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+def _curves(runs: Runs, axis: str) -> dict[int, Curve]:
     """Return where the losses stand and the losses, by the number of the run, if that is known."""
     found = {i: (run.places(axis), run.losses) for i, run in enumerate(runs)}
     return {i: curve for i, curve in found.items() if np.isfinite(curve[0]).all()}
@@ -101,77 +100,62 @@ def figure(runs: Runs, labels: Mapping[str, str]) -> Figure:
     labels : mapping
         What the axes are called, by `AXES`.
     """
-    panels, limits = _panels(runs), loss_limits(runs)
+    panels, lines = _panels(runs), dict[int, Line2D]()
     height = 2.1 if len(panels) < 3 else 1.75
     rows = math.ceil(len(runs) / _LEGEND)
-    lines: dict[int, Line2D] = {}
     with page_figure(height * len(panels) + 0.18 * rows + 0.1) as figure:
         grid = figure.subplots(len(panels), squeeze=False)[:, 0]
         for axes, axis in zip(grid, panels, strict=True):
-            for i, (x, y) in _curves(runs, axis).items():
-                look = {"color": COLOURS[i % len(COLOURS)], "marker": _MARKERS[i % len(_MARKERS)]}
-                finite = np.isfinite(y)
-                (lines[i],) = axes.plot(x[finite], y[finite], "-", **_LINE, **look)
-            axes.set_ylim(limits)
+            axes.set_ylim(loss_limits(runs))
             axes.set_xlabel(labels[axis], labelpad=1)
-            _scale(axes)
-            _mark(axes, lines, len(runs))
+            found = _curves(runs, axis).items()
+            curves = {i: (x[np.isfinite(y)], y[np.isfinite(y)]) for i, (x, y) in found}
+            places = _scale(axes, list(curves.values()), 2 * len(runs) * _MARKS + 1)
+            for i, (x, y) in curves.items():
+                # Marked at the end and at a few places, where no other curve is.
+                at = np.searchsorted(x, places[2 * i + 1 :: 2 * len(runs)])
+                marks = sorted({*at[at < len(x)].tolist(), *range(len(x))[-1:]})
+                (lines[i],) = axes.plot(x, y, "-", **_LINE, color=COLOURS[i % len(COLOURS)],
+                                        marker=_MARKERS[i % len(_MARKERS)],
+                                        markevery=marks)  # fmt: skip
         if "character" not in panels:
             pace = runs[0].characters_per_update
             scale = (lambda x: x * pace, lambda x: x / pace)
             above = grid[0].secondary_xaxis("top", functions=scale)
             above.set_xlabel(labels["character"], labelpad=3)
-            _write_out(above.xaxis, grid[0].get_xscale() == "log")
+            _write_out(above.xaxis, grid[0])
         figure.supylabel("smooth loss (nats per character)", fontsize=9.5)
-        _legend(figure, lines, [run.name for run in runs])
+        columns = math.ceil(len(runs) / rows)
+        # Row by row, where the legend goes column by column.
+        order = [i for column in range(columns) for i in range(column, len(runs), columns)]
+        legend = figure.legend([lines[i] for i in order], [runs[i].name for i in order],
+                               ncols=columns, loc="outside upper center", borderaxespad=0.1,
+                               handlelength=2.6)  # fmt: skip
+        for text in legend.get_texts():
+            text.set_parse_math(False)
     return figure
 
 
-def _mark(axes: Axes, lines: Mapping[int, Line2D], runs: int) -> None:
-    """Mark the curves of a panel at their ends and at a few places, each at its own."""
-    between = np.geomspace if axes.get_xscale() == "log" else np.linspace
-    places = between(*axes.get_xlim(), 2 * runs * _MARKS + 1)
-    for i, line in lines.items():
-        if line.axes is axes:
-            x = np.asarray(line.get_xdata(), dtype=float)
-            last = len(x) - 1
-            at = np.searchsorted(x, places[2 * i + 1 :: 2 * runs]).clip(max=last)
-            line.set_markevery([int(mark) for mark in np.unique([*at, last]) if mark >= 0])
-            # A long curve was cut to what is in sight before it had marks, which count all of it.
-            line.recache_always()
-
-
-def _scale(axes: Axes) -> None:
-    """Let the axis be logarithmic where a short run would be lost beside a long one."""
-    curves = [np.asarray(line.get_data()) for line in axes.lines]
+def _scale(axes: Axes, curves: list[Curve], n: int) -> np.ndarray:
+    """Scale the axis, logarithmic where a short run would be lost; return `n` places along it."""
     ends = [x[-1] for x, _ in curves if len(x)] or [1.0]
-    uneven = max(ends) > _UNEVEN * min(ends)
-    axes.set_xlim(0, max(ends) * 1.01)
-    if uneven:
-        # From where the first curve comes into sight.
-        seen = [x[y <= axes.get_ylim()[1]] for x, y in curves]
-        left = min((x[0] for x in seen if len(x)), default=min(ends))
-        axes.set_xscale("log")
-        axes.set_xlim(left * 0.95, max(ends) * 1.05)
-    _write_out(axes.xaxis, uneven)
+    if max(ends) <= _UNEVEN * min(ends):
+        axes.set_xlim(0, max(ends) * 1.01)
+        _write_out(axes.xaxis, axes)
+        return np.linspace(*axes.get_xlim(), n)
+    # From where the first curve comes into sight.
+    seen = [x[y <= axes.get_ylim()[1]] for x, y in curves]
+    left = min((x[0] for x in seen if len(x)), default=min(ends))
+    axes.set_xscale("log")
+    axes.set_xlim(left * 0.95, max(ends) * 1.05)
+    _write_out(axes.xaxis, axes)
+    return np.geomspace(*axes.get_xlim(), n)
 
 
-def _write_out(axis: XAxis, logarithmic: bool) -> None:
-    """Write the numbers of an axis in full."""
-    if logarithmic:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+def _write_out(axis: XAxis, axes: Axes) -> None:
+    """Write the numbers of an axis of `axes` in full, as many as there is room for."""
+    left, right = axes.get_xlim()
+    if axes.get_xscale() == "log":
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if right < 1000 * left else (1,)))
         axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-
-
-def _legend(figure: Figure, lines: Mapping[int, Line2D], names: Sequence[str]) -> None:
-    """Write the names of the runs above the panels, row by row."""
-    columns = math.ceil(len(names) / math.ceil(len(names) / _LEGEND))
-    order = [i for column in range(columns) for i in range(column, len(names), columns)]
-    legend = figure.legend([lines[i] for i in order], [f"run {i}" for i in order], ncols=columns,
-                           loc="outside upper center", borderaxespad=0.1,
-                           handlelength=2.6)  # fmt: skip
-    # A name is no mathematics, and one that begins with "_" is a name all the same.
-    for text, i in zip(legend.get_texts(), order, strict=True):
-        text.set_parse_math(False)
-        text.set_text(names[i])
+    axis.set_major_formatter("{x:,.10g}")

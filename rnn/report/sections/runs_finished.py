@@ -1,7 +1,6 @@
 """Finished runs, read from what they left in their folders, ready to be compared."""
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,23 +33,31 @@ _NEEDED = """
 _BEST = "model with the lowest smooth loss"
 
 
-@dataclass(frozen=True)
 class FinishedRun:
     """What a run has left; names are those of `rnn.runs.run.Run`, a number it lacks is NaN."""
 
-    name: str  # its folder's, or the whole of what was asked for where two folders have one name
-    results: dict[str, Any]  # ``results.json``
-    training: dict[str, Any]  # its section of the training ...
-    settings: dict[str, Any]  # ... with what the training was told ...
-    book: dict[str, Any]  # ... and the passport of the text
-    history: pd.DataFrame  # ``history.csv``; the losses in the unit of the run's loss
-    snapshots: list[dict[str, Any]]  # ``update``, ``smooth_loss`` and ``text`` of each
-    last_update: int  # updates made in all
-    seconds_per_update: float  # mean over the updates that were timed
-    smooth_loss: float  # after the last update, in the unit of the run's loss
-    lowest_smooth_loss: float  # in the unit of the run's loss
-    text_loss: float  # of the best model over the whole text, in nats per character
-    validation_loss: float  # the last one, in nats per character; NaN without a held-out part
+    def __init__(
+        self, name: str, results: Any, history: pd.DataFrame, snapshots: Any, speed: Any
+    ) -> None:
+        self.name = name  # its folder's, or the whole of what was asked for, to tell two apart
+        self.results = results  # ``results.json``
+        self.training = results["training"]  # its section of the training ...
+        self.settings = self.training["parameters"]  # ... with what the training was told ...
+        self.book = self.training["book"]  # ... and the passport of the text
+        self.history = history  # ``history.csv``; the losses in the unit of the run's loss
+        self.snapshots = snapshots  # ``update``, ``smooth_loss`` and ``text`` of each
+        self.last_update = int(self.training["updates"])  # updates made in all
+        timed = speed.get("updates") and speed.get("seconds")
+        # Mean over the updates that were timed.
+        self.seconds_per_update = speed["seconds"] / speed["updates"] if timed else math.nan
+        # The losses after the last update and the lowest, in the unit of the run's loss; NumPy
+        # reads null, which JSON has in the place of NaN, as NaN.
+        self.smooth_loss = float(np.float64(self.training["last_smooth_loss"]))
+        self.lowest_smooth_loss = float(np.float64(self.training["lowest_smooth_loss"]))
+        # Of the best model over the whole text, and over the held-out part, in nats per character.
+        self.text_loss = float(np.float64(results["text_losses"].get(_BEST)))
+        measured = history.get("validation_loss", pd.Series(dtype=float)).dropna()
+        self.validation_loss = float(measured.iloc[-1]) if len(measured) else math.nan
 
     @property
     def seed_losses(self) -> np.ndarray:
@@ -137,21 +144,10 @@ def _read(folder: Path, name: str) -> FinishedRun:
             f"{name}: expected {lacking[0]} in {where / 'results.json'}, got a run of an older "
             f"version; {remedy}"
         )
-    # NumPy reads null, which JSON has in the place of NaN, as NaN.
-    training, timed = results["training"], speed.get("updates") and speed.get("seconds")
-    measured = history.get("validation_loss", pd.Series(dtype=float)).dropna()
-    return FinishedRun(
-        name=name,
-        results=results,
-        training=training,
-        settings=training["parameters"],
-        book=training["book"],
-        history=history,
-        snapshots=snapshots,
-        last_update=int(training["updates"]),
-        seconds_per_update=speed["seconds"] / speed["updates"] if timed else math.nan,
-        smooth_loss=float(np.float64(training["last_smooth_loss"])),
-        lowest_smooth_loss=float(np.float64(training["lowest_smooth_loss"])),
-        text_loss=float(np.float64(results["text_losses"].get(_BEST))),
-        validation_loss=float(measured.iloc[-1]) if len(measured) else math.nan,
-    )
+    last = int(history["update"].max()) if len(history) else 0
+    if last != results["training"]["updates"]:
+        raise ReportError(
+            f"{name}: expected history.csv to end with update {results['training']['updates']:,}, "
+            f"as results.json says, got {last:,}; {remedy}"
+        )
+    return FinishedRun(name, results, history, snapshots, speed)

@@ -1,9 +1,19 @@
-"""The texts that the network synthesized while it was trained."""
+"""The texts that the network synthesized while it was trained, and what they are like."""
 
+import math
 from typing import Any
 
+import pandas as pd
+from matplotlib.figure import Figure
+
+from rnn.analysis.text_quality import Book, quality_table
+from rnn.report.figures import COLOURS, page_figure
 from rnn.report.show import Section
 from rnn.runs.run import Run
+
+_CHANGED = 0.1  # shares that differ by less are said to have hardly changed
+_AS_NEAR = 0.1  # of the book's own difference, or of what it lacks to 1: so much more is as near
+_BY_HEART = 2  # times what the book repeats of itself: longer copies look learned by heart
 
 
 def show(section: Section, run: Run) -> None:
@@ -17,3 +27,117 @@ def show(section: Section, run: Run) -> None:
 def selected(run: Run) -> list[dict[str, Any]]:
     """Return the snapshots that the assignment asks for: the first and the ten after it."""
     return run.state.snapshots[:11]
+
+
+def quality(section: Section, run: Run) -> None:
+    """Say what the snapshots are like in numbers, and show it in a figure and a table."""
+    book, source = Book.of(run.corpus), "snapshots.json"
+    measured = quality_table(selected(run), book)
+    own = book.own(run.settings.snapshot_length)
+    values = facts(measured, book, own)
+    section.prose("reading", values)
+    section.figure(figure(measured, own), "fig-quality", values, source=source)
+    section.table(table(measured), "tab-quality", values, source=source, caption="table_caption")
+
+
+def facts(measured: pd.DataFrame, book: Book, own: dict[str, float]) -> dict[str, Any]:
+    """Return what the sentences mention of what `quality_table` and `Book.own` have measured.
+
+    A measure has its first and its last value, each with its update: two, one, or none.
+    """
+    rows = measured.to_dict("records")
+    near = [
+        row["update"]
+        for row in rows
+        if all(
+            row[name] <= own[name] + _AS_NEAR * min(own[name], 1 - own[name])
+            for name in ("characters_off", "pairs_off")
+        )
+    ]
+    longest = max(rows, key=lambda row: row["copied"])
+    ends = {}
+    for name in ("words", "long_words", "characters_off", "pairs_off", "copied"):
+        known = [(row["update"], row[name]) for row in rows if not math.isnan(row[name])]
+        ends[name] = [*known[:1], *known[1:][-1:]]
+    return ends | {
+        "updates": [row["update"] for row in rows],
+        "has_words": book.has_words,
+        "spelling": _spelling(measured.dropna(subset="words")),
+        "near_before": near[0] if near else 0,
+        "book_names": book.names,
+        "names": [(name, row["update"]) for row in rows for name in row["names"]],
+        "longest": longest,
+        "by_heart": longest["copied"] > _BY_HEART * own["copied"],
+        "own": own,
+    }
+
+
+def _spelling(measured: pd.DataFrame) -> dict[str, Any]:
+    """Return how the share of real words changed over the snapshots with words.
+
+    It is that of words of at least four letters, where all snapshots have some: letters drawn by
+    chance make short words.
+    """
+    if measured.empty:
+        return {}
+    long = bool(measured["long_words"].notna().all())
+    shares, words = measured["long_words" if long else "words"].tolist(), measured["words"].tolist()
+    best, last, change = max(shares), shares[-1], shares[-1] - shares[0]
+    return {
+        "short_by_chance": words[0] - measured["long_words"].iloc[0] >= _CHANGED,
+        "by_long_words": long,
+        "better": change >= _CHANGED,
+        "worse": change <= -_CHANGED,
+        "spells": last >= 0.5,
+        "was_better": best - last >= _CHANGED,
+        "best": best,
+        "best_before": measured["update"].iloc[shares.index(best)],
+        "made_up": 1 - words[-1],
+    }
+
+
+def table(measured: pd.DataFrame) -> pd.DataFrame:
+    """Return the measures as a table to be shown.
+
+    Columns that say nothing in any snapshot (words of a text without words, names of one
+    without names) are left out.
+    """
+    shares = {"words": "words", "long_words": "words of 4+ letters",
+              "characters_off": "characters off", "pairs_off": "pairs off"}  # fmt: skip
+    shown = pd.DataFrame({
+        "update": measured["update"].map("{:,}".format),
+        "smooth loss": measured["smooth_loss"].map("{:.4f}".format),
+        **{head: measured[name].map("{:.0%}".format).replace("nan%", "–")
+           for name, head in shares.items()},
+        "copied": measured["copied"].map(str),
+        "new names": measured["names"].map(", ".join),
+    })  # fmt: skip
+    unknown = ["words", "words of 4+ letters"] if measured["words"].isna().all() else []
+    return shown.drop(columns=unknown + ["new names"] * (not shown["new names"].any()))
+
+
+def figure(measured: pd.DataFrame, own: dict[str, float]) -> Figure:
+    """Draw the measures of the snapshots over the updates, the book's own as thin lines."""
+    panels = [
+        ("share of real words", {"words": "all", "long_words": "4+ letters"}),
+        ("share that is off", {"characters_off": "characters", "pairs_off": "pairs"}),
+        ("longest copy (characters)", {"copied": "copied"}),
+    ]
+    panels = [panel for panel in panels if not measured[next(iter(panel[1]))].isna().all()]
+    with page_figure(2.1) as figure:
+        grid = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, (title, curves) in zip(grid, panels, strict=True):
+            for i, (name, label) in enumerate(curves.items()):
+                axes.plot(measured["update"] / 1000, measured[name], marker="os"[i], markersize=2.5,
+                          label=label)  # fmt: skip
+                if math.isfinite(own.get(name, math.nan)):
+                    axes.axhline(own[name], color=COLOURS[i], linewidth=0.6, dashes=(2, 2))
+            if len(curves) > 1:
+                axes.set_ylim(0, 1)
+                axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+                axes.legend(loc="best", handlelength=1.6, borderaxespad=0.2)
+            else:
+                axes.set_ylim(0, 1.15 * max(measured["copied"].max(), own["copied"], 1))
+            axes.set_title(title, fontsize=9)
+            axes.set_xlabel("update (thousands)")
+    return figure

@@ -1,6 +1,7 @@
 """What single hidden units indicate: the table, and text coloured by their activations."""
 
 import math
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.patches import Rectangle
 
 from rnn.analysis.hidden_units import CLEARLY, FEATURES, Stretch, tell
 from rnn.report.figures import PAGE_WIDTH, page_figure
@@ -109,64 +111,52 @@ def figure(passages: Sequence[Passage]) -> Figure:
     Orange is positive and blue negative, white is zero; in grey print a bar under the character
     marks negative ones, the thicker the more negative.
     """
-    rows = [math.ceil(len(passage.text) / _COLUMNS) for passage in passages]
-    height = sum(rows) * _LINE + len(passages) * 2.2 * _LINE
-    with page_figure(height / 72) as figure:
-        axes = figure.subplots()
-        axes.set_position((0, 0, 1, 1))
-        axes.set_axis_off()
-        axes.set_xlim(0, PAGE_WIDTH * 72)
-        axes.set_ylim(height, 0)
-        top = 0.0
-        for passage, lines in zip(passages, rows, strict=True):
-            axes.text(0, top + 1.45 * _LINE, passage.title.replace("$", r"\$"), fontsize=8.5)
-            top += 1.9 * _LINE
-            _draw_cells(axes, np.asarray(passage.activations, float), top)
-            _draw_letters(axes, passage.text, top)
-            top += (lines + 0.3) * _LINE
+    lines = [math.ceil(len(passage.text) / _COLUMNS) for passage in passages]
+    height = sum(lines) + 2.2 * len(passages)
+    with page_figure(height * _LINE / 72) as figure:
+        figure.set_layout_engine("none")
+        room = {"left": 0, "bottom": 0.3 / height, "right": 1, "top": 1 - 1.9 / height}
+        room |= {"hspace": 2.2 * len(lines) / sum(lines)}
+        grid = figure.subplots(len(lines), squeeze=False, height_ratios=lines, gridspec_kw=room)
+        for axes, passage, n in zip(grid[:, 0], passages, lines, strict=True):
+            axes.set(xlim=(0, _COLUMNS), ylim=(n, 0))  # in columns and lines
+            axes.set_axis_off()
+            axes.set_title(passage.title.replace("$", r"\$"), loc="left", fontsize=8.5, pad=5)
+            _draw_cells(axes, np.asarray(passage.activations, float))
+            _draw_letters(axes, passage.text)
     return figure
 
 
-def _draw_cells(axes: Axes, activations: np.ndarray, top: float) -> None:
+def _draw_cells(axes: Axes, activations: np.ndarray) -> None:
     """Colour the cells, and put bars into those that are negative."""
-
-    def draw(left: np.ndarray, top: np.ndarray, bottom: np.ndarray, colours: Any) -> None:
-        right = left + _CELL
-        corners = np.stack([left, top, right, top, right, bottom, left, bottom], axis=1)
-        boxes = list(corners.reshape(-1, 4, 2))
-        axes.add_collection(PolyCollection(boxes, facecolors=colours, edgecolors="none"))
-
-    places = np.arange(len(activations))
-    left, upper = places % _COLUMNS * _CELL, top + places // _COLUMNS * _LINE
-    lower, below = upper + 0.94 * _LINE, activations < 0
-    bars = lower + activations * 0.16 * _LINE
-    draw(left, upper, lower, _SIGNS((activations + 1) / 2))
-    draw(left[below], bars[below], lower[below], (0.08, 0.2, 0.45, 1))
+    cells, bars = [], []
+    for place, activation in enumerate(activations):
+        line, column = divmod(place, _COLUMNS)
+        cells.append(Rectangle((column, line), 1, 0.94))
+        if activation < 0:
+            bars.append(Rectangle((column, line + 0.94), 1, 0.16 * activation))
+    colours = _SIGNS((activations + 1) / 2)
+    axes.add_collection(PatchCollection(cells, facecolors=colours, edgecolors="none"))
+    axes.add_collection(PatchCollection(bars, facecolors=(0.08, 0.2, 0.45), edgecolors="none"))
 
 
-def _draw_letters(axes: Axes, text: str, top: float) -> None:
+def _draw_letters(axes: Axes, text: str) -> None:
     """Write the characters into their cells; those without a glyph as small code points."""
     mono = FontProperties(family="DejaVu Sans Mono", size=_CELL / _ADVANCE)
-    drawable = get_font(findfont(mono)).get_charmap()
+    drawable, letters = get_font(findfont(mono)).get_charmap(), ""
+    for place, character in enumerate(text):
+        point, (line, column) = ord(character), divmod(place, _COLUMNS)
+        combines = unicodedata.category(character).startswith("M")
+        if character == "\n":
+            letters += "↵"
+        elif point in drawable and character.isprintable() and not combines:
+            letters += "\xa0" if character == " " else character
+        else:
+            letters += "\xa0"
+            pairs = textwrap.wrap(f"{point:0{4 if point < 0x10000 else 6}X}", 2)
+            size = min(0.8 * _CELL, 1.6 * _CELL / len(pairs))
+            axes.text(column + 0.5, line + 0.45, "\n".join(pairs), ha="center", va="center",
+                      fontsize=size, linespacing=0.95, family="DejaVu Sans Mono")  # fmt: skip
     for begin in range(0, len(text), _COLUMNS):
-        upper, shown = top + begin // _COLUMNS * _LINE, ""
-        for column, character in enumerate(text[begin : begin + _COLUMNS]):
-            plain = (
-                ord(character) in drawable
-                and character.isprintable()
-                and not unicodedata.category(character).startswith("M")
-            )
-            shown += "↵" if character == "\n" else character if plain else "\xa0"
-            if not plain and character != "\n":
-                _draw_code_point(axes, ord(character), column * _CELL, upper)
-        axes.text(0, upper + 0.66 * _LINE, shown.replace(" ", "\xa0"), fontproperties=mono,
-                  parse_math=False)  # fmt: skip
-
-
-def _draw_code_point(axes: Axes, point: int, left: float, top: float) -> None:
-    """Write a code point in hexadecimal into a cell, two digits a line."""
-    digits = f"{point:04X}" if point < 0x10000 else f"{point:06X}"
-    pairs = [digits[i : i + 2] for i in range(0, len(digits), 2)]
-    size = min(0.8 * _CELL, 1.6 * _CELL / len(pairs))
-    axes.text(left + _CELL / 2, top + 0.45 * _LINE, "\n".join(pairs), ha="center", va="center",
-              fontsize=size, linespacing=0.95, family="DejaVu Sans Mono")  # fmt: skip
+        axes.text(0, begin // _COLUMNS + 0.66, letters[begin : begin + _COLUMNS],
+                  fontproperties=mono, parse_math=False)  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from rnn.cells import CELLS
 from rnn.errors import ReportError
@@ -500,6 +501,12 @@ def test_of_thousands_of_characters_a_few_are_drawn_and_the_others_are_said() ->
         assert any(f"{3000 - FEW:,} more characters" in words for words in told)
 
 
+def coloured(axes: Axes) -> np.ndarray:
+    """Return the colours of a picture, in red, green, blue and opacity."""
+    (image,) = axes.images
+    return np.asarray(image.to_rgba(image.get_array()))
+
+
 def test_zeros_and_what_is_no_number_have_colours_of_their_own(cases: list[Case]) -> None:
     case = cases[0]
     ga, gn = case.gradient(), case.gradient()
@@ -507,7 +514,7 @@ def test_zeros_and_what_is_no_number_have_colours_of_their_own(cases: list[Case]
     ga[place[1]] = np.nan
     shown = error_map(case, "U", ga, gn, 1e-6, BOOK.vocabulary)
     strips = [axes for axes in error_figure(shown).axes if axes.get_ylabel() == "hidden unit"]
-    colours = np.concatenate([np.asarray(axes.images[0].get_array()) for axes in strips], axis=1)
+    colours = np.concatenate([coloured(axes) for axes in strips], axis=1)
     np.testing.assert_array_equal(colours[..., 3] == 0, shown.zero)
     assert colours[1, 0].tolist() == [0, 0, 0, 1]
     assert shown.zero.any() and not shown.zero[1, 0]
@@ -516,8 +523,7 @@ def test_zeros_and_what_is_no_number_have_colours_of_their_own(cases: list[Case]
 def test_colours_darken_with_the_error() -> None:
     errors = np.geomspace(1e-16, 1, 40)[None]
     shown = ErrorMap(errors, errors > 2, "hidden unit")
-    strip = error_figure(shown).axes[0]
-    lightness = np.asarray(strip.images[0].get_array())[0, :, :3] @ [0.2126, 0.7152, 0.0722]
+    lightness = coloured(error_figure(shown).axes[0])[0, :, :3] @ [0.2126, 0.7152, 0.0722]
     for low, high in ((0, 22), (24, 29), (31, 34), (36, 39)):
         assert (np.diff(lightness[low:high]) < 0).all()
 

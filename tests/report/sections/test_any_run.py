@@ -68,7 +68,7 @@ def test_snapshots_are_shown_with_their_losses(run: Any, shown) -> None:
 
 def test_quality_place_and_models_hold(run: Any, shown) -> None:
     run, folder = run
-    out = shown("quality", run)
+    out = shown("snapshots.quality", run)
     sound(out)
     assert out.labels == ["fig-quality", "tab-quality"]
     sound(shown("place", run))
@@ -95,7 +95,7 @@ def test_the_best_models_text_and_its_units_hold(run: Any, shown) -> None:
         assert out.texts == [written]
         assert f"{model.smooth_loss:,.4f}" in out.prose and f"{model.update:,}" in out.prose
     assert "0.7" in out.prose and "0.9" in out.prose
-    out = shown("sampling_settings", model, 0, temperatures=(0.3, 1.3), nuclei=(0.5,))
+    out = shown("best_text.settings", model, 0, temperatures=(0.3, 1.3), nuclei=(0.5,))
     assert len(out.texts) == 3
     assert [re.findall(r"[\d.]+", one.title) for one in out.records] == [["0.3"], ["1.3"], ["0.5"]]
     sound(shown("units", model, run.corpus))
@@ -103,7 +103,7 @@ def test_the_best_models_text_and_its_units_hold(run: Any, shown) -> None:
 
 def test_the_book_has_the_trainings_own_numbers(run: Any, shown) -> None:
     run, folder = run
-    out = shown("book", folder)
+    out = shown("results.book", folder)
     assert out.labels == ["tab-book"]
     (table,) = out.texts
     lines = [line.split() for line in table.splitlines()]
@@ -116,5 +116,5 @@ def test_the_book_has_the_trainings_own_numbers(run: Any, shown) -> None:
 
 def test_folder_sections_hold(run: Any, shown) -> None:
     _, folder = run
-    for section in ("checklist", "provenance"):
+    for section in ("results.checklist", "results.provenance"):
         sound(shown(section, folder))

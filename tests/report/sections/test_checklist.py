@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rnn.errors import ReportError
-from rnn.report.sections.checklist import facts
+from rnn.report.sections.results import checklist_facts as facts
 
 UPDATES = [1, *range(10_000, 100_001, 10_000)]
 ITEMS = ("gradients", "loss", "snapshots", "best")
@@ -61,7 +61,7 @@ def test_an_empty_folder_has_none(tmp_path: Path) -> None:
 
 
 def test_every_row_says_what_there_is(run: Path, shown) -> None:
-    out = shown("checklist", run)
+    out = shown("results.checklist", run)
     assert out.labels == ["tab-checklist"]
     for words in ("W, U, V, b and c", "3e-08", "100,000 updates, 2 epochs", "11 snapshots of 11",
                   "44.5000 at update 99,000"):  # fmt: skip
@@ -70,7 +70,7 @@ def test_every_row_says_what_there_is(run: Path, shown) -> None:
 
 
 def test_every_row_of_an_empty_folder_says_what_to_run(tmp_path: Path, shown) -> None:
-    out = shown("checklist", tmp_path)
+    out = shown("results.checklist", tmp_path)
     notebooks = ("01_gradient_check", "02_training_evolution", "03_best_model_sampling")
     assert all(name in out.texts[0] for name in notebooks)
     assert out.prose.count(";") == 3, "four items are missing"
@@ -79,7 +79,7 @@ def test_every_row_of_an_empty_folder_says_what_to_run(tmp_path: Path, shown) ->
 def test_gradients_that_differ_are_not_ticked(run: Path, shown) -> None:
     change(run / "gradient_check.csv", "V,4e-6,1e-7,3e-8", "V,4e-6,1e-7,0.02")
     assert done(run) == [False, True, True, True]
-    assert "0.02" in shown("checklist", run).texts[0]
+    assert "0.02" in shown("results.checklist", run).texts[0]
 
 
 def test_errors_with_other_steps_than_the_checks_own_do_not_count(run: Path) -> None:
@@ -101,7 +101,7 @@ def test_not_quite_two_epochs_are_not_two(run: Path, shown) -> None:
     loss = facts(run)["loss"]
     assert not loss["done"]
     assert (loss["epochs"], loss["least"]) == (1.99, 100_000)
-    assert "1.99 epochs" in shown("checklist", run).texts[0]
+    assert "1.99 epochs" in shown("results.checklist", run).texts[0]
 
 
 def test_a_missing_snapshot_is_named(run: Path, shown) -> None:
@@ -109,7 +109,7 @@ def test_a_missing_snapshot_is_named(run: Path, shown) -> None:
     snapshots = facts(run)["snapshots"]
     assert not snapshots["done"]
     assert (snapshots["found"], snapshots["missing"]) == (10, [70_000])
-    assert "70,000" in shown("checklist", run).texts[0]
+    assert "70,000" in shown("results.checklist", run).texts[0]
 
 
 def test_a_short_snapshot_is_named(run: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_short_text_of_the_best_model_is_not_ticked(run: Path, shown) -> None:
     change(run / "results.json", "y" * 1000, "y" * 999)
     assert facts(run)["best"]["characters"] == 999
     assert done(run) == [True, True, True, False]
-    assert "999 characters" in shown("checklist", run).texts[0]
+    assert "999 characters" in shown("results.checklist", run).texts[0]
 
 
 @pytest.mark.parametrize(

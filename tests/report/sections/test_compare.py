@@ -21,15 +21,7 @@ from rnn.errors import ReportError
 from rnn.report import show
 from rnn.report.figures import COLOURS, svg
 from rnn.report.pages.render import render
-from rnn.report.sections import (
-    runs_curves,
-    runs_numbers,
-    runs_provenance,
-    runs_samples,
-    runs_settings,
-    runs_snapshots,
-)
-from rnn.report.sections import runs_finished as runs
+from rnn.report.sections import runs, runs_curves, runs_finished
 from rnn.report.sections.runs_finished import FinishedRun, read_runs
 from rnn.report.sentences import Sentences
 from rnn.report.show import Report, Section
@@ -37,6 +29,11 @@ from rnn.report.shown import Shown
 from rnn.settings import Settings
 
 SHA = "0" * 64
+
+
+def plain_json(content: Any) -> str:
+    """Return content as JSON, with null in the place of NaN."""
+    return json.dumps(json.loads(json.dumps(content), parse_constant=lambda _: None))
 
 
 def leave(
@@ -81,14 +78,13 @@ def leave(
         "sampling": {"seed": 0, "text": f"text of <b>{folder.name}</b>", **(sampling or {})},
         "provenance": {"commit": "c", "machine": "one", **(provenance or {})},
     }
-    plain = json.loads(json.dumps(results), parse_constant=lambda _: None)
-    (folder / "results.json").write_text(json.dumps(plain))
+    (folder / "results.json").write_text(plain_json(results))
     end = "" if validation is None else f",{validation}"
     rows = [f"{at},1,{loss}{end}" for at, loss in losses.items()]
     head = f"update,epoch,smooth_loss{'' if validation is None else ',validation_loss'}"
     (folder / "history.csv").write_text("\n".join([head, *rows]) + "\n")
     snapshots = [{"update": at, "smooth_loss": x, "text": f"at {at}"} for at, x in losses.items()]
-    (folder / "snapshots.json").write_text(json.dumps(snapshots))
+    (folder / "snapshots.json").write_text(plain_json(snapshots))
     if seconds is not None:
         (folder / "speed.json").write_text(json.dumps({"seconds": seconds, "updates": last}))
     return str(folder)
@@ -134,7 +130,7 @@ def display(monkeypatch: pytest.MonkeyPatch) -> Display:
 def test_runs_are_found_by_name_in_reports_and_by_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    monkeypatch.setattr(runs_finished, "ROOT", tmp_path)
     leave(tmp_path / "reports" / "a", A)
     leave(tmp_path / "elsewhere" / "a", A, m=7)
     leave(tmp_path / "elsewhere" / "b", A)
@@ -147,7 +143,7 @@ def test_runs_are_found_by_name_in_reports_and_by_folder(
 def test_fewer_than_two_runs_are_refused_with_those_there_are(
     said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    monkeypatch.setattr(runs_finished, "ROOT", tmp_path)
     for name in ("a", "wide"):
         leave(tmp_path / "reports" / name, A)
     with pytest.raises(ReportError, match=r"^runs: .* two runs, got (none|a); .* a, wide$"):
@@ -157,7 +153,7 @@ def test_fewer_than_two_runs_are_refused_with_those_there_are(
 def test_a_run_named_twice_is_refused_however_it_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    monkeypatch.setattr(runs_finished, "ROOT", tmp_path)
     leave(tmp_path / "reports" / "a", A)
     with pytest.raises(ReportError, match="expected every run once, got reports/a again"):
         read_runs("a reports/a")
@@ -167,7 +163,7 @@ def test_a_run_named_twice_is_refused_however_it_is_named(
 def test_an_unfinished_run_is_told_with_what_makes_it(
     section: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    monkeypatch.setattr(runs_finished, "ROOT", tmp_path)
     leave(tmp_path / "reports" / "a", A)
     if section:
         file = Path(leave(tmp_path / "reports" / "wide", A)) / "results.json"
@@ -235,7 +231,7 @@ def test_learned_parameters_are_counted_as_the_model_has_them(tmp_path: Path) ->
 
 
 def test_only_what_differs_is_in_the_table_of_settings(tmp_path: Path) -> None:
-    table = runs_settings.table(pair(tmp_path, m=7, clip=0, eta=0.05))
+    table = runs.settings_table(pair(tmp_path, m=7, clip=0, eta=0.05))
     assert table.to_dict("index") == {
         "m": {"a": "100", "b": "7"},
         "eta": {"a": "0.1", "b": "0.05"},
@@ -246,25 +242,25 @@ def test_only_what_differs_is_in_the_table_of_settings(tmp_path: Path) -> None:
 def test_a_setting_an_older_version_did_not_know_is_a_dash(tmp_path: Path) -> None:
     a, b = pair(tmp_path)
     del b.settings["document_end"]
-    assert runs_settings.table([a, b]).loc["document_end"].tolist() == ["none", "–"]
+    assert runs.settings_table([a, b]).loc["document_end"].tolist() == ["none", "–"]
 
 
 def test_another_text_is_among_what_differs(tmp_path: Path) -> None:
     other = {"title": "Another", "characters": 2000, "K": 5, "sha256": "1" * 64}
     both = pair(tmp_path / "other", book=other)
-    assert list(runs_settings.table(both).index) == ["text", "characters of the text", "K"]
+    assert list(runs.settings_table(both).index) == ["text", "characters of the text", "K"]
     # Texts that differ in nothing but their letters.
     both = pair(tmp_path / "like", book={"sha256": "1" * 64})
-    digests = runs_settings.table(both).loc["sha256 of the text"]
+    digests = runs.settings_table(both).loc["sha256 of the text"]
     assert digests.tolist() == ["00000000…", "11111111…"]
 
 
 def test_what_all_have_in_common_is_told_once(tmp_path: Path, display: Display) -> None:
     both = pair(tmp_path, m=7)
-    facts = runs_settings.facts(both)
+    facts = runs.settings_facts(both)
     assert {"seq_length = 10", "eta = 0.1"} <= set(facts["common"])
     assert not [setting for setting in facts["common"] if setting.startswith("m =")]
-    Report()("runs_settings", both)
+    Report()("runs.settings", both)
     for told in ("*a* and *b*", r"*A \*Book\**", "1,000 characters", "`seq_length = 10`"):
         assert told in display.words
     assert [one.label for one in display.of("table")] == ["tab-settings"]
@@ -273,7 +269,7 @@ def test_what_all_have_in_common_is_told_once(tmp_path: Path, display: Display) 
 def test_runs_with_the_same_settings_have_no_table_of_them(
     tmp_path: Path, display: Display
 ) -> None:
-    Report()("runs_settings", pair(tmp_path))
+    Report()("runs.settings", pair(tmp_path))
     assert not display.of("table")
     assert "*a* and *b*" in display.words
 
@@ -295,17 +291,17 @@ def test_what_keeps_runs_from_being_compared_is_said(
     about: dict[str, Any], flag: str, tmp_path: Path, display: Display
 ) -> None:
     alike, unlike = pair(tmp_path / "alike"), pair(tmp_path / "unlike", **about)
-    assert runs_settings.facts(alike)[flag] != runs_settings.facts(unlike)[flag]
-    Report()("runs_settings", alike)
+    assert runs.settings_facts(alike)[flag] != runs.settings_facts(unlike)[flag]
+    Report()("runs.settings", alike)
     before = display.words
     display.shown.clear()
-    Report()("runs_settings", unlike)
+    Report()("runs.settings", unlike)
     assert len(display.words) != len(before)
 
 
 def test_headline_numbers_are_those_of_the_files(tmp_path: Path) -> None:
     both = pair(tmp_path, batch_size=4, held_out=0.1, validation=1.25, seeds=3)
-    table = runs_numbers.table(Section("runs_numbers", Sentences()), both)
+    table = runs.numbers_table(Section("runs_numbers", Sentences()), both)
     assert table.loc["updates"].tolist() == ["100", "200"]
     assert table.loc["epochs"].tolist() == ["2.50", "5.00"]
     assert table.loc["characters read"].tolist() == ["1,000", "8,000"]
@@ -323,18 +319,18 @@ def test_the_lowest_is_named_with_its_distance_from_the_next(
     tmp_path: Path, display: Display
 ) -> None:
     both = pair(tmp_path, text_loss=2.5)
-    smooth, text = runs_numbers.facts(both)["losses"].values()
+    smooth, text = runs.numbers_facts(both)["losses"].values()
     assert smooth == {"nats": 1.0, "names": ["b"], "others": 1, "next": "a", "above": 1.0}
     assert (text["names"], text["nats"], text["above"]) == (["a"], 2.0, 0.5)
-    Report()("runs_numbers", both)
+    Report()("runs.numbers", both)
     for told in ("*b*", "1.0000 nats", "1.4427 bits", "0.5000 nats"):
         assert told in display.words
 
 
 def test_runs_that_tie_share_the_lowest(tmp_path: Path, display: Display) -> None:
     both = pair(tmp_path, A)
-    assert runs_numbers.facts(both)["losses"]["smooth"]["names"] == ["a", "b"]
-    Report()("runs_numbers", both)
+    assert runs.numbers_facts(both)["losses"]["smooth"]["names"] == ["a", "b"]
+    Report()("runs.numbers", both)
     assert "*a* and *b*" in display.words
 
 
@@ -342,19 +338,19 @@ def test_a_difference_of_seeds_comes_with_its_standard_error(
     tmp_path: Path, display: Display
 ) -> None:
     both = pair(tmp_path, seeds=3, first={"seeds": 3})
-    found = runs_numbers.facts(both)["seeds"]
+    found = runs.numbers_facts(both)["seeds"]
     assert (found["names"], round(found["apart"], 9)) == (["b", "a"], 1.0)
     # Both have a standard deviation of 0.1 over three seeds.
     assert found["error"] == pytest.approx(math.sqrt(2 * 0.01 / 3))
-    Report()("runs_numbers", both)
+    Report()("runs.numbers", both)
     assert f"{found['error']:.4f}" in display.words
-    assert not runs_numbers.facts(pair(tmp_path / "c", seeds=3))["seeds"]
+    assert not runs.numbers_facts(pair(tmp_path / "c", seeds=3))["seeds"]
 
 
 def test_table_of_provenance_has_what_each_run_was_made_by(tmp_path: Path) -> None:
     made = {"commit": "0123456789abcdef", "versions": {"numpy": "2.4"}}
     both = pair(tmp_path, first={"provenance": made}, book={"sha256": "1" * 64})
-    table = runs_provenance.table(both)
+    table = runs.provenance_table(both)
     assert table.loc["commit"].tolist() == ["0123456789", "c"]
     assert table.loc["numpy"].tolist() == ["2.4", "–"]
     assert table.loc["machine"].tolist() == ["one", "one"]
@@ -365,7 +361,7 @@ def test_many_runs_are_spread_over_tables_of_about_the_same_width(
     tmp_path: Path, display: Display
 ) -> None:
     folders = [leave(tmp_path / f"r{i}", A, m=i + 1) for i in range(8)]
-    Report()("runs_settings", read_runs(" ".join(folders)))
+    Report()("runs.settings", read_runs(" ".join(folders)))
     assert [one.label for one in display.of("table")] == ["tab-settings", "tab-settings-2"]
     heads = [b["text/html"].count('"col"') for b, one in display.shown if one and one.label]
     assert heads == [5, 5], "four runs each, and the names of the rows"
@@ -419,7 +415,7 @@ def test_no_updates_in_the_time_is_no_time(tmp_path: Path) -> None:
 def test_names_are_data_in_every_sentence(tmp_path: Path, display: Display) -> None:
     given = [leave(tmp_path / name, A, m=i + 1) for i, name in enumerate(["_<b>_", "$x*"])]
     both = read_runs(" ".join(given))
-    for section in ("runs_settings", "runs_numbers", "runs_curves"):
+    for section in ("runs.settings", "runs.numbers", "runs_curves"):
         display.shown.clear()
         Report()(section, both)
         assert r"*\_\<b\>\_*" in display.words
@@ -514,12 +510,14 @@ def test_runs_of_one_colour_have_other_marks(tmp_path: Path) -> None:
 def test_snapshots_are_taken_at_about_the_last_update_that_all_have(
     tmp_path: Path, display: Display
 ) -> None:
-    Report()("runs_snapshots", pair(tmp_path))
+    Report()("runs.snapshots", pair(tmp_path))
     (shown,) = display.of("texts")
     assert [text for _, text in shown.texts] == ["at 100", "at 100"]
     titles = [title.replace("\\", "") for title, _ in shown.texts]
     assert titles == ["a, iter 100: 2.000 nats", "b, iter 100: 2.200 nats"]
-    assert runs_snapshots.facts(pair(tmp_path / "c", {1: 40.0})) == []
+    display.shown.clear()
+    Report()("runs.snapshots", pair(tmp_path / "c", {1: 40.0}))
+    assert not display.of("texts") and display.words
 
 
 @pytest.mark.parametrize(
@@ -534,11 +532,11 @@ def test_snapshots_are_taken_at_about_the_last_update_that_all_have(
 def test_texts_that_were_not_drawn_alike_are_told_apart(
     tmp_path: Path, sampling: dict[str, Any], alike: bool
 ) -> None:
-    assert runs_samples.facts(pair(tmp_path, sampling=sampling)) == {"drawn_alike": alike}
+    assert runs.samples_facts(pair(tmp_path, sampling=sampling)) == {"drawn_alike": alike}
 
 
 def test_samples_are_cut_to_the_length_asked_for(tmp_path: Path, display: Display) -> None:
-    Report()("runs_samples", pair(tmp_path, text_loss=math.nan), 7)
+    Report()("runs.samples", pair(tmp_path, text_loss=math.nan), 7)
     (shown,) = display.of("texts")
     titles = [title.replace("\\", "") for title, _ in shown.texts]
     assert titles == ["a: 2.000 nats", "b"]
@@ -557,9 +555,10 @@ def test_samples_are_cut_to_the_length_asked_for(tmp_path: Path, display: Displa
 def test_any_runs_can_be_shown(second: dict[str, Any], tmp_path: Path, display: Display) -> None:
     both = pair(tmp_path, second.pop("losses"), **second)
     show = Report()
-    for section in ("settings", "numbers", "curves", "snapshots", "provenance"):
-        show(f"runs_{section}", both)
-    show("runs_samples", both, 100)
+    for section in ("runs.settings", "runs.numbers", "runs_curves", "runs.snapshots"):
+        show(section, both)
+    show("runs.provenance", both)
+    show("runs.samples", both, 100)
     words = " ".join(bundle["text/plain"] for bundle, _ in display.shown)
     assert not re.search(r"\b(nan|inf|None)\b", words)
     assert "text of <b>b</b>" in words

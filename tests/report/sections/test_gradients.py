@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from rnn.gradient_mistakes import LEFT_OUT, check_mistakes
 from rnn.report import show as showing
 from rnn.report.escaping import escape
 from rnn.report.figures import PAGE_WIDTH, svg
-from rnn.report.sections import gradients, mistakes, oracles, steps
+from rnn.report.sections import gradients
 from rnn.report.sentences import Sentences
 from rnn.report.show import Report
 from rnn.text.corpus import Corpus, load_corpus
@@ -106,9 +107,9 @@ def test_every_section_shows_its_tables_figure_and_sentences(
 ) -> None:
     sections = [
         shown("gradients", errors, cases[0], corpus, 0.01, 1e-6),
-        shown("oracles", errors, cases[0]),
-        shown("steps", many_steps, 1e-4),
-        shown("mistakes", planted, cases),
+        shown("gradients.oracles", errors, cases[0]),
+        shown("gradients.steps", many_steps, 1e-4),
+        shown("gradients.mistakes", planted, cases),
     ]
     kinds = [
         [out.metadata.get("report", {}).get("kind", "prose") for out in outputs]
@@ -196,8 +197,8 @@ def test_too_coarse_a_step_leaves_the_verdict_to_the_complex_step(
 def test_zeros_of_U_are_told_with_what_they_do_to_the_mean(
     errors: pd.DataFrame, cases: list[Case]
 ) -> None:
-    values = oracles.facts(errors, cases[0])
-    text = said("oracles", "reading", values)
+    values = gradients.oracles_facts(errors, cases[0])
+    text = said("gradients_oracles", "reading", values)
     unread = cases[0].architecture.K - len(np.unique(cases[0].x))
     assert values["not_read"] == unread and values["zeros"] == unread / cases[0].architecture.K
     assert (
@@ -210,29 +211,32 @@ def test_zeros_of_U_are_told_with_what_they_do_to_the_mean(
 def test_rows_that_were_left_out_are_told_of(
     errors: pd.DataFrame, cases: list[Case], tmp_path: Path
 ) -> None:
-    assert oracles.facts(errors, cases[0])["looked_at"] == cases[0].architecture.K
+    assert gradients.oracles_facts(errors, cases[0])["looked_at"] == cases[0].architecture.K
     path = tmp_path / "many.txt"
     path.write_text("".join(chr(0x4E00 + i) for i in range(300)), encoding="utf-8")
     many = check_cases(load_corpus(path), 0, 2, 5, 0.01)
-    values = oracles.facts(check(many[:1]), many[0])
+    values = gradients.oracles_facts(check(many[:1]), many[0])
     assert (values["looked_at"], many[0].architecture.K) == (FEW, 300)
-    text = said("oracles", "setting", values)
+    text = said("gradients_oracles", "setting", values)
     assert re.search(rf"\b300\b.*\b{FEW}\b", text)
-    assert not re.search(rf"\b{FEW}\b", said("oracles", "setting", oracles.facts(errors, cases[0])))
+    assert not re.search(
+        rf"\b{FEW}\b",
+        said("gradients_oracles", "setting", gradients.oracles_facts(errors, cases[0])),
+    )
 
 
 def test_thresholds_of_the_verdicts_are_told(errors: pd.DataFrame, cases: list[Case]) -> None:
-    text = said("oracles", "setting", oracles.facts(errors, cases[0]))
+    text = said("gradients_oracles", "setting", gradients.oracles_facts(errors, cases[0]))
     assert all(word in text for word in ("good", "acceptable", "too high", "$10^{-7}$", "0.01"))
 
 
 def test_a_table_has_both_oracles_verdicts_and_another_every_setting(
     errors: pd.DataFrame, cases: list[Case]
 ) -> None:
-    both = oracles.oracles_table(errors)
+    both = gradients.oracles_table(errors)
     assert list(both.index) == list(PARAMETERS)
     assert both.iloc[:, 2].tolist() == ["good"] * 5 == both.iloc[:, 4].tolist()
-    settings = oracles.settings_table(errors)
+    settings = gradients.settings_table(errors)
     assert list(settings.index) == [case.name for case in cases]
     assert list(settings.columns[:5]) == list(PARAMETERS)
     central = errors[errors["oracle"] == CENTRAL].set_index(["setting", "parameter"])["norm_wise"]
@@ -242,33 +246,33 @@ def test_a_table_has_both_oracles_verdicts_and_another_every_setting(
 
 
 def test_settings_with_a_bad_verdict_are_counted(errors: pd.DataFrame, cases: list[Case]) -> None:
-    assert oracles.facts(errors, cases[0])["rejected"] == 0
+    assert gradients.oracles_facts(errors, cases[0])["rejected"] == 0
     bad = errors.copy()
     bad.loc[bad["setting"] == cases[1].name, "verdict"] = "too high"
-    values = oracles.facts(bad, cases[0])
+    values = gradients.oracles_facts(bad, cases[0])
     assert (values["rejected"], values["settings"]) == (1, 4)
-    assert "1 of the 4" in said("oracles", "harder", values)
+    assert "1 of the 4" in said("gradients_oracles", "harder", values)
 
 
 # ---- The step -------------------------------------------------------------------------------
 
 
-def test_the_best_step_and_the_check_s_are_told(many_steps: pd.DataFrame) -> None:
-    values = steps.facts(many_steps) | {"h": 1e-4}
+def test_the_best_step_and_the_check_s_are_told(shown: Shown, many_steps: pd.DataFrame) -> None:
     worst = many_steps.groupby("h")["norm_wise"].max()
-    assert worst[values["best_step"]] == worst.min() and values["errors"] == worst.to_dict()
     assert worst[0.1] / worst[0.01] == pytest.approx(100, rel=0.05)
-    assert f"{worst.min():.1e}" in said("steps", "alt", values)
-    text = said("steps", "reading", values)
+    reading, figure, _ = shown("gradients.steps", many_steps, 1e-4)
+    text = reading.data["text/markdown"]
     assert power(worst.min()) in text and power(worst[1e-4]) in text
+    assert power(worst.idxmin()) in " ".join(text.split())
+    assert f"{worst.idxmin():g} with {worst.min():.1e}" in figure.metadata.report.alt
 
 
 @pytest.mark.parametrize("h", [1e-4, 1e-8])
 def test_the_step_is_drawn_with_a_curve_for_every_parameter(
     many_steps: pd.DataFrame, h: float
 ) -> None:
-    drawn = steps.figure(many_steps, h)
-    assert svg(drawn) == svg(steps.figure(many_steps, h))
+    drawn = gradients.steps_figure(many_steps, h)
+    assert svg(drawn) == svg(gradients.steps_figure(many_steps, h))
     assert drawn.get_figwidth() == PAGE_WIDTH
     *curves, mark = drawn.axes[0].lines
     assert [curve.get_label() for curve in curves] == [f"${name}$" for name in PARAMETERS]
@@ -281,9 +285,12 @@ def test_the_step_is_drawn_with_a_curve_for_every_parameter(
 
 
 def test_mistakes_stand_in_a_table_with_their_errors_in_both_settings(
-    planted: pd.DataFrame, cases: list[Case]
+    shown: Shown, planted: pd.DataFrame, cases: list[Case]
 ) -> None:
-    table = mistakes.table(planted, cases)
+    page = shown("gradients.mistakes", planted, cases)[1].data["text/html"]
+    cells = [unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", page)]
+    rows = np.array(cells).reshape(-1, 5)
+    table = pd.DataFrame(rows[1:, 1:], index=rows[1:, 0], columns=rows[0, 1:])
     assert list(table.columns[:2]) == [cases[0].name, cases[-1].name]
     assert table.index.tolist() == planted["mistake"].tolist()
     assert table.loc[LEFT_OUT].tolist()[:3] == [
@@ -294,11 +301,11 @@ def test_mistakes_stand_in_a_table_with_their_errors_in_both_settings(
 
 
 def test_mistakes_that_the_first_setting_hides_are_named(planted: pd.DataFrame) -> None:
-    values = mistakes.facts(planted)
+    values = gradients.mistakes_facts(planted)
     hidden = [name for name in planted["mistake"] if name.startswith((LEFT_OUT, "gradients cl"))]
     assert values["hidden"] == hidden and values["planted"] == 5
-    text = said("mistakes", "reading", values)
+    text = said("gradients_mistakes", "reading", values)
     assert all(escape(name) in text for name in [*hidden, values["nearest"]["mistake"]])
     assert power(planted["complex"].iloc[0]) in text
-    none_hidden = said("mistakes", "reading", values | {"hidden": []})
+    none_hidden = said("gradients_mistakes", "reading", values | {"hidden": []})
     assert escape(LEFT_OUT) not in none_hidden

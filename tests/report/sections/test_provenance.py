@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from rnn.report.sections.provenance import facts
-
 RESULTS: dict[str, Any] = {
     "provenance": {"commit": "abc", "clean": True, "versions": {"numpy": "2.0"},
                    "machine": "x86_64, 2 cores, Linux"},
@@ -28,21 +26,20 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_code_settings_seeds_machine_and_files_are_told(run: Path, shown) -> None:
-    values = facts(run)
-    assert values["seeds"] == {"training": 7, "sampling": 3}
-    assert values["files"] == {"best_model.npz": hashlib.sha256(b"model").hexdigest()}
-    out = shown("provenance", run)
+    out = shown("results.provenance", run)
     assert out.labels == ["tab-provenance"]
     for words in ("abc", "m = 100, eta = 0.1, document_end = none, clip = none", "7 (training), 3",
-                  "numpy 2.0", "2 cores", "b00c", "sha256 of best_model.npz"):  # fmt: skip
+                  "numpy 2.0", "2 cores", "b00c", "sha256 of best_model.npz",
+                  hashlib.sha256(b"model").hexdigest()):  # fmt: skip
         assert words in out.texts[0]
+    assert "history.csv" not in out.texts[0], "it is not there"
 
 
 def test_a_changed_tree_reads_otherwise_and_so_does_none(run: Path, shown) -> None:
     def commit(**source: Any) -> str:
         changed = RESULTS | {"provenance": RESULTS["provenance"] | source}
         (run / "results.json").write_text(json.dumps(changed))
-        return shown("provenance", run).texts[0].splitlines()[1]
+        return shown("results.provenance", run).texts[0].splitlines()[1]
 
     clean, dirty, none = commit(), commit(clean=False), commit(commit=None)
     assert "abc" in clean and "abc" in dirty and clean != dirty
@@ -50,11 +47,13 @@ def test_a_changed_tree_reads_otherwise_and_so_does_none(run: Path, shown) -> No
 
 
 def test_a_folder_without_a_run_claims_nothing(tmp_path: Path, shown) -> None:
-    assert len(shown("provenance", tmp_path).texts[0].splitlines()) == 3, "heads, commit, machine"
+    assert len(shown("results.provenance", tmp_path).texts[0].splitlines()) == 3, (
+        "heads, commit, machine"
+    )
 
 
 def test_two_readings_of_one_run_are_the_same_and_hold_no_path(run: Path, shown) -> None:
-    first, second = (shown("provenance", run).texts for _ in range(2))
+    first, second = (shown("results.provenance", run).texts for _ in range(2))
     assert first == second
     assert str(run) not in first[0]
 
@@ -62,4 +61,4 @@ def test_two_readings_of_one_run_are_the_same_and_hold_no_path(run: Path, shown)
 def test_line_ends_in_a_setting_do_not_break_the_row(run: Path, shown) -> None:
     change = json.dumps(RESULTS).replace('"document_end": ""', '"document_end": "\\n\\n| b"')
     (run / "results.json").write_text(change)
-    assert "document_end = ␊␊| b, clip = none" in shown("provenance", run).texts[0]
+    assert "document_end = ␊␊| b, clip = none" in shown("results.provenance", run).texts[0]

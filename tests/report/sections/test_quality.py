@@ -9,7 +9,7 @@ import pytest
 from section_outputs import said
 
 from rnn.analysis.text_quality import Book, quality_table
-from rnn.report.sections.quality import facts, table
+from rnn.report.sections.snapshots import facts, table
 
 SENTENCE = (
     "the ferry took Wren and Moss over to Saltmarrow, and then Moss said to Wren: it was late. "
@@ -30,7 +30,7 @@ def measured(book: Book, *texts: str, own: dict[str, float] | None = None) -> di
 
 
 def read(book: Book, *texts: str, own: dict[str, float] | None = None) -> str:
-    return said("quality", "reading", measured(book, *texts, own=own))
+    return said("snapshots_quality", "reading", measured(book, *texts, own=own))
 
 
 def test_a_run_that_learns_is_said_to_spell() -> None:
@@ -63,8 +63,8 @@ def test_a_run_that_gets_worse_is_said_to() -> None:
 def test_a_single_snapshot_is_told_without_a_change() -> None:
     values = measured(BOOK, SENTENCE[:60])
     assert len(values["words"]) == len(values["pairs_off"]) == 1
-    assert "100% before update 1" in said("quality", "reading", values)
-    assert "first" not in said("quality", "alt", values)
+    assert "100% before update 1" in said("snapshots_quality", "reading", values)
+    assert "first" not in said("snapshots_quality", "alt", values)
 
 
 def test_names_are_told_with_the_update_of_their_first() -> None:
@@ -85,7 +85,7 @@ def test_a_book_whose_words_are_not_set_apart_is_told_so() -> None:
     values = measured(book, lines[0] + "。" + lines[7])
     assert not values["has_words"] and not values["words"]
     assert values["longest"]["length"] == 19
-    assert "%" not in said("quality", "reading", values).split(".")[0]
+    assert "%" not in said("snapshots_quality", "reading", values).split(".")[0]
 
 
 def test_a_phrase_longer_than_the_book_repeats_is_said_to_be_learned_by_heart() -> None:
@@ -96,7 +96,9 @@ def test_a_phrase_longer_than_the_book_repeats_is_said_to_be_learned_by_heart() 
     assert short["longest"]["copied"] <= 12 and not short["by_heart"]
     assert usual["longest"]["copied"] > usual["own"]["copied"] and not usual["by_heart"]
     assert long["by_heart"]
-    last = {said("quality", "reading", one).split(":")[-1] for one in (short, usual, long)}
+    last = {
+        said("snapshots_quality", "reading", one).split(":")[-1] for one in (short, usual, long)
+    }
     assert len(last) == 3
 
 
@@ -123,7 +125,7 @@ def test_markup_in_texts_and_names_stays_text() -> None:
 def test_no_text_however_short_gives_nan(book: Book, texts: tuple[str, ...]) -> None:
     values = measured(book, *texts)
     for block in ("reading", "caption", "alt"):
-        text = said("quality", block, values)
+        text = said("snapshots_quality", block, values)
         assert "nan" not in re.sub("“.*?”", "", text).lower()
         assert text.endswith(".")
 
@@ -142,8 +144,8 @@ def test_a_measure_that_is_nan_is_a_dash() -> None:
 
 
 def test_the_caption_has_the_books_own_numbers() -> None:
-    caption = said("quality", "caption", measured(BOOK, SENTENCE, own=OWN))
+    caption = said("snapshots_quality", "caption", measured(BOOK, SENTENCE, own=OWN))
     assert all(number in caption for number in ("10%", "40%", "12.0"))
     none = dict.fromkeys(OWN, math.nan)
-    assert "%" not in said("quality", "caption", measured(BOOK, SENTENCE, own=none))
-    assert "[Figure](#fig-quality)" in said("quality", "table_caption", {"names": []})
+    assert "%" not in said("snapshots_quality", "caption", measured(BOOK, SENTENCE, own=none))
+    assert "[Figure](#fig-quality)" in said("snapshots_quality", "table_caption", {"names": []})

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from rnn.analysis.text_quality import Book, quality_table
 from rnn.report.figures import PAGE_WIDTH, svg
-from rnn.report.sections import models, place, quality, units
+from rnn.report.sections import models, place, snapshots, units
 from rnn.report.sections.units import Passage
 from rnn.settings import Settings
 
@@ -35,8 +35,8 @@ def places(epochs: float, loss: str = "sum") -> Figure:
 
 def qualities(*texts: str) -> Figure:
     book = Book("the sea and the sand and the sea again " * 20)
-    snapshots = [{"update": i, "smooth_loss": 1.0, "text": x} for i, x in enumerate(texts)]
-    return quality.figure(quality_table(snapshots, book), book.own(len(texts[0])))
+    written = [{"update": i, "smooth_loss": 1.0, "text": x} for i, x in enumerate(texts)]
+    return snapshots.figure(quality_table(written, book), book.own(len(texts[0])))
 
 
 ODD = "小川 $x^2$ {\\frac} 😀 e\u0301 \t\0\u202e ↵ “q”\n\n"
@@ -94,7 +94,7 @@ def test_a_panel_of_words_is_left_out_where_there_are_none() -> None:
     assert len(qualities("the sea qq and").axes) == 3
     book = Book("小川")
     measured = quality_table([{"update": 1, "smooth_loss": 1.0, "text": "小川"}], book)
-    assert len(quality.figure(measured, book.own(2)).axes) == 2
+    assert len(snapshots.figure(measured, book.own(2)).axes) == 2
 
 
 def test_negative_activations_have_bars_and_positive_ones_have_none() -> None:

@@ -1,5 +1,6 @@
-"""What the assignment asks to hand in, ticked off against the files of a run."""
+"""What a run's files hold: its text, what was asked for, and where the numbers come from."""
 
+import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -8,17 +9,52 @@ import numpy as np
 
 from rnn.gradient_check import ACCEPTED
 from rnn.report.show import Section
-from rnn.runs.results import read_results, read_snapshots
+from rnn.runs.results import load_settings, read_results, read_snapshots, read_training
 from rnn.runs.storage import POSITIVE, read_table
 
 _SNAPSHOTS = [1, *range(10_000, 100_001, 10_000)]  # updates before which one is asked for
 _SNAPSHOT_LENGTH = 200
 _BEST_LENGTH = 1000
+_SOURCE = ("commit", "clean", "versions", "machine")
 
 
-def show(section: Section, folder: Path) -> None:
+def book(section: Section, folder: Path) -> None:
+    """Show the passport of a run's text, with what is unusual about it."""
+    training, counted = read_training(folder), load_settings(folder).characters_in_loss
+    values = training["book"] | {
+        "updates_per_epoch": training["updates_per_epoch"],
+        "characters_in_loss": counted,
+        "first_loss": counted * math.log(training["book"]["K"]),
+    }
+    section.table(section.rows("table", values), "tab-book", values, source="results.json")
+
+
+def provenance(section: Section, folder: Path) -> None:
+    """Show what a run's numbers come from.
+
+    There is no time and no path, so two runs of the same inputs on one machine show the same.
+    """
+    results = read_results(folder)
+    training, sampling = results.get("training", {}), results.get("sampling", {})
+    files = [folder / name for name in ("best_model.npz", "history.csv")]
+    values = {
+        "source": dict.fromkeys(_SOURCE) | results.get("provenance", {}),
+        "settings": dict(training.get("parameters", {})),
+        "sampling_seed": sampling.get("seed"),
+        "book": training.get("book", {}).get("sha256"),
+        "files": {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in files
+            if path.is_file()
+        },
+    }
+    values["seed"] = values["settings"].pop("seed", None)
+    section.table(section.rows("table", values), "tab-provenance", values, source="results.json")
+
+
+def checklist(section: Section, folder: Path) -> None:
     """Show what the assignment asks for, and what a run has of it."""
-    values = facts(folder)
+    values = checklist_facts(folder)
     table = section.rows("table", values)
     section.table(table, "tab-checklist", values)
     items = zip(table.iloc[:, 0], ("gradients", "loss", "snapshots", "best"), strict=True)
@@ -26,7 +62,7 @@ def show(section: Section, folder: Path) -> None:
     section.prose("reading", {"missing": missing})
 
 
-def facts(folder: Path) -> dict[str, Any]:
+def checklist_facts(folder: Path) -> dict[str, Any]:
     """Return what a run's folder has of each item: nothing, or whether it is ``done`` and numbers.
 
     Raises
