@@ -191,7 +191,7 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         "updates_per_epoch": run.updates_per_epoch,
         "first_smooth_loss": run.state.history[0][1],
         "lowest_smooth_loss_update": run.best_update,
-        "diverged": run.state.diverged,
+        "diverged": run.diverged,
         "seeds": [_losses(one) | {"seed": one.settings.seed} for one in runs],
     }
     replace_section(folder, "training", facts | _losses(run), write)

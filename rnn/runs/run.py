@@ -1,5 +1,6 @@
 """A training that has ended, and what can be told of it."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,19 @@ class Run:
     def best_update(self) -> int:
         """The update with the lowest smooth loss."""
         return int(self.state.counts[1])
+
+    @property
+    def diverged(self) -> str:
+        """Why the training stopped early, and what may help, in a line; empty if it did not."""
+        found, settings = self.state.diverged, self.settings
+        if not found:
+            return ""
+        clip = " or clip = 5" if settings.clip == math.inf else ""
+        return (
+            f"the loss of update {found['update']:,} is not a finite number (largest gradient of "
+            f"the update before: {found['largest_gradient']:.3g}); an eta smaller than "
+            f"{settings.eta:g}{clip} usually helps"
+        )
 
     @property
     def smooth_loss(self) -> float:

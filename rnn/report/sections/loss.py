@@ -17,6 +17,8 @@ from rnn.settings import Settings
 
 _PUBLISHED = tomllib.loads(Path(__file__).with_name("loss.toml").read_text(encoding="utf-8"))
 
+_LARGEST_EXPONENT = 700  # of e, that gives a number at all
+
 
 def show(section: Section, runs: Sequence[Run]) -> None:
     """Show the smooth loss of the first run, with the band of the others."""
@@ -39,13 +41,16 @@ def facts(run: Run) -> dict[str, Any]:
         "lowest": run.lowest_smooth_loss,
         "lowest_update": run.best_update,
         "lowest_nats": nats,
-        "perplexity": math.exp(nats),
+        "perplexity": math.exp(nats) if nats < _LARGEST_EXPONENT else math.inf,
         "held_out": run.settings.held_out,
         "characters": run.settings.characters_in_loss,
         "K": run.corpus.K,
         "uniform": run.settings.characters_in_loss * math.log(run.corpus.K),
         "after_epochs": ends[ends["update"] % run.updates_per_epoch == 0]["smooth_loss"].tolist(),
         "diverged": run.state.diverged,
+        "clip": run.settings.clip,
+        "eta": run.settings.eta,
+        "risen": run.smooth_loss > run.state.history[0][1],
         "still_falling": run.best_update / run.last_update > 0.9,
     }
 
