@@ -25,6 +25,7 @@ def show(
     The case was made of `corpus` with `sig`, the errors with `eps`.
     """
     values = facts(errors) | {"case": case, "corpus": corpus, "sig": sig, "eps": eps}
+    values["entries"] = case.sampled(check.MOST).entries
     section.prose("setting", values)
     section.table(table_1(errors), "tab-gradients", values, source=_SOURCE, float_format="{:.4e}")
     section.prose("reading", values)
@@ -64,6 +65,8 @@ def oracles_facts(errors: pd.DataFrame, case: Case) -> dict[str, Any]:
         "case": case,
         "thresholds": list(check.THRESHOLDS.items()),
         "looked_at": len(dict(case.small().parts())["c"]),
+        "entries": case.small().sampled().entries,
+        "of_entries": case.small().entries,
         "not_read": case.architecture.K - len(np.unique(case.x)),
         "zeros": first_setting(errors, CENTRAL).loc["U", "exactly_zero"],
         "burn_in": check.BURN_IN,
