@@ -14,8 +14,9 @@ _DRAWN = 400_000  # characters of a text that is made for a K of its own
 
 
 def build(
-    m: int = 100, tau: int = 25, batch: int = 1, K: int = 0, seed: int = 0, dtype: str = "float32"
-) -> Problem:
+    m: int = 100, tau: int = 25, batch: int = 1, K: int = 0, seed: int = 0,
+    dtype: str = "float32", cell: str = "vanilla", layers: int = 1,
+) -> Problem:  # fmt: skip
     """Make a problem with the classic settings.
 
     Parameters
@@ -28,16 +29,21 @@ def build(
         Of the first parameters.
     dtype : str
         The type that is computed in.
+    cell, layers : str, int
+        One of the cells, one layer or two.
     """
-    settings = Settings(m=m, seq_length=tau, batch_size=batch, seed=seed, dtype=dtype)
+    network = {"m": m, "cell": cell, "layers": layers}
+    settings = Settings(**network, seq_length=tau, batch_size=batch, seed=seed, dtype=dtype)
     ids = drawn_text(K) if K else np.asarray(load_corpus().ids)
     K = K or int(ids.max()) + 1
     architecture = settings.architecture(K)
     theta = initialise(architecture, settings.sig, generator(seed, FIRST_PARAMETERS))
+    parts = named(architecture.parameters(theta)).items()
+    first = {name.removesuffix("1"): part for name, part in parts}
     starts, _ = Schedule.of(settings, len(ids)).epoch(0)
     return Problem(
-        m=m, tau=tau, K=K, batch=batch, dtype=dtype, eps=1e-8, clip=settings.clip or np.inf,
-        **named(architecture.parameters(theta)), ids=ids, starts=starts,
+        **network, tau=tau, K=K, batch=batch, dtype=dtype, eps=1e-8, clip=settings.clip or np.inf,
+        **first, ids=ids, starts=starts,
     )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ class Measurement:
     ----------
     study, system, name, version, dtype
         Which study it belongs to; the system's title and what it is.
-    m, tau, K, batch : int
+    m, tau, K, batch, cell, layers
         The problem.
     updates : int
         In each repetition.
@@ -54,6 +54,8 @@ class Measurement:
     tau: int
     K: int
     batch: int
+    cell: str
+    layers: int
     updates: int
     difference: float
     repetitions_us: list[float] = field(default_factory=list)
@@ -70,9 +72,17 @@ class Measurement:
 
 
 def reference(problem: Problem, updates: int) -> np.ndarray:
-    """Return the losses that all systems are compared with: NumPy's, in float64."""
+    """Return the losses that all systems are compared with, in float64.
+
+    They are NumPy's or, for cells that it does not have, this project's.
+    """
     exact = Problem(**(vars(problem) | {"dtype": "float64"}))
-    return careful_numpy.prepare(exact)(updates, CHECK_ETA)
+    if problem.cell == "vanilla":
+        return careful_numpy.prepare(exact)(updates, CHECK_ETA)
+    # What is compiled here is not needed where the classic network alone is measured.
+    from benchmarks.peers import engine
+
+    return engine.prepare(exact)(updates, CHECK_ETA)
 
 
 def check(title: str, losses: np.ndarray, expected: np.ndarray) -> float:
@@ -132,7 +142,8 @@ def measure(
         begun.append(
             Measurement(
                 study, system.title, system.name, system.version, system.dtype,
-                problem.m, problem.tau, problem.K, problem.batch, updates, difference,
+                problem.m, problem.tau, problem.K, problem.batch, problem.cell, problem.layers,
+                updates, difference,
             )
         )  # fmt: skip
         done(system.title)

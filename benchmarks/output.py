@@ -81,6 +81,8 @@ def table(results: list[Measurement], others: dict[str, Any], missing: list[Syst
     peers = [one for one in results if one.study == "peers"]
     if peers:
         parts.append(_peers_table(peers))
+    if cells := [one for one in results if one.study == "cells"]:
+        parts.append(_cells_table(cells))
     for study in SWEEPS:
         if rows := [one for one in results if one.study == study]:
             parts.append(_sweep_table(study, rows))
@@ -112,6 +114,26 @@ def _peers_table(peers: list[Measurement]) -> str:
         f"of the check (eta {CHECK_ETA:g}), at most {TOLERANCE:g} is allowed"
     )
     return f"{title}\n\n{_aligned([[*head, 'difference'], *rows])}"
+
+
+def _cells_table(rows: list[Measurement]) -> str:
+    names = list(dict.fromkeys(one.name for one in rows))
+    lines = [["cell", "m", "layers", "batch", *(f"{name}, us" for name in names), "ratio"]]
+    networks = dict.fromkeys((one.cell, one.m, one.layers, one.batch) for one in rows)
+    for network in networks:
+        found = {
+            one.name: one.median_us
+            for one in rows
+            if (one.cell, one.m, one.layers, one.batch) == network
+        }
+        ours, peers = found.get(_OURS), [us for name, us in found.items() if name != _OURS]
+        lines.append([
+            *map(str, network), *(f"{found[name]:,.1f}" if name in found else "" for name in names),
+            f"{min(peers) / ours:.2f}" if ours and peers else "",
+        ])  # fmt: skip
+    first = rows[0]
+    title = f"Other cells; tau {first.tau}, K {first.K}; ratio: the fastest peer's time by ours"
+    return f"{title}\n\n{_aligned(lines)}"
 
 
 def _sweep_table(study: str, rows: list[Measurement]) -> str:
@@ -187,7 +209,32 @@ def _watched_words(found: dict[str, Any]) -> str:
     )
 
 
+def _parts_words(found: dict[str, Any]) -> str:
+    rows = [["part", "us", "GFLOP/s", "of the peak"]]
+    for name, (seconds, flops) in found["parts"].items():
+        speed = flops / seconds
+        told = [f"{speed / 1e9:.0f}", f"{speed / found['peak']:.0%}"] if flops else ["", ""]
+        rows.append([name, f"{1e6 * seconds:.1f}", *told])
+    rows.append(["bound", f"{1e6 * found['bound']:.1f}", f"{found['peak'] / 1e9:.0f}", "100%"])
+    return (
+        f"The parts of an update, vectors of {found['vector_bytes']} bytes; each is called by "
+        f"itself, for about 0.3 us more;\nbound: products at the peak, parameters read and written "
+        f"once, and pointwise functions\n\n{_aligned(rows)}"
+    )
+
+
+def _targets_words(found: dict[str, Any]) -> str:
+    rows = [["compiled for", "vector, bytes", "us per update", "hash"]]
+    for name, one in found.items():
+        rows.append([name, f"{one['vector_bytes']}", f"{1e6 * one['seconds']:.1f}", one["hash"]])
+    same = len({one["hash"] for one in found.values()}) == 1
+    result = "the same bits for all" if same else "DIFFERENT BITS"
+    return f"A training compiled for several processors: {result}\n\n{_aligned(rows)}"
+
+
 _WORDS = {
+    "parts": _parts_words,
+    "targets": _targets_words,
     "precision": _precision_words,
     "memory": _memory_words,
     "run": _run_words,

@@ -1,6 +1,6 @@
 """What every system is given: the same text, first parameters, segments and settings."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +13,26 @@ class Problem:
     """A network, a text and how to train on it.
 
     The network and its symbols are those of the course: ``h_t = tanh(W h_{t-1} + U x_t + b)``,
-    ``o_t = V h_t + c``, the loss of an update is the sum over tau characters of the cross entropy
-    and the mean over the batch.  Each entry g of the gradient is clipped to [-clip, clip], then
-    ``a += g^2`` and ``theta -= eta g / sqrt(a + eps)``, with a = 0 at first.
+    ``o_t = V h_t + c``, or one of GRU or LSTM cells as `rnn.cells` has them.  The loss of an update
+    is the sum over tau characters of the cross entropy and the mean over the batch.  Each entry g
+    of the gradient is clipped to [-clip, clip], then ``a += g^2`` and
+    ``theta -= eta g / sqrt(a + eps)``, with a = 0 at first.
 
     Attributes
     ----------
     m, tau, K, batch : int
         Hidden units, characters in a segment, distinct characters, segments read side by side.
+    cell, layers : str, int
+        vanilla, gru or lstm, and one layer or two.
     dtype : str
         The type that is computed in.
     eps, clip : float
         AdaGrad's epsilon, the bound on the gradient's entries; eta is told with each run.
     W, U, V, b, c : ndarray
         First parameters: (m, m), (K, m) with one row per character, (K, m), (m,), (K,); float64.
+        Of another cell W, U and b have a block for each gate, as in `rnn.cells`.
+    W2, U2, b2 : ndarray
+        Those of the second layer, if there is one; U2 is (m, m), or with a block for each gate.
     ids : (n,) integers
         The text.
     starts : (updates, batch) int64
@@ -48,10 +54,16 @@ class Problem:
     c: np.ndarray
     ids: np.ndarray
     starts: np.ndarray
+    cell: str = "vanilla"
+    layers: int = 1
+    W2: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    U2: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    b2: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Return fresh copies of the first parameters in the problem's type."""
-        return {name: getattr(self, name).astype(self.dtype) for name in "WUVbc"}
+        names = [*"WUVbc", *(("W2", "U2", "b2") if self.layers == 2 else ())]
+        return {name: getattr(self, name).astype(self.dtype) for name in names}
 
     def save(self, path: Path) -> None:
         """Write the problem to a file that `load` reads."""

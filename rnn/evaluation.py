@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from rnn.errors import ReportError
 from rnn.kernels.compilation import compiled
@@ -60,7 +59,7 @@ def text_losses(
     Reading a text takes a third of the time that training on it takes, so models are measured side
     by side on the cores.
     """
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(lambda model: text_loss(model[0], ids, marks, model[1]), models)
 
 

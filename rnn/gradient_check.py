@@ -15,7 +15,8 @@ The complex step, which subtracts nothing, so that h can be as small as one like
 entry by entry, or with a parameter's norms in place of the absolute values: `norm_wise_error`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from rnn.cells import CELLS
-from rnn.errors import require_number, require_whole
+from rnn.errors import one_of, require_number, require_whole
 from rnn.kernels.randomness import CHECK, generator
 from rnn.model import Architecture, initialise, loss_and_gradients, named, segment_loss
 from rnn.optimizers import AdaGrad, update_parameters
@@ -59,6 +60,10 @@ MANY, FEW = 200, 40
 MOST, MOST_OF_OTHERS = 1.5e9, 3e7
 _LEAST = 12  # entries of a parameter that are looked at in any case
 
+#: The rate of dropout in a case of its own, for networks other than the assignment's.
+DROPPED = 0.5
+
+_MOST_LAYERS = 10
 _LARGEST_M = 200  # every entry of W costs two losses an oracle
 _LARGEST_SIG = 10
 _COMPLEX_STEP = 1e-20
@@ -85,16 +90,19 @@ class Case:
     x: np.ndarray  # (tau, B) the characters read ...
     y: np.ndarray  # (tau, B) ... and those that follow them
     h: np.ndarray  # (B, state size) the state before them
+    mask: np.ndarray | None = None  # (L, tau, B, m) the factors of dropout, if there is one
     places: Any = ...  # (k,) the entries of theta by which derivatives are taken, or ... for all
 
     def loss(self, theta: np.ndarray) -> Any:
         """Return the loss of the segment in nats, with these parameters, real or complex."""
-        return segment_loss(self.architecture.parameters(theta), self.x, self.y, self.h)
+        parameters = self.architecture.parameters(theta)
+        return segment_loss(parameters, self.x, self.y, self.h, self.mask)
 
     def gradient(self) -> np.ndarray:
         """Return what `rnn.model.backward` computes, shape (k,)."""
         parameters = self.architecture.parameters(self.theta)
-        return self.vector(loss_and_gradients(parameters, self.x, self.y, self.h).gradients)
+        found = loss_and_gradients(parameters, self.x, self.y, self.h, mask=self.mask)
+        return self.vector(found.gradients)
 
     def vector(self, gradients: Any) -> np.ndarray:
         """Put gradients by name into one vector, shape (k,)."""
@@ -107,8 +115,9 @@ class Case:
     def parts(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield each parameter's name and where its entries are in a vector of length k."""
         looked_at = np.arange(self.theta.size)[self.places]
-        for name, index in self.index().items():
-            yield name, np.flatnonzero(np.isin(looked_at, index))
+        index = self.index()
+        for name in _in_order(index):
+            yield name, np.flatnonzero(np.isin(looked_at, index[name]))
 
     def small(self) -> "Case":
         """Return the case with `FEW` characters' rows, the segment's first, if there are `MANY`."""
@@ -147,27 +156,46 @@ class Case:
         return replace(self, places=np.sort(np.concatenate(chosen)))
 
 
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Order parameters as the report does: those of a layer together, the output's last."""
+    several = any(name[1:] for name in names)
+
+    def place(name: str) -> tuple[float, int]:
+        layer = float(name[1:]) if name[1:] else math.inf if several else 1
+        return layer, PARAMETERS.index(name[0])
+
+    return sorted(names, key=place)
+
+
 def check_cases(
-    corpus: Corpus, seed: int, m: int, seq_length: int, sig: float, cell: Any = CELLS["vanilla"]
+    corpus: Corpus,
+    seed: int,
+    m: int,
+    seq_length: int,
+    sig: float,
+    cell: str = "vanilla",
+    layers: int = 1,
 ) -> list[Case]:
     """Set up the cases in which the gradients are checked, all on the first segment of a text.
 
     The assignment's comes first: first weights of standard deviation `sig`, h_0 = 0; then one with
     a random h_0, uniform in (-1, 1), the range of tanh; then both again after `BURN_IN` updates of
-    AdaGrad.  The first weights and the random h_0 follow from the `seed`; `cell` is one of
-    `rnn.cells`.  A `ReportError` if a value is not possible, or the text is shorter than
-    seq_length + 1 characters.
+    AdaGrad.  Of another network than the assignment's there is also the last with dropout, at a
+    rate of `DROPPED`.  The first weights, the random h_0, which is the whole state, and the masks
+    follow from the `seed`; `cell` is a name in `rnn.cells.CELLS`.  A `ReportError` if a value is
+    not possible, or the text is shorter than seq_length + 1 characters.
     """
     m = require_whole("m", m, 1, _LARGEST_M)
     seq_length = require_whole("seq_length", seq_length, 1)
     seed = require_whole("seed", seed, 0)
     sig = require_number("sig", sig, above=0, most=_LARGEST_SIG)
+    layers = require_whole("layers", layers, 1, _MOST_LAYERS)
     require_segments(corpus, seq_length)
-    architecture = Architecture(cell, m, corpus.K)
+    architecture = Architecture(CELLS[one_of("cell", cell, CELLS)], m, corpus.K, layers)
     rng = generator(seed, CHECK)
     first = initialise(architecture, sig, rng)
     zero = np.zeros((1, architecture.state_size))
-    random = rng.uniform(-1, 1, zero.shape)
+    random = 2 * rng.random(zero.shape) - 1
     ids = corpus.ids[: BURN_IN * seq_length + 1].astype(np.int64)
     x, y = ids[:seq_length, None], ids[1 : seq_length + 1, None]
     trained = _trained(architecture, first, ids, seq_length)
@@ -176,6 +204,11 @@ def check_cases(
         for weights, theta in (("first weights", first), (f"after {BURN_IN} updates", trained))
         for state, h in (("h₀ = 0", zero), ("h₀ ≠ 0", random))
     ]
+    if (cell, layers) != ("vanilla", 1):
+        # So many units of a layer at each step, lest a small one have none left.
+        units = np.broadcast_to(np.arange(m) >= int(DROPPED * m), (layers, seq_length, 1, m))
+        mask = rng.permuted(units, axis=-1) / (1 - DROPPED)
+        cases.append(replace(cases[-1], name=f"{cases[-1].name}, dropout", mask=mask))
     return cases[:1] + [case.small() for case in cases[1:]]
 
 
@@ -193,7 +226,7 @@ def _trained(
         x, y = ids[e : e + seq_length, None], ids[e + 1 : e + seq_length + 1, None]
         found = loss_and_gradients(architecture.parameters(theta), x, y, h)
         gradient = np.concatenate([part.ravel() for part in found.gradients])
-        update_parameters(_OPTIMIZER, theta, gradient, memory, n, 0, theta.size)
+        update_parameters(_OPTIMIZER, theta, gradient, memory, n, 0)
         h, e = found.h, e + seq_length
     return theta
 
@@ -244,8 +277,12 @@ def relative_errors(ga: np.ndarray, gn: np.ndarray, eps: float = 1e-6) -> np.nda
 
 def norm_wise_error(ga: np.ndarray, gn: np.ndarray, eps: float = 1e-6) -> float:
     """Return the same with Euclidean norms: one number, which small entries cannot blow up."""
-    size = float(np.linalg.norm(ga) + np.linalg.norm(gn))
-    return float(np.linalg.norm(ga - gn)) / max(eps, size)
+    return _norm(ga - gn) / max(eps, _norm(ga) + _norm(gn))
+
+
+def _norm(g: np.ndarray) -> float:
+    # That of numpy.linalg is a product of a library that sums in an order of its own.
+    return float(np.sqrt(np.sum(g * g)))
 
 
 def verdict(error: float) -> str:
@@ -259,13 +296,13 @@ def compare(case: Case, ga: np.ndarray, gn: np.ndarray, eps: float = 1e-6) -> pd
     Returns
     -------
     pandas.DataFrame
-        A row per parameter, W U V b c first; ``max`` and ``mean`` of the relative errors;
-        ``gradient_at_max``, the size of the entry with the largest; ``norm_wise``;
-        ``exactly_zero``, the share of such entries of `ga`.
+        A row per parameter, in the order W U V b c or, with layers, W1 U1 b1 W2 ... V c; ``max``
+        and ``mean`` of the relative errors; ``gradient_at_max``, the size of the entry with the
+        largest; ``norm_wise``; ``exactly_zero``, the share of such entries of `ga`.
     """
     parts = dict(case.parts())
     rows = []
-    for name in dict.fromkeys([*(name for name in PARAMETERS if name in parts), *parts]):
+    for name in parts:
         a, n = ga[parts[name]], gn[parts[name]]
         errors = relative_errors(a, n, eps)
         largest = abs(a[errors.argmax()])
@@ -340,7 +377,7 @@ def estimates(work: Sequence[Estimate], bar: Bar = None) -> Iterator[np.ndarray]
 
 def table_1(errors: pd.DataFrame) -> pd.DataFrame:
     """Return the report's Table 1: mean and max of the first case, by central differences."""
-    table = first_setting(errors, CENTRAL).loc[list(PARAMETERS), ["mean", "max"]].T
+    table = first_setting(errors, CENTRAL)[["mean", "max"]].T
     return table.rename(index=str.capitalize).rename_axis(index=None, columns=None)
 
 

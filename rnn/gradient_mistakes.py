@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnn.cells import Parameters
+from rnn.cells import GRU, LSTM, Vanilla
 from rnn.errors import ReportError
 from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Bar, Case, compare, estimates
 from rnn.kernels.compilation import compiled
+from rnn.kernels.elementary import tanh
 from rnn.model import backward, empty_segment, forward, set_state
 
 LEFT_OUT = "h₀ left out of dW"
@@ -20,40 +21,150 @@ FORGOTTEN = "1 − h² forgotten"
 TRANSPOSED = "W in place of its transpose"
 FACTOR = "gradients 1.001 times too large"
 CLIPPED = "gradients clipped"
+SWAPPED = "order of two gates swapped"
+NOT_CARRIED = "cell state not carried back"
+NO_TANH = "derivative of tanh(c) forgotten"
+NO_RESET = "reset gate left out"
+NOT_PAST = "the way past the gates left out"
+UNMASKED = "dropout mask not applied"
 
 _CLIP = 5.0  # the assignment's bound
+_lstm_back, _gru_back = LSTM.step_back, GRU.step_back
 
 
-class _WithoutTanhDerivative(Parameters):
-    """Parameters whose derivative of the step forgets the factor 1 - h^2."""
+class _WithoutTanhDerivative(Vanilla):
+    """Its derivative of the step forgets the factor 1 - h^2."""
 
     __slots__ = ()
 
     @staticmethod
     @compiled
-    def step_back(t, Z, C_before, H, C, dH, dh, dc):
+    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
         for s in range(dh.shape[0]):
             for i in range(dh.shape[1]):
                 Z[t, s, i] = dH[t, s, i] + dh[s, i]
+                dh[s, i] = 0
+
+
+class _SwappedLSTM(LSTM):
+    """Its derivatives by the input and the forget gate are exchanged."""
+
+    __slots__ = ()
+
+    @staticmethod
+    @compiled
+    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
+        m = H.shape[2]
+        _lstm_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+        for s in range(H.shape[1]):
+            for j in range(m):
+                Z[t, s, j], Z[t, s, m + j] = Z[t, s, m + j], Z[t, s, j]
+
+
+class _WithoutCarriedState(LSTM):
+    """Nothing goes from the cell state to the one before."""
+
+    __slots__ = ()
+
+    @staticmethod
+    @compiled
+    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
+        _lstm_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+        dc[:] = 0
+
+
+class _WithoutDerivativeOfState(LSTM):
+    """Its derivative by c takes that of tanh(c) for 1."""
+
+    __slots__ = ()
+
+    @staticmethod
+    @compiled
+    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
+        m = H.shape[2]
+        for s in range(H.shape[1]):
+            for j in range(m):
+                # What the right one takes off.
+                squared = tanh(C[t, s, j]) * tanh(C[t, s, j])
+                dc[s, j] += (dH[t, s, j] + dh[s, j]) * Z[t, s, 3 * m + j] * squared
+        _lstm_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+
+
+class _SwappedGRU(GRU):
+    """Its derivatives by the reset and the update gate are exchanged."""
+
+    __slots__ = ()
+
+    @staticmethod
+    @compiled
+    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
+        m = H.shape[2]
+        _gru_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+        for s in range(H.shape[1]):
+            for j in range(m, 2 * m):
+                Z[t, s, j], Z[t, s, m + j] = Z[t, s, m + j], Z[t, s, j]
+
+
+class _WithoutReset(GRU):
+    """Its derivative by q, the candidate's part from the state, takes the reset gate for 1."""
+
+    __slots__ = ()
+
+    @staticmethod
+    @compiled
+    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
+        m = H.shape[2]
+        _gru_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+        for s in range(H.shape[1]):
+            for j in range(m):
+                Z[t, s, j] = Z[t, s, 3 * m + j]
+
+
+class _WithoutWayPast(GRU):
+    """Nothing goes from the state to the one before but through the gates and the candidate."""
+
+    __slots__ = ()
+
+    @staticmethod
+    @compiled
+    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
+        _gru_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+        dh[:] = 0
+
+
+#: The mistakes in the derivative of the step, by cell.
+_IN_STEP: dict[Any, dict[str, Any]] = {
+    Vanilla: {FORGOTTEN: _WithoutTanhDerivative},
+    GRU: {SWAPPED: _SwappedGRU, NO_RESET: _WithoutReset, NOT_PAST: _WithoutWayPast},
+    LSTM: {
+        SWAPPED: _SwappedLSTM,
+        NO_TANH: _WithoutDerivativeOfState,
+        NOT_CARRIED: _WithoutCarriedState,
+    },
+}
 
 
 def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.ndarray:
     """Compute `Case.gradient` as training does, but with one of this module's mistakes planted.
 
-    `case` is one of the vanilla cell; `clip` is the bound of `CLIPPED`.
+    `clip` is the bound of `CLIPPED`.
     """
     parameters = case.architecture.parameters(case.theta)
-    segment = empty_segment(parameters, case.x, case.y)
+    segment = empty_segment(parameters, case.x, case.y, mask=case.mask)
     set_state(segment, case.h)
     forward(parameters, segment)
     gradients = type(parameters)(*(np.zeros_like(part) for part in parameters))
     if mistake == LEFT_OUT:
         segment.H_before[:, 0] = 0
-    if mistake == FORGOTTEN:
-        parameters = _WithoutTanhDerivative(*parameters)
+    if mistake == UNMASKED:
+        segment.mask[:] = 1
     if mistake == TRANSPOSED:
-        parameters = parameters._replace(W=np.ascontiguousarray(parameters.W.swapaxes(1, 2)))
-    backward(parameters, segment, gradients, 1 / case.x.shape[1])
+        L, rows, m = parameters.W.shape
+        gates = parameters.W.reshape(L, rows // m, m, m)
+        W = np.ascontiguousarray(gates.swapaxes(2, 3)).reshape(L, rows, m)
+        parameters = parameters._replace(W=W)
+    wrong = _IN_STEP[case.architecture.cell].get(mistake, type(parameters))
+    backward(wrong(*parameters), segment, gradients, 1 / case.x.shape[1])
     g = case.vector(gradients)
     if mistake == FACTOR:
         g *= 1.001
@@ -62,10 +173,15 @@ def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.
 
 def mistakes_of(case: Case) -> list[str]:
     """Return the mistakes that are mistakes in a case."""
-    mistakes = [LEFT_OUT, FORGOTTEN, FACTOR, CLIPPED]
-    if case.architecture.m > 1 and len(case.x) > 1:
-        mistakes.insert(2, TRANSPOSED)  # which is none where there is nothing to transpose
-    return mistakes
+    mistakes = [LEFT_OUT, *_IN_STEP[case.architecture.cell], TRANSPOSED, UNMASKED, FACTOR, CLIPPED]
+    none = set()
+    if len(case.x) == 1:
+        none |= {TRANSPOSED, NOT_CARRIED, NOT_PAST}  # which are between steps
+    if case.architecture.m == 1:
+        none.add(TRANSPOSED)
+    if case.mask is None:
+        none.add(UNMASKED)
+    return [mistake for mistake in mistakes if mistake not in none]
 
 
 def effective_clip(case: Case) -> float:

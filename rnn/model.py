@@ -22,12 +22,14 @@ W          (L, g m, m)         hidden to hidden
 U          (K, g m)            input to hidden: one row per character, the transpose of the course's
 U_above    (L - 1, g m, m)     from the hidden states below to a layer above the first
 V          (K, m)              hidden to output
-b, c       (L, g m), (K,)      biases
+b, c       (L, w m), (K,)      biases: of w blocks, as many as the gates but for the GRU's w = g + 1
 x, y       (tau, B)            characters read, and those that follow them
 H          (L, tau, B, m)      hidden states h_t
 C          (L, tau, B, ...)    what else the cell carries from step to step (nothing, or c_t)
 H_before   (L, tau, B, m)      h_{t-1}: zero where a document begins; C_before likewise
-Z          (L, tau, B, g m)    what comes from below, then derivatives by it
+mask       (L, tau, B, m)      dropout's factors, 0 or 1/(1 - rate), or (L, 0, B, m)
+H_above    (L, tau, B, m)      what is read above: mask times H, or without dropout H itself
+Z          (L, tau, B, w m)    a_t, then what the cell keeps of it, then derivatives by it
 P          (tau, B, K)         outputs o_t, then probabilities p_t, then derivatives by o_t
 h          (B, L states m)     the state between two segments: h and c of every layer
 dW, ...                        the loss's derivative by W, ...
@@ -41,14 +43,16 @@ these functions.  They work on float32, float64 and, forward, on complex numbers
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnn.cells import Parameters, step_back_of, step_of
 from rnn.kernels.compilation import compiled, inlined
-from rnn.kernels.elementary import exp_in_place
-from rnn.kernels.products import multiply, transposed
+from rnn.kernels.elementary import exp, log, normals
+from rnn.kernels.products import lay_out, multiply, nth, panels, transposed
+from rnn.kernels.vectors import largest, total
 
 __all__ = [
     *("Architecture", "Evaluation", "Segment", "backward", "copy", "empty_segment", "forward"),
@@ -68,8 +72,13 @@ class Segment(NamedTuple):
     C_before: Any
     H: Any
     C: Any
+    H_above: Any
+    mask: Any
     P: Any
     dH: Any
+    W_panels: Any  # W of each layer, laid out for the products of `backward` ...
+    WT_panels: Any  # ... its transpose, for those of `forward` ...
+    VT_panels: Any  # ... and that of V
 
 
 @compiled
@@ -83,10 +92,12 @@ def forward(parameters, segment):
     y, P = segment.y, segment.P
     tau, B, K = P.shape
     hidden_states(parameters, segment)
-    H = segment.H[-1]
+    H = segment.H_above[-1]
     # o_t = V h_t + c
     outputs = P.reshape(tau * B, K)
-    multiply(H.reshape(tau * B, H.shape[2]), transposed(V), outputs)
+    VT = segment.VT_panels[0]
+    lay_out(V, VT, True)
+    multiply(H.reshape(tau * B, H.shape[2]), VT, outputs)
     loss = 0.0
     for t in range(tau):
         for s in range(B):
@@ -94,19 +105,25 @@ def forward(parameters, segment):
             o = P[t, s]
             for k in range(K):
                 o[k] += c[k]
-            largest = _largest(o)
+            most = largest(o)
             for k in range(K):
-                o[k] -= largest
+                o[k] -= most
             loss -= o[y[t, s]]
-    exp_in_place(P.reshape(-1))
+    p = P.reshape(-1)
+    for i in range(p.size):
+        p[i] = exp(p[i])
+    totals = np.empty(tau * B, P.dtype)
     for row in range(tau * B):
         # p_t = exp(o_t) / sum_k exp(o_t[k])
         p = outputs[row]
-        total = _sum(p)
-        loss += np.log(total)
-        scale = 1 / total
+        totals[row] = total(p)
+        scale = P.dtype.type(1) / totals[row]
         for k in range(K):
             p[k] *= scale
+    for row in range(tau * B):
+        totals[row] = log(totals[row])
+    for row in range(tau * B):
+        loss += totals[row]
     return loss / B
 
 
@@ -114,26 +131,36 @@ def forward(parameters, segment):
 def hidden_states(parameters, segment):
     """Compute the hidden states of a segment, layer by layer, step by step."""
     W, b, U = parameters.W, parameters.b, parameters.U
-    x, fresh = segment.x, segment.fresh
+    x, fresh, mask = segment.x, segment.fresh, segment.mask
     tau, B = x.shape
-    m = W.shape[2]
-    r = np.empty((B, W.shape[1]), W.dtype)
+    m, gates, blocks = W.shape[2], W.shape[1], b.shape[1]
+    first = blocks - gates  # U x_t is added from this entry of a_t on, W h_{t-1} to the first ones
+    r = np.empty((B, gates), W.dtype)
     step = step_of(parameters)
     for layer in range(W.shape[0]):
         Z, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]
-        H, C, bias = segment.H[layer], segment.C[layer], b[layer]
-        # z_t = U x_t, or from the layer below U h_t
+        H, C, H_above, bias = segment.H[layer], segment.C[layer], segment.H_above[layer], b[layer]
+        # a_t = U x_t + b, or from the layer below U h_t + b
         if layer == 0:
             for t in range(tau):
                 for s in range(B):
                     k = x[t, s]
-                    for i in range(r.shape[1]):
-                        Z[t, s, i] = U[k, i]
+                    for i in range(first):
+                        Z[t, s, i] = bias[i]
+                    for i in range(gates):
+                        Z[t, s, first + i] = U[k, i] + bias[first + i]
         else:
-            below = segment.H[layer - 1].reshape(tau * B, m)
-            U_below = transposed(parameters.U_above[layer - 1])
-            multiply(below, U_below, Z.reshape(tau * B, Z.shape[2]))
-        WT = transposed(W[layer])  # W h, with h as a row as it lies in H, is h W^T
+            below = segment.H_above[layer - 1].reshape(tau * B, m)
+            from_below = np.empty((tau * B, gates), W.dtype)
+            multiply(below, transposed(parameters.U_above[layer - 1]), from_below)
+            for t in range(tau):
+                for s in range(B):
+                    for i in range(first):
+                        Z[t, s, i] = bias[i]
+                    for i in range(gates):
+                        Z[t, s, first + i] = from_below[t * B + s, i] + bias[first + i]
+        WT = segment.WT_panels[layer]  # W h, with h as a row as it lies in H, is h W^T
+        lay_out(W[layer], WT, True)
         for t in range(tau):
             if t > 0:
                 _carry(t, H, H_before)
@@ -141,16 +168,23 @@ def hidden_states(parameters, segment):
                     _carry(t, C, C_before)
             if fresh.size:
                 _clear(fresh[t], H_before[t], C_before[t])
-            # r_t = W h_{t-1}; h_t, c_t = step(z_t, r_t, b, c_{t-1})
+            # a_t += W h_{t-1}; h_t, c_t = step(a_t, h_{t-1}, c_{t-1})
             multiply(H_before[t], WT, r, reverse=t % 2 == 1)
-            step(t, Z, r, bias, C_before, H, C)
+            for s in range(B):
+                for i in range(gates):
+                    Z[t, s, i] = r[s, i] + Z[t, s, i]
+            step(t, Z, H_before, C_before, H, C)
+            if mask.size:
+                for s in range(B):
+                    for i in range(m):
+                        H_above[t, s, i] = mask[layer, t, s, i] * H[t, s, i]
 
 
 @compiled
 def backward(parameters, segment, gradients, weight):
     """Compute the gradients of the loss, after `forward`, in the opposite order.
 
-    ``P`` becomes the derivatives by o_t, ``Z`` those by z_t.  `gradients` is filled, but rows of
+    ``P`` becomes the derivatives by o_t, ``Z`` those by a_t.  `gradients` is filled, but rows of
     ``U`` are added to: they are zero before, so that those of characters not read need not be
     touched.  `weight` is what one character of one stream counts: 1/B for a loss summed over tau,
     1/(B tau) for a mean.
@@ -170,52 +204,63 @@ def backward(parameters, segment, gradients, weight):
                 do[k] *= weight
                 # dc = sum_t do_t
                 dc[k] += do[k]
-    # dV = sum_t do_t h_t^T
-    dO = P.reshape(tau * B, K)
-    multiply(dO.T, segment.H[-1].reshape(tau * B, m), dV)
     # dh_t = V^T do_t, as far as it comes from the output
+    dO = P.reshape(tau * B, K)
     multiply(dO, V, dH.reshape(tau * B, m))
+    # dV = sum_t do_t h_t^T
+    multiply(dO.T, segment.H_above[-1].reshape(tau * B, m), dV)
     hidden_states_back(parameters, segment, gradients)
 
 
 @inlined
 def hidden_states_back(parameters, segment, gradients):
     """Carry ``dH`` back through the layers and steps, into the gradients of W, U and b."""
-    x, fresh, dH = segment.x, segment.fresh, segment.dH
+    x, fresh, mask, dH = segment.x, segment.fresh, segment.mask, segment.dH
     dU = gradients.U
     tau, B, m = dH.shape
+    gates, blocks = dU.shape[1], gradients.b.shape[1]
+    first = blocks - gates
     step_back = step_back_of(parameters)
+    from_next = np.empty((B, m), dH.dtype)
     for layer in range(parameters.W.shape[0] - 1, -1, -1):
-        W, dW, db = parameters.W[layer], gradients.W[layer], gradients.b[layer]
+        W, dW, db = segment.W_panels[layer], nth(gradients.W, layer), gradients.b[layer]
         dZ, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]
         H, C = segment.H[layer], segment.C[layer]
+        lay_out(parameters.W[layer], W, False)
+        if mask.size:
+            # dh_t is mask_t times the derivative by what is read above
+            _scale(dH.reshape(-1), mask[layer].reshape(-1))
         dh = np.zeros((B, m), H.dtype)  # what reaches h_t and c_t from the steps after t
         dc = np.zeros(C.shape[1:], C.dtype)
+        rows = dZ.reshape(tau * B, blocks)
         for t in range(tau - 1, -1, -1):
-            # dz_t, dc_{t-1} = derivative of the step, for dh_t = V^T do_t + dh
-            step_back(t, dZ, C_before, H, C, dH, dh, dc)
-            # dh_{t-1} = W^T dz_t
-            multiply(dZ[t], W, dh, reverse=t % 2 == 1)
+            # da_t, dc_{t-1} = derivative of the step, for dh_t = V^T do_t + dh
+            step_back(t, dZ, H_before, C_before, H, C, dH, dh, dc)
+            # dh_{t-1} = W^T da_t
+            multiply(dZ[t][:, :gates], W, from_next, reverse=t % 2 == 1)
+            for s in range(B):
+                for i in range(m):
+                    dh[s, i] += from_next[s, i]
             if fresh.size:
                 _clear(fresh[t], dh, dc)
-        # db = sum_t dz_t; dU = sum_t dz_t x_t^T, or from the layer below sum_t dz_t h_t^T
-        rows = dZ.reshape(tau * B, db.size)
+        # db = sum_t da_t; dU = sum_t da_t x_t^T, or from the layer below sum_t da_t h_t^T
         db[:] = 0
+        for t in range(tau - 1, -1, -1):
+            for s in range(B):
+                for i in range(blocks):
+                    db[i] += dZ[t, s, i]
         if layer == 0:
             for t in range(tau - 1, -1, -1):
                 for s in range(B):
                     k = x[t, s]
-                    for i in range(db.size):
-                        dU[k, i] += dZ[t, s, i]
-                        db[i] += dZ[t, s, i]
+                    for i in range(gates):
+                        dU[k, i] += dZ[t, s, first + i]
         else:
-            for row in range(tau * B):
-                for i in range(db.size):
-                    db[i] += rows[row, i]
-            multiply(rows.T, segment.H[layer - 1].reshape(tau * B, m), gradients.U_above[layer - 1])
-            multiply(rows, parameters.U_above[layer - 1], dH.reshape(tau * B, m))
-        # dW = sum_t dz_t h_{t-1}^T
-        multiply(rows.T, H_before.reshape(tau * B, m), dW)
+            below = segment.H_above[layer - 1].reshape(tau * B, m)
+            multiply(rows[:, first:], parameters.U_above[layer - 1], dH.reshape(tau * B, m))
+            multiply(rows[:, first:].T, below, nth(gradients.U_above, layer - 1))
+        # dW = sum_t da_t h_{t-1}^T
+        multiply(rows[:, :gates].T, H_before.reshape(tau * B, m), dW)
 
 
 @inlined
@@ -273,20 +318,10 @@ def _clear(fresh, h, c):
 
 
 @inlined
-def _largest(o):
-    largest = o[0].real
-    for k in range(1, o.size):
-        if o[k].real > largest:
-            largest = o[k].real
-    return largest
-
-
-@compiled
-def _sum(p):
-    total = p[0]
-    for k in range(1, p.size):
-        total += p[k]
-    return total
+def _scale(x, factors):
+    """Multiply a vector by another, entry by entry."""
+    for i in range(x.size):
+        x[i] *= factors[i]
 
 
 @dataclass(frozen=True)
@@ -302,7 +337,8 @@ class Architecture:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array of `Parameters`, in the order of its fields."""
         L, m, K, rows = self.layers, self.m, self.K, self.cell.gates * self.m
-        shapes = {"W": (L, rows, m), "b": (L, rows), "U_above": (L - 1, rows, m)}
+        shapes: dict[str, tuple[int, ...]] = {"W": (L, rows, m)}
+        shapes |= {"b": (L, len(self.cell.biases) * m), "U_above": (L - 1, rows, m)}
         return shapes | {"V": (K, m), "c": (K,), "U": (K, rows)}
 
     @property
@@ -324,13 +360,16 @@ class Architecture:
         """The numbers that one stream carries from segment to segment."""
         return self.layers * self.cell.states * self.m
 
+    @property
+    def begins(self) -> Any:
+        """Where each array of `Parameters` begins in the vector of all."""
+        sizes = [math.prod(shape) for shape in self.shapes.values()]
+        return self.cell(*accumulate(sizes[:-1], initial=0))
+
     def parameters(self, theta: np.ndarray) -> Any:
         """Return the parts of a vector of all parameters, which share its memory."""
-        parts, begin = [], 0
-        for shape in self.shapes.values():
-            end = begin + math.prod(shape)
-            parts.append(theta[begin:end].reshape(shape))
-            begin = end
+        places = zip(self.begins, self.shapes.values(), strict=True)
+        parts = (theta[begin : begin + math.prod(s)].reshape(s) for begin, s in places)
         return self.cell(*parts)
 
     @classmethod
@@ -364,21 +403,34 @@ def named(parameters: Any) -> dict[str, np.ndarray]:
 
 
 def empty_segment(
-    parameters: Any, x: np.ndarray, y: np.ndarray, documents: bool = False
+    parameters: Any,
+    x: np.ndarray,
+    y: np.ndarray,
+    documents: bool = False,
+    mask: np.ndarray | None = None,
 ) -> Segment:
     """Make room for a segment of `x` and `y`, (tau, B) integers; the state before it is zero.
 
-    `documents` tells whether documents may begin inside the segment.
+    `documents` tells whether documents may begin inside the segment; `mask` are the factors of
+    dropout, (L, tau, B, m), if there is one.
     """
     architecture = Architecture.of(parameters)
     L, m, (tau, B) = architecture.layers, architecture.m, x.shape
     rest = (architecture.cell.states - 1) * m
-    widths = {"Z": architecture.cell.gates * m, "H_before": m, "C_before": rest, "H": m, "C": rest}
+    blocks = len(architecture.cell.biases)
+    widths = {"Z": blocks * m, "H_before": m, "C_before": rest, "H": m, "C": rest}
     dtype = parameters.V.dtype
     arrays: dict[str, Any] = {
         name: np.zeros((L, tau, B, width), dtype) for name, width in widths.items()
     }
+    arrays["H_above"] = arrays["H"] if mask is None else np.zeros_like(arrays["H"])
+    none = np.zeros((L, 0, B, m))
+    arrays["mask"] = np.array(none if mask is None else mask, dtype, order="C")
     arrays["P"], arrays["dH"] = np.zeros((tau, B, architecture.K), dtype), arrays["H"][0].copy()
+    rows = architecture.cell.gates * m
+    arrays["W_panels"] = panels(B, (L, rows, m), dtype)
+    arrays["WT_panels"] = panels(B, (L, m, rows), dtype)
+    arrays["VT_panels"] = panels(tau * B, (1, m, architecture.K), dtype)
     return Segment(x, y, np.zeros((tau if documents else 0, B), np.bool_), **arrays)
 
 
@@ -393,41 +445,50 @@ class Evaluation(NamedTuple):
 def initialise(
     architecture: Architecture, sig: float | None, rng: np.random.Generator, dtype: str = "float64"
 ) -> np.ndarray:
-    """Draw the first parameters (n,): matrices from a normal distribution, biases zero.
+    """Draw the first parameters (n,): matrices from a normal distribution, biases as of the cell.
 
     `sig` is the standard deviation; None: that of the 2026 handout, 1/sqrt(2m) for W, 1/sqrt(2K)
     for U and 1/sqrt(m) for V.  `rng` is drawn from in float64 whatever `dtype`, so that float32 and
     float64 start at the same place.
     """
     m, K = architecture.m, architecture.K
-    scaled = {"W": (2 * m) ** -0.5, "U_above": (2 * m) ** -0.5, "V": m**-0.5, "U": (2 * K) ** -0.5}
+    squares = {"W": 2 * m, "U_above": 2 * m, "V": m, "U": 2 * K}
     theta = np.zeros(architecture.size)
+    architecture.parameters(theta).b[:] = np.repeat(architecture.cell.biases, m)
     for name, part in architecture.parameters(theta)._asdict().items():
-        if name in scaled:
-            part[:] = (scaled[name] if sig is None else sig) * rng.standard_normal(part.shape)
+        if name in squares:
+            scale = 1 / math.sqrt(squares[name]) if sig is None else sig
+            part[:] = scale * normals(rng.random((2, part.size))).reshape(part.shape)
     return theta.astype(dtype)
 
 
-def segment_loss(parameters: Any, x: np.ndarray, y: np.ndarray, h: np.ndarray) -> Any:
+def segment_loss(
+    parameters: Any, x: np.ndarray, y: np.ndarray, h: np.ndarray, mask: np.ndarray | None = None
+) -> Any:
     """Return the loss of a segment in nats, summed over its characters.
 
     `parameters` may be complex; `x` and `y` are (tau, B) integers, `h` is the state before them,
-    (B, state size).
+    (B, state size), and `mask` is as for `empty_segment`.
     """
-    segment = empty_segment(parameters, x, y)
+    segment = empty_segment(parameters, x, y, mask=mask)
     set_state(segment, h.astype(parameters.V.dtype))
     return forward(parameters, segment)
 
 
 def loss_and_gradients(
-    parameters: Any, x: np.ndarray, y: np.ndarray, h: np.ndarray, mean: bool = False
+    parameters: Any,
+    x: np.ndarray,
+    y: np.ndarray,
+    h: np.ndarray,
+    mean: bool = False,
+    mask: np.ndarray | None = None,
 ) -> Evaluation:
     """Return the loss of a segment, its gradients (not clipped) and the state after it.
 
     As for `segment_loss`; `mean` tells whether the loss is the mean over the segment's characters
     instead of their sum.
     """
-    segment = empty_segment(parameters, x, y)
+    segment = empty_segment(parameters, x, y, mask=mask)
     set_state(segment, h)
     tau, B = x.shape
     gradients = type(parameters)(*(np.zeros_like(part) for part in parameters))

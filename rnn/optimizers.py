@@ -9,11 +9,11 @@ entries of a gradient (infinity for none), both of the type of the parameters, w
     how many numbers it remembers per parameter;
 ``skips_zeros``
     whether nothing changes where the gradient is zero, so that such entries can be left out;
-``update(optimizer, theta, gradient, memory, n, begin, end)``
-    takes step number n (from 1) for the entries from `begin` to `end`, in place.
+``update(optimizer, theta, gradient, memory, n, begin)``
+    takes step number n (from 1) for the entries from `begin` on that a gradient is given of.
 
-`theta` and `gradient` are vectors of n_parameters, `memory` is (memory_rows, n_parameters) and zero
-at first.  Gradients are clipped here and stay as they are.
+`theta` is the vector of all parameters, `memory` is (memory_rows, all parameters) and zero at
+first; both are changed in place.  Gradients are clipped here and stay as they are.
 """
 
 from typing import Any, NamedTuple
@@ -21,29 +21,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import overload
 
-from rnn.kernels.compilation import as_written, compiled
-from rnn.kernels.elementary import fma
+from rnn.kernels.compilation import compiled, scalar
+from rnn.kernels.elementary import fma, inverse_sqrt, power
+from rnn.kernels.products import multiply, nth
 
-__all__ = ["OPTIMIZERS", "AdaGrad", "Adam", "RMSProp", "skips_zeros", "update_parameters"]
+__all__ = ["OPTIMIZERS", "AdaGrad", "Adam", "Descent", "RMSProp", "skips_zeros"]
+__all__ += ["update_parameters"]
 
 _EPS = 1e-8
 
 
-@as_written
+@scalar
 def clipped(g, clip):
     """Bring a number into [-clip, clip]; NaN stays NaN."""
-    return clip if g > clip else (-clip if g < -clip else g)
-
-
-# Division and square root may be fast estimates where the processor has them.
-@compiled
-def _descend(theta, step, square):
-    return theta - step / np.sqrt(square)
-
-
-@compiled
-def _descend_beyond(theta, step, square, eps):
-    return theta - step / (np.sqrt(square) + eps)
+    g = clip if g > clip else g
+    return -clip if g < -clip else g
 
 
 class Optimizer(NamedTuple):
@@ -67,15 +59,16 @@ class AdaGrad(Optimizer):
     skips_zeros = True
 
     @staticmethod
-    @as_written
-    def update(optimizer, theta, gradient, memory, n, begin, end):
+    @scalar
+    def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
         eps = theta.dtype.type(_EPS)
-        theta, gradient, squares = theta[begin:end], gradient[begin:end], memory[0][begin:end]
+        end = begin + gradient.size
+        theta, squares = theta[begin:end], memory[0][begin:end]
         for i in range(theta.size):
             g = clipped(gradient[i], optimizer.clip)
             squares[i] = fma(g, g, squares[i])
-            theta[i] = _descend(theta[i], optimizer.eta * g, squares[i] + eps)
+            theta[i] = fma(-optimizer.eta * g, inverse_sqrt(squares[i] + eps), theta[i])
 
 
 class RMSProp(Optimizer):
@@ -92,16 +85,17 @@ class RMSProp(Optimizer):
     skips_zeros = False
 
     @staticmethod
-    @as_written
-    def update(optimizer, theta, gradient, memory, n, begin, end):
+    @scalar
+    def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
         eps, gamma = theta.dtype.type(_EPS), theta.dtype.type(0.9)
         rest = theta.dtype.type(1 - 0.9)
-        theta, gradient, squares = theta[begin:end], gradient[begin:end], memory[0][begin:end]
+        end = begin + gradient.size
+        theta, squares = theta[begin:end], memory[0][begin:end]
         for i in range(theta.size):
             g = clipped(gradient[i], optimizer.clip)
             squares[i] = fma(gamma, squares[i], rest * (g * g))
-            theta[i] = _descend(theta[i], optimizer.eta * g, squares[i] + eps)
+            theta[i] = fma(-optimizer.eta * g, inverse_sqrt(squares[i] + eps), theta[i])
 
 
 class Adam(Optimizer):
@@ -118,22 +112,22 @@ class Adam(Optimizer):
     skips_zeros = False
 
     @staticmethod
-    @as_written
-    def update(optimizer, theta, gradient, memory, n, begin, end):
+    @scalar
+    def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
         real = theta.dtype.type
         eps, beta1, beta2 = real(_EPS), real(0.9), real(0.999)
         rest1, rest2 = real(1 - 0.9), real(1 - 0.999)
-        mean_scale = real(1 / (1 - 0.9**n))
-        square_scale = real(1 / (1 - 0.999**n))
-        theta, gradient = theta[begin:end], gradient[begin:end]
-        means, squares = memory[0][begin:end], memory[1][begin:end]
+        mean_scale = real(1 / (1 - power(0.9, n)))
+        square_scale = real(1 / (1 - power(0.999, n)))
+        end = begin + gradient.size
+        theta, means, squares = theta[begin:end], memory[0][begin:end], memory[1][begin:end]
         for i in range(theta.size):
             g = clipped(gradient[i], optimizer.clip)
             means[i] = fma(beta1, means[i], rest1 * g)
             squares[i] = fma(beta2, squares[i], rest2 * (g * g))
             step = optimizer.eta * (means[i] * mean_scale)
-            theta[i] = _descend_beyond(theta[i], step, squares[i] * square_scale, eps)
+            theta[i] -= step / (np.sqrt(squares[i] * square_scale) + eps)
 
 
 #: The optimisers by the names that settings have for them.
@@ -141,11 +135,10 @@ OPTIMIZERS: dict[str, Any] = {"adagrad": AdaGrad, "rmsprop": RMSProp, "adam": Ad
 
 
 def update_parameters(
-    optimizer: Any, theta: np.ndarray, gradient: np.ndarray, memory: np.ndarray, n: int,
-    begin: int, end: int,
-) -> None:  # fmt: skip
+    optimizer: Any, theta: np.ndarray, gradient: np.ndarray, memory: np.ndarray, n: int, begin: int
+) -> None:
     """Take a step of an optimiser, whichever it is."""
-    type(optimizer).update(optimizer, theta, gradient, memory, n, begin, end)
+    type(optimizer).update(optimizer, theta, gradient, memory, n, begin)
 
 
 def skips_zeros(optimizer: Any) -> bool:
@@ -154,10 +147,10 @@ def skips_zeros(optimizer: Any) -> bool:
 
 
 @overload(update_parameters)
-def _update(optimizer, theta, gradient, memory, n, begin, end):
+def _update(optimizer, theta, gradient, memory, n, begin):
     rule = optimizer.instance_class.update
-    return lambda optimizer, theta, gradient, memory, n, begin, end: rule(
-        optimizer, theta, gradient, memory, n, begin, end
+    return lambda optimizer, theta, gradient, memory, n, begin: rule(
+        optimizer, theta, gradient, memory, n, begin
     )
 
 
@@ -165,3 +158,60 @@ def _update(optimizer, theta, gradient, memory, n, begin, end):
 def _skips_zeros(optimizer):
     answer = optimizer.instance_class.skips_zeros
     return lambda optimizer: answer
+
+
+class Descent(NamedTuple):
+    """In the place of a matrix of gradients: `multiply` takes a step with each row at once.
+
+    So the gradients need no memory, and are used while they are in the nearest cache.
+    """
+
+    optimizer: Any
+    theta: Any
+    memory: Any
+    counts: Any  # the first is the number of the step
+    begin: Any  # where the matrices' parameters are in theta ...
+    shape: Any  # ... (rows, columns) of each
+    matrix: Any = 0  # which of them
+
+    def take(self, A: np.ndarray, B: np.ndarray) -> None:
+        """Take a step with the gradients ``A B``."""
+        _take(A, B, self)
+
+    def nth(self, n: int) -> "Descent":
+        """Take the place of another of the matrices."""
+        return self._replace(matrix=n)
+
+
+@compiled
+def _take(A, B, descent):
+    optimizer, theta, memory, counts, begin, (M, N), matrix = descent
+    begin += matrix * M * N
+    room = np.empty((_ROWS, N), theta.dtype)
+    for i in range(0, M, _ROWS):
+        rows = A[i : i + _ROWS]
+        gradient = room[: rows.shape[0]]
+        multiply(rows, B, gradient)
+        update_parameters(optimizer, theta, gradient.reshape(-1), memory, counts[0], begin + i * N)
+
+
+_ROWS = 48
+
+
+@overload(multiply)
+def _multiply(A, B, C, reverse=False):
+    if getattr(C, "instance_class", None) is Descent:
+        return lambda A, B, C, reverse=False: _take(A, B, C)
+    return None
+
+
+@overload(nth)
+def _nth(matrices, n):
+    if getattr(matrices, "instance_class", None) is not Descent:
+        return None
+
+    def of_descent(matrices, n):
+        optimizer, theta, memory, counts, begin, shape, _ = matrices
+        return Descent(optimizer, theta, memory, counts, begin, shape, n)
+
+    return of_descent

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from rnn.errors import ReportError, require_number, require_whole
 from rnn.kernels.compilation import compiled
+from rnn.kernels.elementary import exp, log
 from rnn.model import copy, empty_segment, forward, get_state, hidden_states, set_state
 
 #: Characters synthesized at once, at most: some minutes of work.
@@ -34,9 +35,9 @@ def read(parameters: Any, h: np.ndarray, ids: np.ndarray) -> np.ndarray:
 
 
 def read_pieces(parameters: Any, state: np.ndarray, ids: np.ndarray) -> Iterator[np.ndarray]:
-    """Read a text as `read` does, and yield the hidden states (L, characters, m) of its pieces.
+    """Read a text as `read` does, and yield the states (L, characters, states m) of its pieces.
 
-    `state`, shape (1, state size), is updated.
+    They are h or, of a cell with two states, h and c.  `state`, shape (1, state size), is updated.
     """
     text = _characters(ids, len(parameters.c))
     for begin in range(0, len(text), _PIECE):
@@ -45,7 +46,7 @@ def read_pieces(parameters: Any, state: np.ndarray, ids: np.ndarray) -> Iterator
         set_state(segment, state)
         hidden_states(parameters, segment)
         get_state(segment, state)
-        yield segment.H[:, :, 0]
+        yield np.concatenate([segment.H, segment.C], axis=3)[:, :, 0]
 
 
 def synthesize(
@@ -132,25 +133,71 @@ def _characters(ids: npt.ArrayLike, K: int) -> np.ndarray:
     return x.astype(np.min_scalar_type(K - 1))
 
 
+# In loops, as what they are written shorter with takes seconds to compile.
 @compiled
 def _synthesize(parameters, segment, uniforms, temperature, top_p, ids):
-    p = np.empty(segment.P.shape[2], np.float64)
+    P = segment.P
+    p = np.empty(P.shape[2], np.float64)
     for t in range(ids.size):
         forward(parameters, segment)
         for layer in range(segment.H.shape[0]):
             copy(segment.H[layer, 0], segment.H_before[layer, 0])
             copy(segment.C[layer, 0], segment.C_before[layer, 0])
-        p[:] = segment.P[0, 0]
-        ids[t] = np.argmax(p)
+        for k in range(p.size):
+            p[k] = P[0, 0, k]
+        ids[t] = _likeliest(p)
         if temperature > 0.0:
+            largest = p[ids[t]]
             if temperature != 1.0:  # outputs over T give p^(1/T), scaled to sum to 1
-                p[:] = (p / p[ids[t]]) ** (1.0 / temperature)
-            p /= np.cumsum(p)[-1]
+                for k in range(p.size):
+                    p[k] = exp(log(p[k] / largest) / temperature)
             if top_p < 1.0:
-                likeliest = np.argsort(-p, kind="mergesort")  # of equals the first comes first
-                kept = np.searchsorted(np.cumsum(p[likeliest]), top_p) + 1
-                p[likeliest[kept:]] = 0.0
-            reached = np.cumsum(p)
-            drawn = np.searchsorted(reached, uniforms[t] * reached[-1], "right")
-            ids[t] = min(drawn, np.flatnonzero(p)[-1])
+                _keep_nucleus(p, top_p)
+            ids[t] = _draw(p, uniforms[t])
         segment.x[0, 0] = ids[t]
+
+
+@compiled
+def _likeliest(p):
+    """Return the likeliest character, of equals the first."""
+    likeliest = 0
+    for k in range(p.size):
+        if p[k] > p[likeliest]:
+            likeliest = k
+    return likeliest
+
+
+@compiled
+def _keep_nucleus(p, top_p):
+    """Let the likeliest characters that together reach `top_p` of the whole be the only ones."""
+    whole, mass = _sum(p), 0.0
+    rest = p.copy()
+    for _ in range(p.size):
+        if mass < top_p * whole:
+            k = _likeliest(rest)
+            mass += rest[k]
+            rest[k] = -1.0
+    for k in range(p.size):
+        if rest[k] >= 0.0:
+            p[k] = 0.0
+
+
+@compiled
+def _draw(p, uniform):
+    """Return the character at which the running sum of `p` passes `uniform` of the whole."""
+    whole, reached, last = _sum(p), 0.0, 0
+    for k in range(p.size):
+        if p[k] > 0.0:
+            reached += p[k]
+            last = k
+            if reached > uniform * whole:
+                break
+    return last
+
+
+@compiled
+def _sum(p):
+    whole = 0.0
+    for k in range(p.size):
+        whole += p[k]
+    return whole

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,15 @@ COURSES = {
 
 #: The least value of every whole number.
 _WHOLE = dict.fromkeys(("m", "seq_length", "epochs", "snapshot_every", "snapshot_length"), 1)
-_WHOLE |= {"max_updates": 0, "seed": 0, "chunks": 1, "batch_size": 1}
+_WHOLE |= {"max_updates": 0, "seed": 0, "chunks": 1, "batch_size": 1, "layers": 1}
+
+#: Settings that version 1.0 does not know; files leave them out where they have these values.
+LEFT_OUT = {"cell": "vanilla", "layers": 1, "dropout": 0.0}
+
+
+def without_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings without those of `LEFT_OUT`."""
+    return {name: value for name, value in settings.items() if LEFT_OUT.get(name) != value}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +63,9 @@ class Settings:
     batch_size: int = 1  # streams read side by side
     held_out: float = 0.0  # fraction at the end of the text that is measured, not trained on
     document_end: str = ""  # what ends a document: the state is reset after it; empty for none
-
-    #: The network: constants as long as there is no choice.
-    cell: ClassVar[str] = "vanilla"
-    layers: ClassVar[int] = 1
+    cell: str = "vanilla"  # one of `rnn.cells.CELLS`
+    layers: int = 1  # layers, each of m hidden units
+    dropout: float = 0.0  # share of what a layer passes on that is left out in training
 
     def __post_init__(self) -> None:
         """Check every setting and fill in what the course gives."""
@@ -87,6 +94,7 @@ class Settings:
         if self.clip != math.inf:
             put("clip", require_number("clip", self.clip, least=0) or math.inf)
         put("held_out", require_number("held_out", self.held_out, least=0, below=1))
+        put("dropout", require_number("dropout", self.dropout, least=0, below=1))
         if not isinstance(self.document_end, str):
             raise ReportError(f"document_end: expected a text, got {shown(self.document_end)}")
 
@@ -120,9 +128,13 @@ class Settings:
         return Architecture(CELLS[self.cell], self.m, K, self.layers)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings as plain data that JSON can hold; no clipping is a clip of 0."""
+        """Return the settings as plain data that JSON can hold; no clipping is a clip of 0.
+
+        Those of `LEFT_OUT` are left out.
+        """
         settings = asdict(self)
-        return settings | {"clip": 0.0 if math.isinf(settings["clip"]) else settings["clip"]}
+        settings["clip"] = 0.0 if math.isinf(settings["clip"]) else settings["clip"]
+        return without_defaults(settings)
 
 
 @dataclass(frozen=True)

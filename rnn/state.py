@@ -31,8 +31,8 @@ class TrainingState:
     history: list[tuple[int, float, float | None]] = field(default_factory=list)
     snapshots: list[dict[str, Any]] = field(default_factory=list)  # update, smooth_loss, text
     epoch_losses: list[float] = field(default_factory=list)  # over the text, nats per character
-    #: If a loss was not finite, which ends a training: its ``update``, and the ``largest_gradient``
-    #: of the update before, before it was clipped.
+    #: If a loss was not finite, which ends a training: its ``update``, and the size of the
+    #: ``largest_weight`` that the update before had left.
     diverged: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -73,8 +73,8 @@ def require_memory(settings: Settings, K: int) -> None:
     # Parameters, gradient, both best models with a copy of each, a float64 draft, and the memory.
     numbers = (8 + OPTIMIZERS[str(s.optimizer)].memory_rows) * architecture.size
     # Per character read: P, dH, Z, and the states with those before them.
-    gates, layers = architecture.cell.gates, architecture.layers
-    width = K + s.m + layers * gates * s.m + 2 * architecture.state_size
+    blocks = len(architecture.cell.biases) + (2 if s.dropout else 0)  # two: masks and their product
+    width = K + s.m + s.layers * blocks * s.m + 2 * architecture.state_size
     numbers += s.seq_length * s.batch_size * width
     need = numbers * np.dtype(s.dtype).itemsize + 16 * s.snapshot_length
     try:

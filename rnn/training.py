@@ -14,9 +14,18 @@ import numpy as np
 from rnn.errors import ReportError
 from rnn.evaluation import text_loss, text_losses
 from rnn.kernels.compilation import compiled, inlined
-from rnn.kernels.randomness import SNAPSHOT, generator
-from rnn.model import Segment, backward, copy, empty_segment, forward, get_state, set_state
-from rnn.optimizers import OPTIMIZERS, skips_zeros, update_parameters
+from rnn.kernels.randomness import DROPOUT, SNAPSHOT, draw_mask, generator, key
+from rnn.model import (
+    Architecture,
+    Segment,
+    backward,
+    copy,
+    empty_segment,
+    forward,
+    get_state,
+    set_state,
+)
+from rnn.optimizers import OPTIMIZERS, Descent, skips_zeros, update_parameters
 from rnn.sampling import synthesize
 from rnn.settings import Schedule, Settings
 from rnn.state import TrainingState
@@ -39,24 +48,31 @@ MOST_WAITING = 8
 
 
 class Network(NamedTuple):
-    """Parameters and gradients by name, the vector of the gradients, and room for a segment."""
+    """The parameters by name, what becomes of their gradients, and room for a segment."""
 
     parameters: Any
-    gradients: Any
-    gradient: Any
+    gradients: Any  # of matrices a `rnn.optimizers.Descent`, which takes a step with them at once
+    begins: Any  # where each field of the parameters begins in theta
+    optimizer: Any
     segment: Segment
+    dropout: Any  # the rate, and the key that the masks follow from
 
     @classmethod
     def of(
-        cls, settings: Settings, K: int, theta: np.ndarray, ids: Any, documents: bool = False
-    ) -> "Network":
-        """Name the parts of `theta`, and make room for gradients and segments of `ids`."""
-        architecture = settings.architecture(K)
-        gradient = np.zeros_like(theta)
-        parameters = architecture.parameters(theta)
-        x, y = np.zeros((2, settings.seq_length, settings.batch_size), ids.dtype)
-        segment = empty_segment(parameters, x, y, documents)
-        return cls(parameters, architecture.parameters(gradient), gradient, segment)
+        cls, architecture: Architecture, optimizer: Any, state: TrainingState, segment: Segment,
+        dropout: float = 0.0, seed: int = 0,
+    ) -> "Network":  # fmt: skip
+        """Name the parts of the state's `theta`, which `optimizer` is to change."""
+        parameters, begins = architecture.parameters(state.theta), architecture.begins
+        progress = state.theta, state.memory, state.counts
+        gradients = {
+            name: np.zeros_like(part)
+            if name in ("b", "c", "U")
+            else Descent(optimizer, *progress, getattr(begins, name), part.shape[-2:])
+            for name, part in parameters._asdict().items()
+        }
+        masks = dropout, key(seed, DROPOUT)
+        return cls(parameters, type(parameters)(**gradients), begins, optimizer, segment, masks)
 
 
 class Progress(NamedTuple):
@@ -86,24 +102,23 @@ class Reading(NamedTuple):
 
 
 @compiled
-def train_segments(network, optimizer, state, reading, mean, history_every, history):
+def train_segments(network, state, reading, mean, history_every, history):
     """Train on segments, one update each; return whether every loss was finite.
 
     If one is not, the training stops there with parameters, state and losses as they were after the
     update before it.  The parameters of the `network` are views of the `theta` of `state`, a
-    `Progress`, which is updated; U's part of the gradient is zero before and after.  `optimizer` is
-    one of `rnn.optimizers`, `reading` a `Reading`; `mean` tells whether the loss is the mean over a
+    `Progress`, which is updated; U's gradients are zero before and after.  `reading` is a
+    `Reading`; `mean` tells whether the loss is the mean over a
     segment, not its sum.  The smooth loss at the updates that `history_every` divides is stored in
     `history`, (rows,) float64, one after the other.
     """
-    parameters, gradients, gradient, segment = network
+    parameters, gradients, begins, optimizer, segment, (dropout, key) = network
     theta, memory, h, best_theta, best_h, losses, counts = state
     tau, B = segment.x.shape
     K, width = parameters.U.shape
     seen = np.zeros(K, np.bool_)
     read = np.empty(min(K, tau * B), np.int64)
     weight = theta.dtype.type(1.0 / (B * tau) if mean else 1.0 / B)
-    dense = theta.size - parameters.U.size
     rows = 0
     best_is_current = False
     finite = True
@@ -115,6 +130,8 @@ def train_segments(network, optimizer, state, reading, mean, history_every, hist
             # The state itself stays until the best model is looked after.
             segment.H_before[:, 0] = 0
             segment.C_before[:, 0] = 0
+        if segment.mask.size:
+            draw_mask(segment.mask, dropout, key, counts[0] + 1)
         loss = forward(parameters, segment)
         if mean:
             loss /= tau
@@ -136,15 +153,17 @@ def train_segments(network, optimizer, state, reading, mean, history_every, hist
         counts[0] += 1
 
         backward(parameters, segment, gradients, weight)
+        dU, db, dc = gradients.U.reshape(-1), gradients.b.reshape(-1), gradients.c
+        update_parameters(optimizer, theta, db, memory, counts[0], begins.b)
+        update_parameters(optimizer, theta, dc, memory, counts[0], begins.c)
         if skips_zeros(optimizer):
-            update_parameters(optimizer, theta, gradient, memory, counts[0], 0, dense)
             for i in range(characters):
-                begin = dense + read[i] * width
+                row = read[i] * width
                 update_parameters(
-                    optimizer, theta, gradient, memory, counts[0], begin, begin + width
+                    optimizer, theta, dU[row : row + width], memory, counts[0], begins.U + row
                 )
         else:
-            update_parameters(optimizer, theta, gradient, memory, counts[0], 0, theta.size)
+            update_parameters(optimizer, theta, dU, memory, counts[0], begins.U)
         for i in range(characters):
             gradients.U[read[i]] = 0
             seen[read[i]] = False
@@ -209,10 +228,13 @@ class Trainer:
         steps = max(1, round(schedule.updates_per_epoch / 5 / HISTORY_EVERY))
         self._validate_every = steps * HISTORY_EVERY if settings.held_out else 0
         documents = bool(self.marks.size)
-        self._network = Network.of(settings, corpus.K, state.theta, ids, documents)
-        optimizer = OPTIMIZERS[str(settings.optimizer)]
-        real = state.theta.dtype.type
-        self._optimizer = optimizer(real(settings.eta), real(settings.clip))
+        architecture, real = settings.architecture(corpus.K), state.theta.dtype.type
+        optimizer = OPTIMIZERS[str(settings.optimizer)](real(settings.eta), real(settings.clip))
+        x, y = np.zeros((2, settings.seq_length, settings.batch_size), ids.dtype)
+        parameters, rate = architecture.parameters(state.theta), settings.dropout
+        mask = np.zeros((settings.layers, *x.shape, settings.m)) if rate else None
+        segment = empty_segment(parameters, x, y, documents, mask)
+        self._network = Network.of(architecture, optimizer, state, segment, rate, settings.seed)
         self._read = lru_cache(maxsize=1)(schedule.epoch)
         self._updates_per_call = 100
 
@@ -260,7 +282,6 @@ class Trainer:
         best = [array.copy() for array in self._best()]
         finite = train_segments(
             self._network,
-            self._optimizer,
             Progress.of(state),
             Reading(self.ids, self.marks, starts[part], resets[part]),
             self.settings.loss == "mean",
@@ -289,14 +310,14 @@ class Trainer:
         return [state.best_theta, state.best_h, state.losses[1:], state.counts[1:]]
 
     def _diverge(self, update: int) -> None:
-        """Note that the loss of an update is not finite, and how large the gradients had become."""
+        """Note that the loss of an update is not finite, and how large a weight had become."""
         settings = self.settings
         if update == 1:
             raise ReportError(
                 f"sig: expected first weights with a finite loss, got {settings.sig:g}; lower it"
             )
-        largest = float(np.abs(self._network.gradient).max())
-        self.state.diverged = {"update": update, "largest_gradient": largest}
+        largest = float(np.abs(self.state.theta).max())
+        self.state.diverged = {"update": update, "largest_weight": largest}
 
     def _record(self, update: int, smooth_loss: float) -> None:
         measured = self._validate_every and update % self._validate_every == 0

@@ -1,4 +1,4 @@
-"""Make the README's pictures: the report's first page, and what JupyterLab shows.
+"""Make the README's pictures: the report's pages, and what JupyterLab shows.
 
 Run by `make docs-pictures`, with the folder of a finished run.
 """
@@ -9,10 +9,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from browser import CHECK, ROOT, SAMPLE, TRAINING, Lab, Server, bring_notebooks, chromium
 from conftest import CHROMIUM
 from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 PICTURES = ROOT / "reports"
 LARGEST = 200_000  # bytes
@@ -73,6 +77,21 @@ def gradient_playground(lab: Lab, folder: Path) -> None:
     output.screenshot(path=PICTURES / "playground-check.png")
 
 
+def try_it(browser: "Browser", run: Path) -> None:
+    """Show what the report's own page writes, and what else could have stood in one place."""
+    page = browser.new_page(viewport={"width": 800, "height": 1500})
+    page.goto((run / "report.html").resolve().as_uri())
+    page.locator("[name=prime]").fill("Wren said")
+    page.locator("[name=length]").fill("500")
+    page.locator("[name=temperature]").fill("0.6")
+    page.locator("[name=temperature]").blur()
+    section = page.locator("#try-it .part").first
+    page.wait_for_timeout(1000)
+    section.locator(".written span").nth(115).hover()
+    section.screenshot(path=PICTURES / "try-it.png")
+    page.close()
+
+
 def squeeze(picture: Path, colours: int, margin: int | None = None) -> None:
     """Store a PNG with so many colours at most, and on a white margin of its own if one is told."""
     drawn = Image.open(picture).convert("RGB")
@@ -113,6 +132,7 @@ def main(run: Path) -> None:
             bring_notebooks(folder / "notebooks", Path(place, "run"))
             bring_notebooks(folder / "training", Path(place, "training"))
             with chromium(CHROMIUM) as browser:
+                try_it(browser, run)
                 for show, where in [
                     (live, "training"),
                     (sampling_playground, "notebooks"),
@@ -124,7 +144,7 @@ def main(run: Path) -> None:
                     server.stop_kernels()
         finally:
             server.close()
-    for name in ("first-page", "live", "playground", "playground-check"):
+    for name in ("first-page", "live", "playground", "playground-check", "try-it"):
         picture = PICTURES / f"{name}.png"
         if picture.stem == "first-page":
             squeeze(picture, colours=32)

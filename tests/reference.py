@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import autograd.numpy as anp
 import numpy as np
 
 from rnn.settings import Settings
@@ -29,12 +30,6 @@ def book(
     path = folder / f"book-{characters}-{seed}.txt"
     path.write_text(text, newline="")
     return load_corpus(path)
-
-
-class TwoLayers(Settings):
-    """Settings of a network with two layers, which no parameter asks for yet."""
-
-    layers = 2
 
 
 def named(theta: np.ndarray, m: int, K: int, layers: int = 1) -> Arrays:
@@ -90,6 +85,36 @@ def segment(
             later[n] = zero if fresh[t] else p[f"W{n + 1}"].T @ da
             dh = p[f"U{n + 1}"].T @ da
     return loss, g, np.concatenate(h)
+
+
+def sigmoid(a: Any) -> Any:
+    return (anp.tanh(a / 2) + 1) / 2
+
+
+def vanilla(below: Any, state: list[Any], W: Any, b: Any) -> list[Any]:
+    return [anp.tanh(anp.dot(state[0], W.T) + below + b)]
+
+
+def lstm(below: Any, state: list[Any], W: Any, b: Any) -> list[Any]:
+    h, c = state
+    i, f, g, o = anp.split(anp.dot(h, W.T) + below + b, 4, axis=1)
+    c = sigmoid(f) * c + sigmoid(i) * anp.tanh(g)
+    return [sigmoid(o) * anp.tanh(c), c]
+
+
+def gru(below: Any, state: list[Any], W: Any, b: Any) -> list[Any]:
+    (h,) = state
+    from_state = dict(zip("nru", anp.split(anp.dot(h, W.T), 3, axis=1), strict=True))
+    from_below = dict(zip("run", anp.split(below, 3, axis=1), strict=True))
+    second_bias, *biases = anp.split(b, 4, axis=-1)
+    bias = dict(zip("run", biases, strict=True))
+    r, u = (sigmoid(from_state[gate] + from_below[gate] + bias[gate]) for gate in "ru")
+    n = anp.tanh(from_below["n"] + bias["n"] + r * (from_state["n"] + second_bias))
+    return [(1 - u) * n + u * h]
+
+
+#: The cells: U x_t, the states before, W and b -> the states after.
+CELLS = {"vanilla": vanilla, "gru": gru, "lstm": lstm}
 
 
 def adagrad(g: np.ndarray, memory: list[np.ndarray], n: int) -> np.ndarray:

@@ -37,7 +37,13 @@ from rnn.gradient_mistakes import (
     FACTOR,
     FORGOTTEN,
     LEFT_OUT,
+    NO_RESET,
+    NO_TANH,
+    NOT_CARRIED,
+    NOT_PAST,
+    SWAPPED,
     TRANSPOSED,
+    UNMASKED,
     check_mistakes,
     gradients_with_mistake,
 )
@@ -235,6 +241,7 @@ def test_two_layers_are_checked_under_names_of_their_own() -> None:
     assert rows(right, COMPLEX)["max"].max() < 1e-12
     ga = case.gradient()
     ga[dict(case.parts())["U2"]] *= 1.001
+    assert list(right["parameter"][:8]) == ["W1", "U1", "b1", "W2", "U2", "b2", "V", "c"]
     errors = compare(case, ga, complex_step(case.loss, theta)).set_index("parameter")["max"]
     assert errors.idxmax() == "U2" and verdict(errors["U2"]) == "too high"
     assert errors.drop("U2").max() < 1e-12
@@ -308,6 +315,41 @@ def test_mistakes_are_caught_in_networks_of_any_size(book: Corpus, few: dict[str
     assert found["caught"].tolist() == [False] + [True] * (len(found) - 1)
     has_transpose = "seed" in few or "sig" in few
     assert (TRANSPOSED in set(found["mistake"])) == has_transpose
+
+
+@pytest.mark.parametrize(
+    ("cell", "layers"),
+    [
+        ("vanilla", 2),
+        pytest.param("gru", 1, marks=pytest.mark.slow),
+        pytest.param("lstm", 3, marks=pytest.mark.slow),
+    ],
+)
+def test_other_networks_are_checked_with_dropout_too_and_their_mistakes_are_caught(
+    book: Corpus, cell: str, layers: int
+) -> None:
+    cases = check_cases(book, **(SETTING | {"m": 3}), cell=cell, layers=layers)
+    easy, *_, before, hard = cases
+    assert all(case.mask is None for case in cases[:-1])
+    assert set(np.unique(hard.mask)) == {0, 2}
+    np.testing.assert_array_equal(hard.theta, before.theta)
+    errors = check([hard])
+    assert rows(errors, COMPLEX)["max"].max() < 1e-11
+    assert set(errors["verdict"]) <= {"good", "acceptable"}
+    found = check_mistakes(easy, hard)
+    assert found["caught"].tolist() == [False] + [True] * (len(found) - 1)
+    planted = set(found["mistake"])
+    assert UNMASKED in planted
+    own = {"vanilla": {FORGOTTEN}, "gru": {SWAPPED, NO_RESET, NOT_PAST}}
+    own["lstm"] = {SWAPPED, NO_TANH, NOT_CARRIED}
+    assert own[cell] <= planted
+    for mistake in own[cell]:
+        assert not np.allclose(gradients_with_mistake(hard, mistake), hard.gradient(), rtol=1e-4)
+    np.testing.assert_array_equal(gradients_with_mistake(hard, ""), hard.gradient())
+
+
+def test_the_assignment_s_network_is_checked_without_dropout(cases: list[Case]) -> None:
+    assert all(case.mask is None for case in cases)
 
 
 # ---- Any text, any value --------------------------------------------------------------------

@@ -19,7 +19,7 @@ def step(
 ) -> None:
     """Take a step for all entries of `theta`, in place."""
     optimizer = OPTIMIZERS[name](ETA, clip)
-    update_parameters(optimizer, theta, np.array(gradient), memory, n, 0, theta.size)
+    update_parameters(optimizer, theta, np.array(gradient), memory, n, 0)
 
 
 def empty_memory(name: str, size: int) -> np.ndarray:
@@ -97,7 +97,7 @@ class TestEveryOptimizer:
     def test_gradients_are_left_as_they_are(self, name: str) -> None:
         gradient = np.array([8.0, -8.0])
         optimizer = OPTIMIZERS[name](ETA, 5.0)
-        update_parameters(optimizer, np.zeros(2), gradient, empty_memory(name, 2), 1, 0, 2)
+        update_parameters(optimizer, np.zeros(2), gradient, empty_memory(name, 2), 1, 0)
         assert gradient.tolist() == [8.0, -8.0]
 
     def test_a_zero_gradient_at_first_changes_nothing(self, name: str) -> None:
@@ -134,7 +134,7 @@ class TestEveryOptimizer:
         for parts in ([(0, 4)], [(2, 4), (0, 2)], [(1, 3)]):
             theta, memory = np.ones(4), empty_memory(name, 4)
             for begin, end in parts:
-                update_parameters(optimizer, theta, gradient, memory, 3, begin, end)
+                update_parameters(optimizer, theta, gradient[begin:end], memory, 3, begin)
             results.append(theta.tolist())
         whole, halves, middle = results
         assert halves == whole
@@ -148,13 +148,13 @@ class Unknown(NamedTuple):
 
 @numba.njit
 def compiled_update(optimizer, theta, gradient, memory):
-    update_parameters(optimizer, theta, gradient, memory, 1, 0, theta.size)
+    update_parameters(optimizer, theta, gradient, memory, 1, 0)
 
 
 def test_what_is_no_optimizer_is_an_error_compiled_or_not() -> None:
     theta = np.zeros(2)
     with pytest.raises(AttributeError):
-        update_parameters(Unknown(ETA, 5.0), theta, np.ones(2), np.zeros((1, 2)), 1, 0, 2)
+        update_parameters(Unknown(ETA, 5.0), theta, np.ones(2), np.zeros((1, 2)), 1, 0)
     with pytest.raises((AttributeError, numba.TypingError)):
         compiled_update(Unknown(ETA, 5.0), theta, np.ones(2), np.zeros((1, 2)))
     assert not theta.any()

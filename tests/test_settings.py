@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnn.cells import CELLS
 from rnn.errors import LARGEST, ReportError
+from rnn.model import Architecture
 from rnn.settings import Settings
 
 
@@ -50,7 +52,16 @@ def test_a_clip_of_zero_means_no_clipping() -> None:
     assert Settings(clip=0).clip == Settings(clip=math.inf).clip == math.inf
 
 
-@pytest.mark.parametrize("given", [{}, {"course": "2026"}, {"clip": 0}, {"document_end": "\n\n"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"course": "2026"},
+        {"clip": 0},
+        {"document_end": "\n\n"},
+        {"cell": "gru", "dropout": 0.5},
+    ],
+)
 def test_settings_survive_json(given: dict[str, Any]) -> None:
     s = Settings(**given)
     assert Settings(**json.loads(json.dumps(s.as_dict(), allow_nan=False))) == s
@@ -143,21 +154,19 @@ def test_an_impossible_setting_is_one_clear_line(given: dict[str, Any], message:
     assert message is None or said == message
 
 
-def test_an_unknown_cell_is_an_error_before_there_is_a_network() -> None:
-    class Strange(Settings):
-        cell = "lstm"
-
-    with pytest.raises((KeyError, ReportError), match="lstm"):
-        Strange().architecture(5)
-
-
 def test_the_network_is_what_the_settings_and_the_text_say() -> None:
-    class Deep(Settings):
-        layers = 3
-
-    architecture = Deep(m=7).architecture(5)
+    architecture = Settings(m=7, layers=3, cell="gru").architecture(5)
     assert (architecture.m, architecture.K, architecture.layers) == (7, 5, 3)
-    assert Settings(m=7).architecture(5).layers == 1
+    assert architecture.cell is CELLS["gru"]
+    assert Settings(m=7).architecture(5) == Architecture(CELLS["vanilla"], 7, 5, 1)
+
+
+def test_the_classic_network_is_told_as_version_1_0_told_it() -> None:
+    told = Settings().as_dict()
+    assert not {"cell", "layers", "dropout"} & set(told)
+    other = Settings(cell="lstm", layers=2, dropout=0.1).as_dict()
+    assert (other["cell"], other["layers"], other["dropout"]) == ("lstm", 2, 0.1)
+    assert told.items() <= other.items()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ Feature = Callable[[str], np.ndarray]
 CLEARLY = {"AUC": 0.75, "rank correlation": 0.5}
 
 _WARM_UP = 200  # characters read before the stretch
-_VOWELS = "aeiouαεηιουωаеиоуыэюяє"
+VOWELS = "aeiouαεηιουωаеиоуыэюяє"
 _LEAST = 30  # characters with a feature, and without it, that each half must have
 
 
@@ -87,7 +87,7 @@ FEATURES: dict[str, Feature] = {
     "characters since the line began": _since_line_feed,
     "letters of the word so far": _letters_of_word,
     "a blank or line end was read": _each(str.isspace),
-    "a vowel was read": _each(lambda x: unicodedata.normalize("NFD", x)[0].lower() in _VOWELS),
+    "a vowel was read": _each(lambda x: unicodedata.normalize("NFD", x)[0].lower() in VOWELS),
     "a capital letter was read": _each(str.isupper),
     "a digit was read": _each(str.isdigit),
     "a punctuation mark was read": _each(lambda x: unicodedata.category(x)[0] == "P"),
@@ -96,11 +96,12 @@ FEATURES: dict[str, Feature] = {
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of a text, and the hidden states of the last layer while it is read."""
+    """A stretch of a text, and the states of the last layer while it is read."""
 
     text: str  # n characters
     ids: np.ndarray  # (n,) them as numbers
-    H: np.ndarray  # (n, m) the state after each
+    H: np.ndarray  # (n, m) the state after each, or (n, 2 m) with the cell state, c / (1 + |c|)
+    m: int = 0  # hidden units, if the rest are cell states
 
     @classmethod
     def of(
@@ -119,13 +120,20 @@ class Stretch:
         most : int
             Characters of the stretch; fewer for very many units, to spare memory.
         """
-        characters = min(most, 20_000_000 // parameters.V.shape[1], len(ids))
+        characters = min(most, 20_000_000 // h.size, len(ids))
         begin = (len(ids) - characters) // 2
         warm_up = min(_WARM_UP, begin)
         part = np.asarray(ids[begin - warm_up : begin + characters])
         pieces = read_pieces(parameters, h.reshape(1, -1).copy(), part)
-        H = np.concatenate([piece[-1] for piece in pieces])[warm_up:]
-        return cls("".join(vocabulary[i] for i in part[warm_up:]), part[warm_up:], H)
+        H, m = np.concatenate([piece[-1] for piece in pieces])[warm_up:], parameters.V.shape[1]
+        # Cell states have no bounds; brought between -1 and 1 they keep their order.
+        H[:, m:] /= 1 + np.abs(H[:, m:])
+        return cls("".join(vocabulary[i] for i in part[warm_up:]), part[warm_up:], H, m)
+
+    def name(self, unit: int) -> str:
+        """Return what the state with a number from 1 is called."""
+        hidden = unit <= (self.m or unit)
+        return str(unit) if hidden else f"{unit - self.m} (cell state)"
 
     @property
     def half(self) -> int:
@@ -145,12 +153,13 @@ def tell(stretch: Stretch, features: Mapping[str, Feature] = FEATURES) -> pd.Dat
     -------
     pandas.DataFrame
         One row per feature: ``feature``, ``measure`` ('AUC' for yes or no, 'rank correlation' for
-        a number), ``unit`` (from 1), ``sign`` (+1 if high activations mean yes or many, else -1),
+        a number), ``unit`` (from 1) and its ``name``, ``sign`` (+1 if high activations mean yes or
+        many, else -1),
         ``chosen_with`` and ``score`` (the measure on the first and on the second half, in the
         unit's direction), ``character_alone`` (what the character just read tells on the second
         half: each scores its mean on the first), ``clear`` (the score is at least `CLEARLY`).
     """
-    columns = "feature measure unit sign chosen_with score character_alone clear".split()
+    columns = "feature measure unit name sign chosen_with score character_alone clear".split()
     first, second = slice(None, stretch.half), slice(stretch.half, None)
     H = stretch.H[first].T.copy()
     ranks = rankdata(H, axis=1)  # for all the features that every character has
@@ -172,7 +181,8 @@ def tell(stretch: Stretch, features: Mapping[str, Feature] = FEATURES) -> pd.Dat
         both = rankdata([sign * stretch.H[second, unit], alone], axis=1)
         own, by_character = score(both, values[second])
         clear = bool(own >= CLEARLY[measure])
-        rows.append((name, measure, unit + 1, sign, chosen_with, own, by_character, clear))
+        called = stretch.name(unit + 1)
+        rows.append((name, measure, unit + 1, called, sign, chosen_with, own, by_character, clear))
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -197,4 +207,6 @@ def _rank_correlations(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
     ranks -= ranks.mean(axis=1, keepdims=True)
     others -= others.mean()
     spread = np.sqrt((ranks**2).sum(axis=1) * (others**2).sum())
-    return np.divide(ranks @ others, spread, out=np.zeros(len(spread)), where=spread > 0)
+    return np.divide(
+        (ranks * others).sum(axis=1), spread, out=np.zeros(len(spread)), where=spread > 0
+    )

@@ -1,22 +1,41 @@
 """How much a synthesized text is like the book it was learned from."""
 
 import calendar
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import regex
 
 from rnn.text.characters import code_points
 from rnn.text.corpus import Corpus
 
-#: Returns the words of a text as they stand: letters, with apostrophes inside.
-_words = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*").findall
+#: Returns the words of a text as they stand: letters with their marks, as Unicode's rules of word
+#: boundaries take them, and apostrophes inside.  Scripts that set no words apart have none.
+_words = regex.compile(
+    r"[\p{WB=ALetter}\p{WB=Hebrew_Letter}][\p{L}\p{M}\p{Join_Control}]*"
+    r"(?:['’][\p{L}\p{M}\p{Join_Control}]+)*"
+).findall
+#: Letters, and the vowels of Indic scripts, which are marks.
+_letters = regex.compile(r"[\p{L}\p{InSC=Vowel_Dependent}]").findall
+_signs = regex.compile(r"[^\p{L}\p{M}\s\p{Join_Control}]").findall
+#: Words with a capital in the middle of sentences: after one with a small letter, and a blank.
+_capital_inside = regex.compile(
+    r"(?<=[\p{Ll},;]\p{M}* )(\p{Lu}\p{M}*(?:\p{L}\p{M}*){2,})\b"
+).findall
+_small_inside = regex.compile(r"(?<=[\p{Ll},;]\p{M}* )\p{Ll}\p{M}*(?:\p{L}\p{M}*){2,}\b").findall
+_speakers = regex.compile(r"\b(\p{Lu}\p{M}*(?:\p{Lu}\p{M}*){2,})[.:]").findall
+_abbreviations = regex.compile(r"\b(\p{Lu}\p{M}*(?:\p{L}\p{M}*)+)\.(?=,|\s\p{Ll})").findall
 
+LONG = 4  # letters, at least, of words that chance seldom makes
+_FEW = 0.2  # of the words: fewer long ones, and a text is no language with words
+_SIGNS = 0.1  # of the characters: more that are no letters, and a text is no prose ...
+_NOTATION = 0.25  # ... and more than these, and it has no words
+_NOUNS = 0.15  # of the words inside sentences: more with a capital, and it says nothing of names
 _DAYS_AND_MONTHS = {*calendar.day_name, *calendar.month_name}
 _READ = 4_000_000  # characters of a very long text that words and names are taken from
 _NAMES = 40  # recurring names that are looked for, the most frequent first
@@ -31,6 +50,17 @@ def _hashes(text: str, k: int) -> np.ndarray:
     for j in range(k if n else 0):
         found = found * np.uint64(0x9E3779B97F4A7C15) + points[j : j + n]
     return found
+
+
+def _length(word: str) -> int:
+    """Return how many letters a word has, without its marks."""
+    return len(word) if word.isascii() else len(_letters(word))
+
+
+def _mostly_repeated(counts: Iterable[int]) -> bool:
+    """Whether fewer than half of all occurrences are of what occurs once."""
+    counts = list(counts)
+    return sum(count == 1 for count in counts) < sum(counts) / 2
 
 
 def _frequencies(text: str) -> tuple[Counter[Any], Counter[Any]]:
@@ -64,34 +94,65 @@ class Book:
         return Counter(word.lower() for word in _words(self.text))
 
     @cached_property
-    def has_words(self) -> bool:
-        """Whether most words occur again, so that it says something if a word is the book's.
+    def _signs(self) -> float:
+        """The share of the characters that are neither letters nor blanks."""
+        return len(_signs(self.text)) / max(len(self.text), 1)
 
-        Not so where words are not set apart, as in Chinese, or a text is a few lines long.
+    @cached_property
+    def has_words(self) -> bool:
+        """Whether it says something if a word is the book's; all that tells of words asks this.
+
+        Not so where words are not set apart, as in Chinese, where most occur once, as in a text of
+        a few lines, or where hardly any has four letters or signs abound, as in the notation of
+        music.
         """
-        once = sum(count == 1 for count in self._word_counts.values())
-        return once < self._word_counts.total() / 2
+        if self._signs > _NOTATION:
+            return False
+        counts = self._word_counts
+        lengths = {word: _length(word) for word in counts}
+        long = {word: count for word, count in counts.items() if lengths[word] >= LONG}
+        return (
+            sum(count * lengths[word] for word, count in counts.items())
+            > len(_letters(self.text)) / 2
+            and _mostly_repeated(counts.values())
+            and sum(long.values()) >= _FEW * counts.total()
+            and _mostly_repeated(long.values())
+        )
 
     @cached_property
     def names(self) -> list[str]:
         """Recurring names, the most frequent first.
 
-        A name is a word of at least three letters that stands with a capital, and nothing but
-        its first letter in capitals, in the middle of sentences (after a lower-case word and a
-        blank) at least ten times, and at most once in four with a small letter; days and
-        months are none.
+        A name has at least three letters.  It stands with a capital, and nothing but its first
+        letter in capitals, in the middle of sentences at least ten times; or all in capitals, as
+        speakers in plays do, and now and then in other sentences with its first letter alone.  At
+        most once in four it has a small letter.  Days, months and abbreviations are none.  Where
+        most capitals are not those of names, as in German, the first kind is left out, and both
+        are in what is not prose, as in programs.
         """
-        inside = Counter(re.findall(r"(?<=[a-zà-ÿ,;] )([^\W\d_a-z][^\W\d_]{2,})\b", self.text))
+        if not self.has_words or self._signs > _SIGNS:
+            return []
+        inside, small = Counter(_capital_inside(self.text)), len(_small_inside(self.text))
         anywhere = Counter(_words(self.text))
+        short = Counter(_abbreviations(self.text))
+        telling = inside.total() <= _NOUNS * (inside.total() + small)
         counts = {
             name: count
             for name, count in inside.items()
+            if telling and name.istitle() and short[name] <= anywhere[name] / 2
+        } | {
+            name: count
+            for name, count in Counter(_speakers(self.text)).items()
+            if anywhere[name.title()] and not (telling and inside[name.title()] >= 10)
+        }
+        found = {
+            name: count
+            for name, count in counts.items()
             if count >= 10
-            and name.istitle()
-            and name not in _DAYS_AND_MONTHS
+            and name.title() not in _DAYS_AND_MONTHS
             and anywhere[name.lower()] <= anywhere[name] / 4
         }
-        return sorted(counts, key=lambda name: (-counts[name], name))[:_NAMES]
+        return sorted(found, key=lambda name: (-found[name], name))[:_NAMES]
 
     def names_in(self, text: str) -> list[str]:
         """Return the recurring names that stand in a text as whole words."""
@@ -99,13 +160,18 @@ class Book:
         return [name for name in self.names if name in found]
 
     def share_of_words(self, text: str, least_letters: int = 1) -> float:
-        """Return which share of a text's words are words of the book; NaN if no word is counted.
+        """Return which share of a text's words are words of the book; NaN if none is judged.
 
         The first and last word are left out, as they may be cut, and those with fewer letters.
         """
-        inner = [word for word in _words(text)[1:-1] if len(word) >= least_letters]
-        known = [word.lower() in self._word_counts for word in inner]
+        words = self.judged(text, least_letters)
+        known = [word.lower() in self._word_counts for word in words]
         return float(np.mean(known)) if known else np.nan
+
+    def judged(self, text: str, least_letters: int = 1) -> list[str]:
+        """Return the words of a text that are looked for; none if the book has none."""
+        inner = _words(text)[1:-1] if self.has_words else []
+        return [word for word in inner if _length(word) >= least_letters]
 
     @cached_property
     def _own_frequencies(self) -> tuple[Counter[Any], Counter[Any]]:
@@ -187,8 +253,9 @@ def quality_table(snapshots: Sequence[dict[str, Any]], book: Book) -> pd.DataFra
                 "smooth_loss": snapshot["smooth_loss"],
                 "length": len(text),  # characters
                 # Shares of the words, and of those with at least four letters, that are the book's.
-                "words": book.share_of_words(text) if book.has_words else np.nan,
-                "long_words": book.share_of_words(text, 4) if book.has_words else np.nan,
+                "words": book.share_of_words(text),
+                "long_words": book.share_of_words(text, LONG),
+                "long_judged": len(book.judged(text, LONG)),  # how many the second is a share of
                 "characters_off": characters,  # see `Book.off`
                 "pairs_off": pairs,
                 "copied": len(copy),  # characters of ...

@@ -4,6 +4,10 @@ Everything decorated with one of them is ordinary Python on NumPy arrays.  Numba
 the first call and keeps the machine code beside the sources, in a folder named after what they
 compute, so that code compiled from other sources is never used.  Set ``NUMBA_DISABLE_JIT=1`` to
 run the same source uncompiled, line by line, under a debugger.
+
+Arithmetic is done as it is written.  There is no fast math: what is left to the compiler, the order
+of a sum, which product is fused with it, an estimate in place of a square root, would differ from
+processor to processor.  Fused multiply-adds are written as such (`rnn.kernels.elementary.fma`).
 """
 
 import ast
@@ -12,12 +16,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import llvmlite.binding
 import numba
 
-# The BLAS that compiled code calls: loaded here, so that its threads can be limited from the start.
-import scipy.linalg.cython_blas  # noqa: F401
-
-__all__ = ["SOURCE_DIGEST", "as_written", "compiled", "digest_of_code", "inlined"]
+__all__ = ["SOURCE_DIGEST", "VECTOR_BYTES", "compiled", "digest_of_code", "inlined", "scalar"]
 
 _kernels = Path(__file__).parent
 
@@ -51,13 +53,23 @@ if "NUMBA_CACHE_DIR" not in os.environ and os.access(_kernels, os.W_OK):
 
 _options = {"cache": True, "nogil": True, "error_model": "numpy"}
 
-# All of fast math but 'nnan' and 'ninf': a loss that is NaN must be noticed.
-_fast = {"reassoc", "contract", "arcp", "nsz", "afn"}
-compiled = numba.njit(fastmath=_fast, **_options)
+compiled = numba.njit(**_options)
 
 #: The same for a small function inside a loop: it becomes a part of the function that calls it.
-inlined = numba.njit(fastmath=_fast, inline="always", **_options)
+inlined = numba.njit(inline="always", **_options)
 
-#: For arithmetic that is done as it is written.  What is left to the compiler, the order of a sum
-#: and which product is fused with it, would depend on whether this process has compiled it.
-as_written = numba.njit(fastmath={"nsz"}, **_options)
+#: The same for arithmetic on a few numbers: loops over it become loops over vectors.
+scalar = numba.njit(forceinline=True, **_options)
+
+
+# What the processor that is compiled for can do, in LLVM's words.
+_features = numba.config.CPU_FEATURES
+if _features is None:
+    _features = llvmlite.binding.get_host_cpu_features().flatten()
+
+#: The size of the vectors that are computed with; results do not depend on it.
+VECTOR_BYTES = 64 if "+avx512f" in _features else 32
+
+if VECTOR_BYTES == 64:
+    # By itself the compiler takes half of such a vector, a choice from times of slower ones.
+    numba.config.CPU_FEATURES = _features + ",-prefer-256-bit"

@@ -1,21 +1,27 @@
 r"""Matrix products, made for matrices of the size of a small network.
 
 A general library spends half its time on products of a hundred rows and columns with preparations
-that pay for a thousand.  Here C is computed by tiles that stay in the processor's registers while
-the sum runs:
+that pay for a thousand, and the order of its sums differs from processor to processor.  Here C is
+computed by tiles that stay in the processor's registers while the sum runs:
 
 .. math:: C_{ij} = \sum_p A_{ip} B_{pj}
 
-For every p, a tile of 5 rows and 2 vectors takes 5 numbers of A, 2 vectors of B and 10 multiplied
-and added vectors.  A vector is 32 bytes, 8 float32 or 4 float64.  Rows and columns that remain
-after the last whole tile need no code of their own: the last tile begins so early that it ends
-where C does, and what it shares with the tile before is computed twice, with the same result.
+For every p, a tile of some rows and vectors takes a number of A for each row and its vectors of B,
+and adds their products with fused multiply-adds.  Each entry is a sum in the order of p, whatever
+the tile and the width of a vector: the result has the same bits on every processor.  Rows and
+columns that remain after the last whole tile need no code of their own: the last tile begins so
+early that it ends where C does, and what it shares with the tile before is computed twice.
+
+Where row after row is multiplied with one matrix, that matrix is laid out as `Panels`, in the order
+in which it is read.
 
 The tiles are written in the compiler's intermediate language, where a vector is a type.  They are
 compiled once, when this module is first imported, and called under a name, as a library's function
-is: as part of each compiled function that uses them they would be compiled with each.  Products of
-complex numbers, of very small and of large matrices, and all that is not compiled, are `numpy.dot`.
+is: as part of each compiled function that uses them they would be compiled with each.  All that is
+not compiled is `numpy.dot`.
 """
+
+from typing import Any
 
 import llvmlite.binding
 import numpy as np
@@ -24,27 +30,30 @@ from numba import cfunc, types
 from numba.core import cgutils, config
 from numba.extending import intrinsic, overload
 
-import rnn.kernels.compilation  # noqa: F401  (decides where compiled code is kept)
+from rnn.kernels.compilation import VECTOR_BYTES, compiled, scalar
+from rnn.kernels.elementary import fma
+from rnn.kernels.vectors import VectorWriter
 
-__all__ = ["multiply", "transposed"]
-
-_BYTES = 32  # of a vector: what AVX2 has; other processors take it in parts
-
-# Measured: beyond these OpenBLAS, which cares for the order in which large matrices are read, is
-# faster.  So many multiplications; so many bytes of B, where A is a single row.
-_LARGEST = 2**21
-_LARGEST_FOR_A_ROW = 2**16
+__all__ = ["lay_out", "multiply", "nth", "panels", "transposed"]
 
 
-def multiply(A: np.ndarray, B: np.ndarray, C: np.ndarray, reverse: bool = False) -> None:
+def multiply(A: np.ndarray, B: np.ndarray, C: Any, reverse: bool = False) -> None:
     """Compute ``C = A B``, of shapes (M, P), (P, N) and (M, N).
 
     B and C lie row after row in memory, A may be the transpose of an array that does; C is filled,
-    and shares no memory with the others.  With `reverse` the sum goes from the last p to the first:
-    when row after row is multiplied with a B that the nearest cache cannot hold, taking turns
-    begins with what it still holds.
+    and shares no memory with the others, or is something that takes its place.  B may be laid out
+    in `panels`, and is then taken from the last to the first with `reverse`: when row after row is
+    multiplied with a B that a cache cannot hold, taking turns begins with what it still holds.
     """
-    np.dot(A, B, C)
+    if isinstance(C, np.ndarray):
+        np.dot(A, B[0] if B.ndim == 3 else B, C)
+    else:
+        C.take(A, B)
+
+
+def nth(matrices: Any, n: int) -> Any:
+    """Return one of some matrices, which may be something that takes their place in `multiply`."""
+    return matrices[n] if isinstance(matrices, np.ndarray) else matrices.nth(n)
 
 
 def transposed(A: np.ndarray) -> np.ndarray:
@@ -52,175 +61,297 @@ def transposed(A: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(A.T)
 
 
+def panels(M: int, shape: tuple[int, int, int], dtype: Any) -> np.ndarray:
+    """Make room for matrices that matrices of M rows are to be multiplied with.
+
+    For a `shape` (L, P, N) it is (L, panels, P, width): a panel is some columns, row after row, and
+    rows begin where a line of the cache does.  The last vectors of the last panel begin so early
+    that they end where the matrix does.
+    """
+    L, P, N = shape
+    size = np.dtype(dtype).itemsize
+    lanes = VECTOR_BYTES // size
+    if np.dtype(dtype).kind != "f" or lanes > N or config.DISABLE_JIT:
+        return np.zeros((L, 1, P, N), dtype)
+    vectors = -(-N // lanes)
+    number = -(-vectors // _SHAPES[_rows(M)])
+    width = -(-vectors // number) * lanes
+    memory = np.zeros(L * number * P * width + 64 // size, dtype)
+    begin = -memory.ctypes.data % 64 // size
+    return memory[begin : begin + L * number * P * width].reshape(L, number, P, width)
+
+
+def lay_out(B: np.ndarray, room: np.ndarray, transpose: bool) -> None:
+    """Fill the room of `panels` with a matrix, or with its transpose."""
+    room[0] = B.T if transpose else B
+
+
+# -- From here on for compiled code: calls of the kernels, ...
+
+
 @overload(multiply)
 def _multiply(A, B, C, reverse=False):
+    if not isinstance(C, types.Array):
+        return None
+    in_panels = B.ndim == 3
     if C.dtype not in _TYPES:
-        return lambda A, B, C, reverse=False: np.dot(A, B, C)
-    product = _external("product", C.dtype)
-    has_row = A.layout == "C"
+        if in_panels:
+            return lambda A, B, C, reverse=False: _multiply_complex(A, B[0], C)
+        return lambda A, B, C, reverse=False: _multiply_complex(A, B, C)
+    product, size = _external("product", C.dtype), C.dtype.bitwidth // 8
 
     def by_tiles(A, B, C, reverse=False):
-        if has_row:  # noqa: SIM102  (alone it is known before the rest is compiled)
-            if A.shape[0] == 1 and B.size * B.itemsize > _LARGEST_FOR_A_ROW:
-                np.dot(A[0], B, C[0])
-                return
-        if C.shape[1] * C.itemsize < _BYTES or A.size * B.shape[1] > _LARGEST:
-            np.dot(A, B, C)
-            return
+        if in_panels:
+            panels, panel, b_row = B.shape[0], B.strides[0] // size, B.shape[2]
+        else:
+            panels, panel, b_row = 0, 0, B.strides[0] // size
         product(
-            A.ctypes, A.strides[0], A.strides[1], B.ctypes, B.strides[0], C.ctypes, C.strides[0],
-            A.shape[0], A.shape[1], B.shape[1], C.itemsize, reverse,
+            A.ctypes, A.strides[0] // size, A.strides[1] // size, B.ctypes, b_row,
+            C.ctypes, C.strides[0] // size, A.shape[0], A.shape[1], C.shape[1],
+            panels, panel, reverse,
         )  # fmt: skip
 
     return by_tiles
 
 
+@compiled
+def _multiply_complex(A, B, C):
+    # Rows of complex numbers are rows of real ones, twice as many.
+    M, P, N = A.shape[0], A.shape[1], B.shape[1]
+    real, imaginary = np.empty((M, P), np.float64), np.empty((M, P), np.float64)
+    for i in range(M):
+        for p in range(P):
+            real[i, p], imaginary[i, p] = A[i, p].real, A[i, p].imag
+    by_real, by_imaginary = np.empty((M, 2 * N), np.float64), np.empty((M, 2 * N), np.float64)
+    multiply(real, B.view(np.float64), by_real)
+    multiply(imaginary, B.view(np.float64), by_imaginary)
+    for i in range(M):
+        for j in range(N):
+            re = by_real[i, 2 * j] - by_imaginary[i, 2 * j + 1]
+            C[i, j] = complex(re, by_real[i, 2 * j + 1] + by_imaginary[i, 2 * j])
+
+
+@overload(nth)
+def _nth(matrices, n):
+    return (lambda matrices, n: matrices[n]) if isinstance(matrices, types.Array) else None
+
+
 @overload(transposed)
 def _transposed(A):
     transpose = _external("transpose", A.dtype) if A.dtype in _TYPES else None
+    size = A.dtype.bitwidth // 8
 
     def by_squares(A):
         M, N = A.shape
         T = np.empty((N, M), A.dtype)
-        side = _BYTES // A.itemsize
-        if transpose is not None:  # noqa: SIM102
-            if min(M, N) >= side:
-                transpose(A.ctypes, A.strides[0], T.ctypes, T.strides[0], M, N, side)
-                return T
-        for i in range(M):
-            for j in range(N):
-                T[j, i] = A[i, j]
+        if transpose is None:
+            for i in range(M):
+                for j in range(N):
+                    T[j, i] = A[i, j]
+        else:
+            transpose(A.ctypes, A.strides[0] // size, T.ctypes, M, M, N)
         return T
 
     return by_squares
 
 
-def _product(A, a_row, a_column, B, b_row, C, c_row, M, P, N, itemsize, reverse):
-    """Choose the tile.  Strides are in bytes."""
-    vectors = -(-N * itemsize // _BYTES)
-    if M >= 5:
-        _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, 5, 2)
-    # A single row takes a wider tile, of the width by which less is computed twice.
-    elif vectors >= 13 and -vectors % 13 <= -vectors % 8:
-        _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, 1, 13)
-    elif vectors >= 8:
-        _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, 1, 8)
-    elif vectors >= 4:
-        _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, 1, 4)
-    else:
-        _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, 1, 1)
+@overload(lay_out)
+def _lay_out(B, room, transpose):
+    arrange = _external("arrange", B.dtype) if B.dtype in _TYPES else None
+    size = B.dtype.bitwidth // 8
+
+    def vector_by_vector(B, room, transpose):
+        number, P, width = room.shape
+        N = B.shape[0] if transpose else B.shape[1]
+        if arrange is None:
+            for p in range(P):
+                for i in range(N):
+                    room[0, p, i] = B[i, p] if transpose else B[p, i]
+        else:
+            arrange(B.ctypes, B.strides[0] // size, room.ctypes, number, P, width, N, transpose)
+
+    return vector_by_vector
 
 
-def _transpose(A, a_row, T, t_row, M, N, side):
-    for j in range(0, N, side):
-        for i in range(0, M, side):
-            _square(A, a_row, T, t_row, min(i, M - side), min(j, N - side))
+# -- ... the kernels, whose strides count numbers, ...
+
+_TYPES = (types.float32, types.float64)
+
+#: The shapes of tiles: how many vectors for so many rows, at most.  They fill the registers, of
+#: which there are 32 where vectors have 64 bytes, else 16.
+_SHAPES = {1: 14, 2: 8, 5: 4, 8: 3} if VECTOR_BYTES == 64 else {1: 13, 2: 5, 5: 2}
+_1, _2, _5, _8 = (_SHAPES.get(rows, 0) for rows in (1, 2, 5, 8))
 
 
-class _Matrix:
-    """Writes the instructions that read and write a matrix, by vectors along its rows."""
-
-    def __init__(self, builder, dtype, start, row_stride, column_stride=None, offset=None):
-        self.builder = builder
-        self.number = ir.FloatType() if dtype == types.float32 else ir.DoubleType()
-        self.bytes = dtype.bitwidth // 8
-        self.lanes = _BYTES // self.bytes
-        self.vector = ir.VectorType(self.number, self.lanes)
-        self.places = ir.VectorType(ir.IntType(32), self.lanes)
-        self.start = builder.bitcast(start, ir.IntType(8).as_pointer())
-        if offset is not None:
-            self.start = builder.gep(self.start, [offset])
-        self.row_stride, self.column_stride = row_stride, column_stride
-
-    def address(self, i, j, stride, kind):
-        builder = self.builder
-        row = builder.gep(self.start, [builder.mul(i, self.row_stride)])
-        return builder.bitcast(builder.gep(row, [builder.mul(j, stride)]), kind.as_pointer())
-
-    def load(self, i, j):
-        """Load the vector that begins at [i, j]."""
-        vector = self.builder.load(self.address(i, j, j.type(self.bytes), self.vector))
-        vector.align = self.bytes
-        return vector
-
-    def store(self, vector, i, j):
-        """Store the vector that begins at [i, j]."""
-        address = self.address(i, j, j.type(self.bytes), self.vector)
-        self.builder.store(vector, address).align = self.bytes
-
-    def spread(self, i, j):
-        """Load the number at [i, j] into all places of a vector."""
-        number = self.builder.load(self.address(i, j, self.column_stride, self.number))
-        empty = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(empty, number, ir.IntType(32)(0))
-        return self.builder.shuffle_vector(first, empty, self.places([0] * self.lanes))
+def _lanes(pointer):
+    raise NotImplementedError  # compiled code alone
 
 
-# A multiplication and the addition after it may become one instruction, with one rounding.
-_FUSED = ("contract",)
+@overload(_lanes)
+def _lanes_of(pointer):
+    lanes = VECTOR_BYTES * 8 // pointer.dtype.bitwidth
+    return lambda pointer: lanes
 
 
-@intrinsic(prefer_literal=True)
-def _tiles(typing, A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, rows, vectors):
-    """Compute C by tiles of so many rows and vectors."""
-    R, V, dtype = rows.literal_value, vectors.literal_value, C.dtype
+def _rows(M: int) -> int:
+    """Choose how many rows tiles have: so many that few rows are computed twice."""
+    if _8 > 0 and M >= 8 and 10 * -(-M // 8) * 8 <= 11 * -(-M // 5) * 5:
+        return 8
+    return 5 if M >= 5 else (2 if M > 1 else 1)
+
+
+def _product(A, a_row, a_column, B, b_row, C, c_row, M, P, N, panels, b_panel, reverse):
+    """Divide C into tiles.  `b_panel` is from panel to panel of B, if it has `panels`."""
+    lanes = _lanes(C)
+    if lanes > N:
+        for i in range(M):
+            for j in range(N):
+                C[i * c_row + j] = 0
+                for p in range(P):
+                    a, b = A[i * a_row + p * a_column], B[p * b_row + j]
+                    C[i * c_row + j] = fma(a, b, C[i * c_row + j])
+        return
+    rows = _choose_rows(M)
+    if panels > 0:
+        width = b_row // lanes
+        for n in range(panels):
+            j = panels - 1 - n if reverse else n
+            begin = j * width * lanes
+            _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, begin, rows, width, j * b_panel)
+        return
+    most = _1 if rows == 1 else (_2 if rows == 2 else (_5 if rows == 5 else _8))
+    j, vectors = 0, -(-N // lanes)
+    for pieces in range(-(-vectors // most), 0, -1):
+        width = -(-vectors // pieces)
+        _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, width, -1)
+        j += width * lanes
+        vectors -= width
+
+
+_choose_rows = scalar(_rows)
+
+
+def _transpose(A, a_row, T, t_row, M, N):
+    lanes = _lanes(A)
+    if min(M, N) >= lanes:
+        for i in range(0, M, lanes):
+            for j in range(0, N, lanes):
+                row, column = min(i, M - lanes), min(j, N - lanes)
+                _square(A, a_row, row, column, T, t_row, row)
+        return
+    for i in range(M):
+        for j in range(N):
+            T[j * t_row + i] = A[i * a_row + j]
+
+
+def _arrange(B, b_row, T, panels, P, width, N, transpose):
+    """Fill panels: their vectors are those columns of the product that `_tiles` puts there."""
+    lanes = _lanes(B)
+    if min(N, P) < lanes:
+        lanes = min(N, lanes)
+        for v in range(0, panels * width, lanes):
+            column = min(v, N - lanes)
+            for p in range(P):
+                for i in range(lanes):
+                    k = (column + i) * b_row + p if transpose else p * b_row + column + i
+                    T[v // width * P * width + p * width + v % width + i] = B[k]
+        return
+    for v in range(0, panels * width, lanes):
+        column, place = min(v, N - lanes), v // width * P * width + v % width
+        if not transpose:
+            _copy_column(B, b_row, column, T, width, place, P)
+            continue
+        for p in range(0, P, lanes):
+            _square(B, b_row, column, min(p, P - lanes), T, width, place)
+
+
+# -- ... and their innermost parts, in the compiler's language.
+
+
+@intrinsic
+def _tiles(typing, A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, width, panel):
+    """Compute the columns of C from j on, by tiles of so many rows and vectors.
+
+    In B they are the same columns, or if `panel` is not negative, a panel that begins there.
+    """
+    dtype = C.dtype
 
     def generate(context, builder, signature, arguments):
-        A, a_row, a_column, B, b_row, C, c_row, M, P, N, reverse, _, _ = arguments
+        A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, width, panel = arguments
         builder.function.attributes.add("optsize")  # no loop is unrolled: sums are short
-        n = M.type  # makes constants
+        write, n = VectorWriter(builder, dtype), M.type  # n makes constants
         add, sub, mul, select = builder.add, builder.sub, builder.mul, builder.select
+        packed, last = builder.icmp_signed(">=", panel, n(0)), sub(N, n(write.lanes))
+        zero = ir.Constant(write.vector, [0.0] * write.lanes)
 
         def smaller(x, y):
             return select(builder.icmp_signed("<", x, y), x, y)
 
-        # Going from the last p to the first is going from the end with the strides negated.
-        first, sign = select(reverse, sub(P, n(1)), n(0)), select(reverse, n(-1), n(1))
-        a = _Matrix(builder, dtype, A, a_row, mul(a_column, sign), mul(a_column, first))
-        b = _Matrix(builder, dtype, B, mul(b_row, sign), None, mul(b_row, first))
-        c = _Matrix(builder, dtype, C, c_row)
-        width, last_vector = V * c.lanes, sub(N, n(c.lanes))
-        spare = sub(N, n(width))
-        last_tile = select(builder.icmp_signed("<", spare, n(0)), n(0), spare)
-        sums = [[cgutils.alloca_once(builder, c.vector) for _ in range(V)] for _ in range(R)]
-
-        with cgutils.for_range_slice(builder, n(0), N, n(width)) as (j, _):
-            j = smaller(j, last_tile)
-            columns = [add(j, n(v * c.lanes)) for v in range(V)]
-            columns[-1] = smaller(columns[-1], last_vector)
+        def tiles(R, V):
+            columns = [add(j, n(v * write.lanes)) for v in range(V)]
+            columns = [smaller(column, last) for column in columns]
+            places = [select(packed, add(panel, n(v * write.lanes)), columns[v]) for v in range(V)]
+            sums = [[cgutils.alloca_once(builder, write.vector) for _ in columns] for _ in range(R)]
             with cgutils.for_range_slice(builder, n(0), M, n(R)) as (i, _):
-                i = smaller(i, sub(M, n(R)))
-                tile = [(add(i, n(r)), list(zip(columns, sums[r], strict=True))) for r in range(R)]
-                for _, row in tile:
-                    for _, total in row:
-                        builder.store(ir.Constant(c.vector, [0.0] * c.lanes), total)
+                first = smaller(i, sub(M, n(R)))
+                tile = [(add(first, n(r)), row) for r, row in enumerate(sums)]
+                for total in (total for row in sums for total in row):
+                    builder.store(zero, total)
                 with cgutils.for_range(builder, P) as loop:
-                    parts = [b.load(loop.index, column) for column in columns]
+                    p = loop.index
+                    parts = [write.load(write.at(B, p, b_row, place)) for place in places]
                     for i, row in tile:
-                        factor = a.spread(i, loop.index)
-                        for part, (_, total) in zip(parts, row, strict=True):
-                            term = builder.fmul(factor, part, flags=_FUSED)
-                            more = builder.fadd(builder.load(total), term, flags=_FUSED)
+                        factor = write.spread(write.at(A, i, a_row, mul(p, a_column)))
+                        for part, total in zip(parts, row, strict=True):
+                            more = builder.call(write.fma, [factor, part, builder.load(total)])
                             builder.store(more, total)
                 for i, row in tile:
-                    for column, total in row:
-                        c.store(builder.load(total), i, column)
+                    for column, total in zip(columns, row, strict=True):
+                        write.store(builder.load(total), write.at(C, i, c_row, column))
+
+        end = builder.append_basic_block("end")
+        choice = builder.switch(add(mul(rows, n(16)), width), end)
+        for R, most in _SHAPES.items():
+            for V in range(1, most + 1):
+                block = builder.append_basic_block(f"tiles_{R}_{V}")
+                choice.add_case(n(16 * R + V), block)
+                builder.position_at_end(block)
+                tiles(R, V)
+                builder.branch(end)
+        builder.position_at_end(end)
         return context.get_dummy_value()
 
     n = types.intp
-    return types.void(A, n, n, B, n, C, n, n, n, n, types.boolean, rows, vectors), generate
+    return types.void(A, n, n, B, n, C, n, n, n, n, n, n, n, n), generate
 
 
 @intrinsic
-def _square(typing, A, a_row, T, t_row, i, j):
-    """Transpose the square of A at row i and column j, as wide as a vector."""
+def _copy_column(typing, A, a_row, column, T, t_row, place, M):
+    """Copy a column of vectors."""
     dtype = A.dtype
 
     def generate(context, builder, signature, arguments):
-        A, a_row, T, t_row, i, j = arguments
-        a, t = _Matrix(builder, dtype, A, a_row), _Matrix(builder, dtype, T, t_row)
-        n = a.lanes
-        rows = [a.load(builder.add(i, i.type(r)), j) for r in range(n)]
+        A, a_row, column, T, t_row, place, M = arguments
+        write = VectorWriter(builder, dtype)
+        with cgutils.for_range(builder, M) as loop:
+            vector = write.load(write.at(A, loop.index, a_row, column))
+            write.store(vector, write.at(T, loop.index, t_row, place))
+        return context.get_dummy_value()
+
+    n = types.intp
+    return types.void(A, n, n, T, n, n, n), generate
+
+
+@intrinsic
+def _square(typing, A, a_row, i, j, T, t_row, place):
+    """Transpose the square of A at row i and column j, as wide as a vector, to column `place`."""
+    dtype = A.dtype
+
+    def generate(context, builder, signature, arguments):
+        A, a_row, i, j, T, t_row, place = arguments
+        write, add = VectorWriter(builder, dtype), builder.add
+        n = write.lanes
+        rows = [write.load(write.at(A, add(i, i.type(r)), a_row, j)) for r in range(n)]
         # Exchange the off-diagonal quarters of the square, then those of its quarters, and so on.
         half = n // 2
         while half:
@@ -229,29 +360,29 @@ def _square(typing, A, a_row, T, t_row, i, j):
             for r in range(n):
                 if not r & half:
                     pair = rows[r], rows[r + half]
-                    rows[r] = builder.shuffle_vector(*pair, a.places(left))
-                    rows[r + half] = builder.shuffle_vector(*pair, a.places(right))
+                    rows[r] = builder.shuffle_vector(*pair, write.places(left))
+                    rows[r + half] = builder.shuffle_vector(*pair, write.places(right))
             half //= 2
         for r in range(n):
-            t.store(rows[r], builder.add(j, j.type(r)), i)
+            write.store(rows[r], write.at(T, add(j, j.type(r)), t_row, place))
         return context.get_dummy_value()
 
     n = types.intp
-    return types.void(A, n, T, n, n, n), generate
+    return types.void(A, n, n, n, T, n, n), generate
 
 
-_TYPES = (types.float32, types.float64)
-_KERNELS = {"product": _product, "transpose": _transpose}
+_KERNELS = {"product": _product, "transpose": _transpose, "arrange": _arrange}
 
 
 def _external(name, dtype):
     """Return one of the kernels as compiled code calls it."""
     pointer, n = types.CPointer(dtype), types.intp
-    if name == "product":
-        arguments = [pointer, n, n, pointer, n, pointer, n, n, n, n, n, types.boolean]
-    else:
-        arguments = [pointer, n, pointer, n, n, n, n]
-    return types.ExternalFunction(f"rnn_{name}_{dtype}", types.void(*arguments))
+    arguments = {
+        "product": [pointer, n, n, pointer, n, pointer, *[n] * 6, types.boolean],
+        "transpose": [pointer, n, pointer, n, n, n],
+        "arrange": [pointer, n, pointer, n, n, n, n, types.boolean],
+    }
+    return types.ExternalFunction(f"rnn_{name}_{dtype}", types.void(*arguments[name]))
 
 
 _compiled = []  # lives as long as the addresses below are used

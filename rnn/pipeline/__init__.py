@@ -31,7 +31,7 @@ def hold(folder: Path) -> None:
         except BlockingIOError as error:
             holder = str(error)
             if not is_orphaned(path):
-                remedy = "wait for it, or choose another name with RUN= or COMPARISON="
+                remedy = "wait for it, or choose another name with RUN=, COMPARISON= or SWEEP="
                 refuse(str(folder), "a folder that nobody works in", f"process {holder}", remedy)
             if not told:
                 _stop_orphans(folder, path, holder)

@@ -15,6 +15,7 @@ import shlex
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -230,6 +231,23 @@ def _papermill_options(words: Sequence[str]) -> list[str]:
     # papermill reads these first, so that every other option overrides them.
     first = base64.b64encode(yaml.safe_dump(defaults, sort_keys=False).encode())
     return ["-b", first.decode(), *options]
+
+
+def prepared_parameters(source: Path, words: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters that `words`, as of the command, give a notebook; nothing is run.
+
+    A ReportError if an option cannot be.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "prepared.ipynb"
+        options = [str(source), str(target), *_papermill_options(words), "--prepare-only"]
+        options += ["--no-progress-bar", "--log-level", "CRITICAL"]
+        try:
+            papermill.main(options, "python -m rnn.pipeline.execute", standalone_mode=False)
+        except Exception as error:
+            raise ReportError(_story(error)) from None
+        metadata = nbformat.read(target, as_version=4).metadata
+    return dict(metadata.get("papermill", {}).get("parameters", {}))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,9 @@ text.  So every notebook looks at its own parameters first.
 import ast
 import contextlib
 import difflib
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rnn.errors import ReportError, shown
@@ -15,7 +17,7 @@ from rnn.errors import ReportError, shown
 #: What papermill adds of its own with ``--inject-paths``.
 _PATHS = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")
 
-_KINDS = {"int": "a whole number", "float": "a number", "str": "a text"}
+_KINDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "True or False"}
 
 
 def accept_parameters(names: dict[str, Any]) -> None:
@@ -65,6 +67,18 @@ def refuse_unknown(given: Iterable[Any], declared: Collection[str]) -> None:
             raise ReportError(f"{name}: {expected}; {hint}")
 
 
+def written_values(values: Mapping[str, Any]) -> bytes:
+    """Return parameters in a form that papermill reads as YAML, and `read_values` without it."""
+    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items()).encode()
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Read a file that `written_values` made; a ValueError if it is another."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition(": ") for line in lines)
+    return {name: json.loads(value) for name, _, value in pairs}
+
+
 def _lines(cell: str) -> list[Any]:
     with contextlib.suppress(SyntaxError):
         return ast.parse(cell).body
@@ -77,7 +91,7 @@ def _as_declared(name: str, value: Any, kind: str) -> Any:
         with contextlib.suppress(ValueError):
             number = float(value)
             number = int(value)
-    if isinstance(number, int | float) and not isinstance(number, bool):
+    if isinstance(number, int | float) and not isinstance(number, bool) and kind != "bool":
         if kind == "str":
             return str(value)
         if kind == "float" or isinstance(number, int):

@@ -3,24 +3,41 @@
 import html
 import re
 
+import regex
+
 __all__ = [
-    *("INVISIBLE", "escape", "html_text", "html_visible", "pictured", "stand_in", "typst_string"),
-    "without_surrogates",
+    *("INVISIBLE", "escape", "html_text", "html_visible", "is_invisible", "pictured", "stand_in"),
+    *("typst_string", "without_surrogates"),
 ]
 
 #: What a reader would not see or what would change how other text is read: control, zero-width
 #: and bidirectional characters, line separators, private-use characters and noncharacters.
-INVISIBLE = (
+_ALWAYS_UNSEEN = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufeff\uffa0"
+    "\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufeff\uffa0"
     "\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff\U000f0000-\U0010ffff"
 )
-
-_HTML_PIECE = re.compile(rf"(?s)<(title|style)>.*?</\1>|<math.*?</math>|<[^>]*>|[{INVISIBLE}]")
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+INVISIBLE = _ALWAYS_UNSEEN + "\u200c\u200d"
+#: Joiners belong to the spelling of scripts whose letters join and to emoji; a selector chooses
+#: the form of the sign before it.  Elsewhere they say nothing and are shown.
+_JOINING = (
+    r"\p{Arab}\p{Syrc}\p{Nkoo}\p{Mong}\p{Deva}\p{Beng}\p{Guru}\p{Gujr}\p{Orya}\p{Taml}\p{Telu}"
+    r"\p{Knda}\p{Mlym}\p{Sinh}\p{Khmr}\p{Mymr}\p{Tibt}\p{M}\p{Extended_Pictographic}"
+)
+_STRAY = (
+    rf"(?<![{_JOINING}])[\u200c\u200d]|(?<![\p{{S}}\p{{P}}\p{{N}}\p{{L}}\p{{M}}])[\ufe00-\ufe0f]"
+)
+_INVISIBLE = regex.compile(rf"[{_ALWAYS_UNSEEN}]|{_STRAY}")
+_HTML_PIECE = regex.compile(
+    rf"(?s)<(title|style)>.*?</\1>|<math.*?</math>|<[^>]*>|[{_ALWAYS_UNSEEN}]|{_STRAY}"
+)
+#: What Typst takes for a line end, its break opportunity, and what is shown only in some places.
+_STAND_IN = regex.compile(rf"[\x0b\x0c\r\x85\u200b\u2028\u2029]|{_STRAY}")
+_ALWAYS = re.compile(f"[{_ALWAYS_UNSEEN}]")
 _MARKDOWN_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
 _LOOSE_SPACE = re.compile(r"^ | $|(?<= ) ")
 _PICTURES = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
+_PICTURES |= {0x09: ord("⇥"), 0x0A: ord("↵")}  # most fonts lack the pictures of these
 
 
 def without_surrogates(text: str) -> str:
@@ -37,8 +54,13 @@ def escape(text: object) -> str:
     return _LOOSE_SPACE.sub("\xa0", _MARKDOWN_SPECIAL.sub(r"\\\1", pictured(text)))
 
 
+def is_invisible(character: str) -> bool:
+    """Whether a character is shown as its code point, wherever it stands."""
+    return _ALWAYS.fullmatch(character) is not None
+
+
 def pictured(text: object) -> str:
-    """Show line ends, tabs and other controls as their Unicode pictures."""
+    """Show line ends and tabs as arrows, other controls as their Unicode pictures."""
     return without_surrogates(str(text)).translate(_PICTURES)
 
 
@@ -48,7 +70,7 @@ def html_visible(page: str) -> str:
     In running text they stand in a small box; in a tag or a formula no element may stand.
     """
 
-    def shown(match: re.Match[str]) -> str:
+    def shown(match: regex.Match[str]) -> str:
         points = _INVISIBLE.sub(lambda one: f"U+{ord(one[0]):04X}", match[0])
         return points if points[0] == "<" else f'<span class="code-point">{points}</span>'
 
@@ -56,11 +78,11 @@ def html_visible(page: str) -> str:
 
 
 def stand_in(text: str) -> str:
-    """Move what Typst treats as line ends, and its break opportunity, to plane 15.
+    """Move what Typst treats as line ends, its break opportunity and stray joiners to plane 15.
 
     From there (U+000D becomes U+F000D) the style sheet shows them as the code points they are.
     """
-    return re.sub("[\x0b\x0c\r\x85\u200b\u2028\u2029]", lambda m: chr(0xF0000 + ord(m[0])), text)
+    return _STAND_IN.sub(lambda match: chr(0xF0000 + ord(match[0])), text)
 
 
 def typst_string(text: object) -> str:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from rnn.report.fonts import embedded_fonts
 
-__all__ = ["COLOURS", "NOTE", "PAGE_WIDTH", "page_figure", "style", "svg"]
+__all__ = ["COLOURS", "NOTE", "PAGE_WIDTH", "family", "page_figure", "style", "svg"]
 
 #: Width of the text on the page, in inches.
 PAGE_WIDTH = 6.1
@@ -32,12 +32,15 @@ COLOURS: tuple[str, ...] = tuple(_STYLE["axes.prop_cycle"].by_key()["color"])
 NOTE: Any = {"textcoords": "offset points", "fontsize": 8, "color": "#555555"}
 
 
-@cache
 def _text_font() -> str:
-    """Make the page's own face known to matplotlib; return its name, or one of matplotlib's."""
+    """Return the family of the page's own face, or one of matplotlib's."""
     font = embedded_fonts().get("NewCM10-Regular")
-    if font is None:
-        return "STIXGeneral"
+    return "STIXGeneral" if font is None else family(font)
+
+
+@cache
+def family(font: bytes) -> str:
+    """Make a font known to matplotlib; return its name."""
     with tempfile.NamedTemporaryFile(suffix=".otf", delete=False) as file:
         file.write(font)
     atexit.register(os.unlink, file.name)

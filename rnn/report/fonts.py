@@ -1,20 +1,54 @@
-"""The fonts of the pages: those that the Typst wheel carries, for PDF, HTML and figures alike."""
+"""The fonts of the pages: those that the Typst wheel carries, and others for what they lack."""
 
+import atexit
 import base64
 import contextlib
 import io
 import logging
+import os
 import re
 import struct
+import tempfile
 import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
+import typst
 from fontTools import subset
+from fontTools import unicodedata as scripts
 from fontTools.ttLib import TTCollection, TTFont, TTLibError
+from fontTools.varLib import instancer
 
-__all__ = ["code_points", "embedded_fonts", "font_faces"]
+from rnn import ROOT
+from rnn.errors import ReportError
+from rnn.report.escaping import is_invisible
+from rnn.text.characters import printable
+
+__all__ = [
+    *(
+        "VARIATION_SELECTORS",
+        "Borrowed",
+        "borrowed_fonts",
+        "code_points",
+        "cut_out",
+        "embedded_fonts",
+    ),
+    *("font_faces", "lacking_fonts", "linked", "own_fonts"),
+]
+
+#: They choose the form of the sign before them, and need no glyph.
+VARIATION_SELECTORS = frozenset(range(0xFE00, 0xFE10))
+
+#: What the extra ``fonts`` of pyproject.toml installs: packages with font files.
+_EXTRA = ("manimgx_fonts", "manimgx_fonts_cjk")
+#: Scripts of which the embedded fonts have letters in order: what they lack is taken singly.
+_SHARED = {"Zyyy", "Zinh", "Zzzz", "Latn", "Grek", "Cyrl"}
+#: Which form of the shared ideographs is wanted, by a script that only one language has.
+_FORMS = {"Hira": "JP", "Kana": "JP", "Hang": "KR", "Bopo": "TC"}
+_EAST_ASIAN = {"Hani", *_FORMS}
 
 
 @cache
@@ -59,6 +93,189 @@ def code_points(files: tuple[Path, ...] = ()) -> frozenset[int]:
             several = file.suffix.lower() == ".ttc"
             fonts += TTCollection(file, lazy=True) if several else [TTFont(file, lazy=True)]
     return frozenset(point for font in fonts for point in font.getBestCmap() or ())
+
+
+@cache
+def _text_points() -> frozenset[int]:
+    """Return the code points that the embedded fonts have, but for those of formulas."""
+    fonts = [font for name, font in embedded_fonts().items() if "Math" not in name]
+    every = (TTFont(io.BytesIO(font), lazy=True).getBestCmap() or () for font in fonts)
+    return frozenset[int]().union(*every)
+
+
+class Borrowed(NamedTuple):
+    """A font that is not embedded, and the characters that are taken from it."""
+
+    family: str
+    path: Path
+    face: int  # its number in the file
+    points: frozenset[int]
+
+    @property
+    def covers(self) -> str:
+        """The characters as a class for regular expressions."""
+        return "[" + "".join(f"\\x{{{point:x}}}" for point in sorted(self.points)) + "]"
+
+    @property
+    def name(self) -> str:
+        """The family and its version, for people."""
+        font = TTFont(self.path, fontNumber=self.face, lazy=True)
+        version = re.search(r"\d+(\.\d+)*", str(font["name"].getDebugName(5)))
+        return " ".join(filter(None, (self.family, version and version[0])))
+
+
+def own_fonts() -> list[str]:
+    """Return the folder of the user's own fonts that make was told, ``FONTS``, if there is one.
+
+    A ReportError if it is no folder.
+    """
+    told = os.environ.get("FONTS", "")
+    if not told:
+        return []
+    given = Path(told).expanduser()
+    for folder in (given, ROOT / given):
+        if folder.is_dir():
+            return [str(folder.absolute())]
+    raise ReportError(
+        f"fonts: expected a folder with font files, got {printable(told)!r}; name one that exists"
+    )
+
+
+def borrowed_fonts(text: Iterable[str], folders: Sequence[str] = ()) -> list[Borrowed]:
+    """Choose fonts for the characters of a text that no embedded font can set.
+
+    They are looked for in the folders, then in the packages of the extra ``fonts``, then among
+    this machine's fonts.  A script of which the embedded fonts lack a character is taken as a
+    whole, so that its characters fit each other; of Latin, Greek, Cyrillic and signs, those alone.
+
+    Parameters
+    ----------
+    text : iterable of str
+        Its characters, in any order.
+    folders : sequence of str
+        Folders with fonts.
+    """
+    return list(_borrowed(_lacking(text), tuple(folders)))
+
+
+@cache
+def _borrowed(points: frozenset[int], folders: tuple[str, ...]) -> tuple[Borrowed, ...]:
+    wanted, found = set(points), []
+    named = {scripts.script(chr(point)) for point in points} - _SHARED
+    names = {"CJK" if name in _EAST_ASIAN else scripts.script_name(name) for name in named}
+    names |= {"Emoji", "Symbols"}
+    form = next((_FORMS[script] for script in _FORMS if script in named), "SC")
+
+    def rank(font: typst.FontInfo) -> tuple[object, ...]:
+        """Put fonts that say they are for these scripts first, then the plain upright ones."""
+        family, words = str(font.family), str(font.family).split()
+        return (
+            not names & set(words),
+            words[-1] != form,
+            not family.startswith("Noto Sans"),
+            font.style != "normal",
+            abs(font.weight - 400),
+            family,
+            str(font.path),
+        )
+
+    for fonts in _candidates(folders):
+        seen: set[Path] = set()
+        for font in sorted(fonts, key=rank):
+            path = Path(str(font.path))
+            # The faces of a collection have the same characters, each in the form of a language.
+            if not wanted or path in seen:
+                continue
+            seen.add(path)
+            if here := _points_of(path, font.index) & wanted:
+                wanted -= here
+                found.append(Borrowed(font.family, path, font.index, frozenset(here)))
+    return tuple(found)
+
+
+def _candidates(folders: tuple[str, ...]) -> Iterator[list[typst.FontInfo]]:
+    """Yield the fonts of the folders, of the extra, and of this machine."""
+    found = map(find_spec, _EXTRA)
+    extra = [place for one in found if one for place in one.submodule_search_locations or ()]
+    for system, places in ((False, [*folders]), (False, extra), (True, [])):
+        if system or places:
+            yield [one for one in typst.Fonts(system, False, places).fonts() if one.path]
+
+
+@cache
+def _points_of(path: Path, index: int) -> frozenset[int]:
+    with contextlib.suppress(OSError, TTLibError):
+        return frozenset(TTFont(path, fontNumber=index, lazy=True).getBestCmap() or ())
+    return frozenset()
+
+
+def _scripts(point: int) -> set[str]:
+    """Return the scripts that a letter, or a sign of some scripts, belongs to."""
+    own = scripts.script(chr(point))
+    return ({own} if own not in _SHARED else scripts.script_extension(chr(point))) - _SHARED
+
+
+def _lacking(text: Iterable[str]) -> frozenset[int]:
+    """Return the characters that are to be borrowed."""
+    characters = {x for x in set(text) if x > "~" and not is_invisible(x)}
+    points = {ord(x) for x in characters if unicodedata.category(x) not in ("Cf", "Cn", "Cs")}
+    points -= VARIATION_SELECTORS
+    # Fonts of formulas have letters of many scripts, but not what sets them beside each other.
+    lacking = {
+        point
+        for point in points
+        if point not in code_points() or (chr(point).isalpha() and point not in _text_points())
+    }
+    present = {scripts.script(chr(point)) for point in points} - _SHARED
+    whole = {script for point in lacking for script in _scripts(point)} & present
+    return frozenset(lacking | {point for point in points if _scripts(point) & whole})
+
+
+def lacking_fonts(text: Iterable[str], borrowed: Iterable[Borrowed]) -> str:
+    """Return a line about the scripts of a text that no font has, with what to do; or nothing."""
+    there = frozenset[int]().union(*(font.points for font in borrowed))
+    known = code_points()
+    # A sign that only joins others is not missed.
+    points = [p for p in _lacking(text) - there if unicodedata.category(chr(p)) != "Mn"]
+    points = [p for p in points if p not in known or (_scripts(p) and p not in _text_points())]
+    if not points:
+        return ""
+    missed = {name for point in points for name in _scripts(point) or {""}}
+    shown = sorted(scripts.script_name(x).replace("_", " ") if x else "signs" for x in missed)
+    package = "fonts-noto-cjk" if missed & _EAST_ASIAN else "fonts-noto-core"
+    package = "fonts-noto-color-emoji" if missed == {""} else package
+    return (
+        f"fonts: expected glyphs for {len(points)} characters ({', '.join(shown[:6])}), got none, "
+        "so their code points are shown; run .venv/bin/python -m pip install '.[fonts]' (Debian: "
+        f"apt install {package}), or name a folder with FONTS="
+    )
+
+
+@cache
+def linked(paths: tuple[Path, ...]) -> str:
+    """Return a folder that holds nothing but these files, for the time of the process."""
+    folder = tempfile.TemporaryDirectory(prefix="fonts-")
+    atexit.register(folder.cleanup)
+    for number, path in enumerate(paths):
+        (Path(folder.name) / f"{number}{path.suffix}").symlink_to(path.absolute())
+    return folder.name
+
+
+def cut_out(font: Borrowed, text: str) -> bytes:
+    """Return a font in its regular weight with the characters of a text alone."""
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
+    cut = TTFont(font.path, fontNumber=font.face, lazy=True)
+    subsetter = subset.Subsetter(subset.Options(notdef_outline=True, layout_features=[]))
+    subsetter.populate(unicodes=font.points & set(map(ord, text)))
+    subsetter.subset(cut)
+    if "fvar" in cut:
+        axes = {axis.axisTag: axis.defaultValue for axis in cut["fvar"].axes}
+        cut = instancer.instantiateVariableFont(
+            cut, axes | ({"wght": 400} if "wght" in axes else {})
+        )
+    packed = io.BytesIO()
+    cut.save(packed)
+    return packed.getvalue()
 
 
 def _woff2_subset(name: str, text: str) -> str | None:

@@ -60,6 +60,12 @@ def _count(number: int, thing: str, things: str = "") -> str:
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
+def _epochs(number: float) -> str:
+    """Return '1 epoch' or '1.99 epochs', never more than there were."""
+    shown = math.floor(100 * number) / 100
+    return f"{shown:g} {'epoch' if shown == 1 else 'epochs'}"
+
+
 def _power(number: float) -> str:
     """Write a number as mathematics: ``2.2 x 10^-6``."""
     digits, exponent = f"{number:.1e}".split("e")
@@ -97,6 +103,7 @@ _FILTERS: dict[str, Filter] = {
     "nats": _finite("{:.4f} nats".format),
     "bits": _finite(lambda loss: f"{loss / math.log(2):.4f} bits"),
     "count": _count,
+    "epochs": _epochs,
     "separator": _separator,
     "code": _code,
     "emphasis": lambda text: f"*{escape(text)}*",

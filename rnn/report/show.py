@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from rnn.report.escaping import escape, html_text
 from rnn.report.figures import svg
 from rnn.report.markup import html, on_paper
 from rnn.report.sentences import Sentences
-from rnn.report.shown import Shown
+from rnn.report.shown import INTERACTIVE, Shown
 from rnn.runs.progress import is_interactive, terminal
 from rnn.text.characters import printable
 
@@ -85,27 +85,35 @@ class Section:
 
     def figure(
         self, figure: Figure, label: str, values: Values, *, source: str = "",
-        caption: str = "caption",
+        caption: str = "caption", points: Iterable[tuple[float, float, Values]] = (),
     ) -> None:  # fmt: skip
         """Show a figure under the block `caption`, with the block ``alt`` for those who cannot see.
 
         It is drawn in the style of `rnn.report.figures`, `source` is the file of the run that it is
         drawn from, and `label` what references use: ``[Figure](#fig-loss)`` for ``fig-loss``.
+        Who points at one of `points` of its first axes, in report.html, is told the block ``point``
+        with the values of that point; the block ``points`` says what they are.
         """
         words, told = self._caption(caption, values, source), self.line("alt", values, plain=True)
         shown = Shown("figure", label=label, caption=words, alt=told)
-        _display({"image/svg+xml": on_paper(svg(figure)), "text/plain": told}, shown)
+        bundle: dict[str, Any] = {"image/svg+xml": on_paper(svg(figure)), "text/plain": told}
+        if places := [(x, y, self.line("point", of, plain=True)) for x, y, of in points]:
+            about = self.line("points", values, plain=True)
+            bundle[INTERACTIVE] = {"label": about, "points": _shares(figure, places)}
+        _display(bundle, shown)
         _display_caption(f"**Figure.** {words}")
 
     def table(
         self, dataframe: pd.DataFrame, label: str, values: Values, *, source: str = "",
         caption: str = "caption", float_format: str = "{:.4g}", columns: int = 0,
+        sortable: bool = False,
     ) -> None:  # fmt: skip
         """Show a table, as for `figure`; its text is never read as markup.
 
         The index becomes the first column unless it is a bare range.  Of more `columns` than the
         page has room for (0: no limit) parts of about as many each are shown, labelled ``tab-a``,
-        ``tab-a-2`` and so on, the later ones under the block ``more``.
+        ``tab-a-2`` and so on, the later ones under the block ``more``.  A reader of the
+        HTML page can sort the rows of one that is `sortable`.
         """
         parts = max(math.ceil(dataframe.shape[1] / columns), 1) if columns else 1
         for number, places in enumerate(np.array_split(range(dataframe.shape[1]), parts), start=1):
@@ -114,7 +122,8 @@ class Section:
             _display_caption(f"**Table.** {words}")
             content = {"text/html": _table_html(part, float_format), "text/plain": part.to_string()}
             name = label if number == 1 else f"{label}-{number}"
-            _display(content, Shown("table", label=name, caption=words))
+            kind = Shown("table", label=name, caption=words, sortable="yes" if sortable else "")
+            _display(content, kind)
 
     def sample(self, text: str, values: Values, *, title: str = "title") -> None:
         """Show a text as it is, never read as markup, under the block `title`."""
@@ -135,6 +144,15 @@ class Section:
         bundle = {"text/plain": plain, "text/html": html("texts", texts=texts)}
         _display(bundle, Shown("texts", lead=words, texts=columns))
 
+    def interactive(self, data: Values, values: Values, *, lead: str = "lead") -> None:
+        """Show what only report.html has, made of `data`: JSON, and empty if there is nothing.
+
+        There it stands under the blocks ``title`` and `lead`; the notebook shows ``notebook``.
+        """
+        words = self._sentences.render(self.name, "notebook", values)
+        shown = Shown("interactive", title=self.line("title", values), lead=self.line(lead, values))
+        _display({"text/markdown": words, "text/plain": words, INTERACTIVE: dict(data)}, shown)
+
 
 def show_folder(folder: Path) -> None:
     """Say where a run's results are: in the notebook, not on the pages, and on the terminal."""
@@ -146,7 +164,14 @@ def show_folder(folder: Path) -> None:
         print(f"results are in {printable(name)}", file=screen, flush=True)
 
 
-def _display(bundle: dict[str, str], shown: Shown) -> None:
+def _shares(figure: Figure, places: Iterable[tuple[float, float, str]]) -> list[Any]:
+    """Return places of a drawn figure's first axes in shares of its width and height."""
+    to_pixels, size = figure.axes[0].transData, figure.bbox.size
+    shares = [(to_pixels.transform((x, y)) / size, words) for x, y, words in places]
+    return [[round(float(x), 4), round(float(y), 4), words] for (x, y), words in shares]
+
+
+def _display(bundle: dict[str, Any], shown: Shown) -> None:
     display(bundle, metadata=shown.as_metadata(), raw=True)
 
 

@@ -6,18 +6,22 @@ from typing import Any
 
 from rnn.errors import ReportError
 
-__all__ = ["Shown"]
+__all__ = ["INTERACTIVE", "Shown"]
+
+#: The type of the data that only report.html uses, with a script of its own: plain JSON.
+INTERACTIVE = "application/vnd.rnn.report+json"
 
 
 @dataclass(frozen=True)
 class Shown:
     """What an output of a notebook is; kept in its metadata under ``report``."""
 
-    kind: str  # figure, table, sample, texts; in the notebook alone: caption, note, live
+    kind: str  # figure, table, sample, texts, interactive; in notebooks alone: caption, note, live
     label: str = ""  # what references use: [Figure](#fig-loss) for fig-loss
     caption: str = ""  # Markdown, below a figure or above a table
-    title: str = ""  # Markdown, above a sample
-    lead: str = ""  # Markdown, above texts side by side
+    title: str = ""  # Markdown, above a sample or of what is interactive
+    sortable: str = ""  # "yes": readers of the HTML page can sort a table's rows by any column
+    lead: str = ""  # Markdown, above texts side by side or what is interactive
     alt: str = ""  # plain text: what a figure shows, for those who cannot see it
     texts: tuple[tuple[str, str], ...] = ()  # titles (Markdown) and texts, side by side
 

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from rnn.errors import require_whole
 from rnn.runs.checkpoints import Checkpoints
 from rnn.runs.progress import bar, is_interactive
@@ -35,9 +33,9 @@ def train(
 ) -> Run:
     """Train on a text.
 
-    The same text, settings and machine give the same numbers to the last bit, however often the
-    run was interrupted.  A loss that is not finite stops the training, with a line on standard
-    error; what was reached is kept.
+    The same text and settings give the same numbers to the last bit, on every processor and however
+    often the run was interrupted.  A loss that is not finite stops the training, with a line on
+    standard error; what was reached is kept.
 
     Parameters
     ----------
@@ -151,7 +149,6 @@ def _under_a_bar(
     loss = "" if is_interactive() else "{postfix}"  # which the live view shows in a larger font
     numbers = f"{{n:,}}/{{total:,}} [{{remaining}} left, {{rate_fmt}}{loss}]"
     with (
-        threadpool_limits(1, "blas"),
         _deferred_interrupts() as interrupts,
         bar(
             shown=progress,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnn import sampling
-from rnn.cells import CELLS
+from rnn.cells import CELLS, name_of
 from rnn.errors import ReportError, require_whole
 from rnn.kernels.randomness import SAMPLE, generator
 from rnn.model import Architecture, named
@@ -45,7 +45,7 @@ def save_model(path: Path, model: Model) -> None:
         "smooth_loss": np.float64(model.smooth_loss),
         "book": np.frombuffer(bytes.fromhex(model.book), np.uint8),
     }
-    cell = next(name for name, cell in CELLS.items() if cell is type(model.parameters))
+    cell = name_of(type(model.parameters))
     if cell != _FIRST_CELL:
         arrays["cell"] = np.frombuffer(cell.encode(), np.uint8)
     write_arrays(path, arrays)

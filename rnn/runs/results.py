@@ -20,7 +20,7 @@ from rnn.gradient_check import CENTRAL, COMPLEX, first_setting
 from rnn.runs.models import save_model
 from rnn.runs.run import Run
 from rnn.runs.storage import COUNT, POSITIVE, hold, read_json, write_whole
-from rnn.settings import Settings
+from rnn.settings import Settings, without_defaults
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.passport import passport
 
@@ -131,7 +131,7 @@ def replace_section(
                 results = {name: results[name] for name in results.keys() - gone}
                 _write_json(path, results, indent=2, sort_keys=True)
         write()
-        results |= {section: facts, "provenance": _provenance()}
+        results |= {section: facts, "provenance": _noted() or provenance()}
         _write_json(path, results, indent=2, sort_keys=True)
 
 
@@ -149,7 +149,7 @@ def save_check(
     """
     central, stepped = first_setting(errors, CENTRAL), first_setting(errors, COMPLEX)
     facts = {
-        "parameters": parameters,
+        "parameters": without_defaults(parameters),
         "largest_relative_error": central["max"].max(),
         "largest_mean_relative_error": central["mean"].max(),
         "largest_norm_wise_error": central["norm_wise"].max(),
@@ -177,9 +177,10 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         (folder / "last_model.npz").unlink(missing_ok=True)
         if np.isfinite(run.state.theta).all():
             save_model(folder / "last_model.npz", run.last_model)
-        # How long it took is not a result: it differs from day to day.
+        # How long it took, and on what, is not a result: results are the same everywhere.
         if run.timed_updates:
-            speed = {"seconds": run.seconds, "updates": run.timed_updates}
+            machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+            speed = {"seconds": run.seconds, "updates": run.timed_updates, "machine": machine}
             _write_json(folder / "speed.json", speed)
 
     facts = {
@@ -267,8 +268,13 @@ def _write_table(path: Path, table: pd.DataFrame, **layout: Any) -> None:
     write_whole(path, table.to_csv(index=False, lineterminator="\n", **layout).encode())
 
 
-def _provenance() -> dict[str, Any]:
-    """Return what computed the numbers: the commit, the versions and the machine."""
+def _noted() -> dict[str, Any] | None:
+    """Return the provenance of the run that is made again here to be compared, if one is."""
+    return json.loads(os.environ.get("RNN_PROVENANCE", "null"))
+
+
+def provenance() -> dict[str, Any]:
+    """Return what computes numbers here: the commit and the versions."""
     versions = {"python": platform.python_version()}
     for name in _VERSIONS:
         with suppress(PackageNotFoundError):
@@ -277,7 +283,6 @@ def _provenance() -> dict[str, Any]:
         "commit": _git("rev-parse", "HEAD"),
         "clean": _git("status", "--porcelain") == "",
         "versions": versions,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
     }
 
 

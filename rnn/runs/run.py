@@ -74,8 +74,8 @@ class Run:
             return ""
         clip = " or clip = 5" if settings.clip == math.inf else ""
         return (
-            f"the loss of update {found['update']:,} is not a finite number (largest gradient of "
-            f"the update before: {found['largest_gradient']:.3g}); an eta smaller than "
+            f"the loss of update {found['update']:,} is not a finite number (the largest weight "
+            f"had become {found['largest_weight']:.3g}); an eta smaller than "
             f"{settings.eta:g}{clip} usually helps"
         )
 

@@ -21,6 +21,7 @@ class KnownBook:
     sha256: str
     remedy: str
     url: str = ""
+    licence: str = ""
 
 
 _listed = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

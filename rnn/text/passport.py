@@ -1,12 +1,12 @@
 """The passport of a text: what a reader must know to repeat a run on it, and what is unusual."""
 
-import math
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rnn.kernels.elementary import log
 from rnn.text.books import BOOKS
 from rnn.text.characters import visible
 from rnn.text.corpus import Corpus
@@ -37,7 +37,7 @@ def passport(corpus: Corpus, seq_length: int, updates_per_epoch: int) -> dict[st
         "K": corpus.K,
         "seq_length": seq_length,
         "updates_per_epoch": updates_per_epoch,
-        "first_loss": seq_length * math.log(corpus.K),
+        "first_loss": seq_length * float(log(float(corpus.K))),
         "rarest": [
             {"character": visible(x), "code_point": f"U+{ord(x):04X}", "count": n}
             for x, n in characters

@@ -10,7 +10,9 @@ from rnn.analysis.text_quality import Book, quality_table
 
 SENTENCE = "The ferry took Wren and Moss over to Saltmarrow, and Moss said to Wren it was late. "
 BOOK = Book(
-    SENTENCE * 30 + "Nobody knew. " * 3 + "It was on a Sunday that they met on Sunday. " * 20
+    (SENTENCE + "It knew where that boat had gone when a storm came and lamps went out. " * 2) * 30
+    + "Nobody knew. " * 3
+    + "It was on a Sunday that they met on Sunday. " * 20
 )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from rnn.pipeline.__main__ import look_around
+from rnn.pipeline.parameters import written_values
 from rnn.text.files import note_sum
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +26,9 @@ MAKE = shutil.which("make") or "make"
 NOTEBOOKS = ["01_gradient_check", "02_training_evolution", "03_best_model_sampling"]
 CHECK, TRAINING, SAMPLE, RENDER = [*NOTEBOOKS, "render"]
 COMPARE = "04_compare_runs"
+SWEEP = "05_sweep"
+#: Targets that are steps of others, not for a person to say.
+STEPS = set("pages compared swept trained ready browser workers".split())
 
 STAND_IN = f"""#!/bin/sh
 case "$2" in
@@ -33,6 +37,12 @@ rnn.pipeline.execute)
     echo "$name" >> steps
     case " $FAILING " in *" $name "*) exit 1;; esac
     for word; do printf '%s\\n' "$word"; done > "$4";;
+rnn.pipeline.sweep)
+    echo trained >> steps
+    echo "$GRID" > new; cmp -s new "$3/sweep.json" || cp new "$3/sweep.json";;
+"import bokeh"*) ;;
+rnn.pipeline.verify|rnn.pipeline.handin)
+    echo "$2 $3" >> steps;;
 rnn.report.pages.render)
     echo render >> steps
     for word; do printf '%s\\n' "$word"; done > "$3/report.pdf"
@@ -52,7 +62,8 @@ class Project:
             shutil.copy(ROOT / name, folder)
         shutil.copytree(ROOT / "rnn" / "pipeline", folder / "rnn" / "pipeline")
         (folder / "rnn" / "text").mkdir()
-        shutil.copy(ROOT / "rnn" / "text" / "files.py", folder / "rnn" / "text")
+        for name in ("rnn/text/files.py", "rnn/errors.py"):
+            shutil.copy(ROOT / name, folder / name)
         for name in (
             "rnn/__init__.py",
             "rnn/model.py",
@@ -65,8 +76,9 @@ class Project:
             "rnn/report/sections/loss.md",
             "rnn/report/sections/runs_curves.py",
             "rnn/report/sections/runs_curves.md",
+            "rnn/report/sections/sweep.py",
             "data/saltmarrow.txt",
-            *(f"notebooks/{name}.ipynb" for name in [*NOTEBOOKS, COMPARE]),
+            *(f"notebooks/{name}.ipynb" for name in [*NOTEBOOKS, COMPARE, SWEEP]),
         ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).touch()
@@ -128,8 +140,7 @@ def test_make_alone_shows_every_target_and_variable(project: Project) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.*)", makefile, re.M)
     shown = project.make().stdout
-    # These are steps of others, not for a person to say.
-    for target in set(phony.split()) - {"pages", "compared", "ready", "browser"}:
+    for target in set(phony.split()) - STEPS:
         assert re.search(rf"make {target} +\S", shown), target
     for variable in re.findall(r"^([A-Z_]+) =", makefile, re.M):
         assert re.search(rf"^  {variable}= +\S", shown, re.M), variable
@@ -153,6 +164,7 @@ def test_second_report_runs_nothing(project: Project) -> None:
         ("SEEDS=2", [TRAINING, SAMPLE, RENDER]),
         ("CHECK_PARAMS=-p m 4", [CHECK, SAMPLE, RENDER]),
         ("PARAMS=-p m 200", [TRAINING, SAMPLE, RENDER]),
+        ("PARAMS=-p m 200 -p cell 'lstm'", [CHECK, TRAINING, SAMPLE, RENDER]),
         ("SAMPLE_PARAMS=-p length 10", [SAMPLE, RENDER]),
         ("TITLE=Another", [RENDER]),
         ("AUTHOR=Somebody", [RENDER]),
@@ -259,6 +271,31 @@ def test_dry_run_names_the_steps_and_runs_none(project: Project) -> None:
     assert project.report("SAMPLE_PARAMS=-p length 10") == [SAMPLE, RENDER]
 
 
+def test_finished_run_is_packed_and_a_stale_or_unfinished_one_refused(project: Project) -> None:
+    assert one_line(project.make("handin")).startswith("assignment: expected a finished run")
+    project.report("PARAMS=-p m 9", "SEED=4")
+    assert project.steps("handin") == ["rnn.pipeline.handin", "reports/assignment"]
+    (project.folder / "rnn" / "model.py").touch()
+    refused = project.make("handin")
+    assert refused.returncode != 0
+    assert "make report RUN=assignment" in one_line(refused)
+    assert project.report("PARAMS=-p m 9", "SEED=4") == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
+def test_comparison_is_verified_but_not_packed(project: Project) -> None:
+    project.finish("a", "b")
+    project.compare()
+    assert project.steps("verify", "RUN=comparison")[-1] == "reports/comparison"
+    assert one_line(project.make("handin", "RUN=comparison")).startswith("RUN: expected a name")
+
+
+def test_verify_is_given_the_run_s_folder_or_what_was_handed_in(project: Project) -> None:
+    assert project.steps("verify", "RUN=wide") == ["rnn.pipeline.verify", "reports/wide"]
+    assert project.steps("verify", "HANDIN=a b.zip") == ["rnn.pipeline.verify", "a", "b.zip"]
+    assert one_line(project.make("verify", "RUN=../up")).startswith("RUN: expected a name")
+    assert not (project.folder / "reports").exists()
+
+
 HOSTILE = """It’s 5 $HOME $(shell touch bad) `touch bad` "q" \\n #1 %s & ; * 书 $$"""
 
 
@@ -278,6 +315,15 @@ def test_options_reach_the_training_as_one_text(project: Project) -> None:
     project.report(f"PARAMS={options}")
     words = (project.run / f"{TRAINING}.ipynb").read_text().splitlines()
     assert words[words.index("--options") + 1] == options
+
+
+def test_the_check_takes_the_network_of_the_training_and_its_own_options_last(
+    project: Project,
+) -> None:
+    project.report("PARAMS=-p cell lstm -p m 200 -r layers 2", "CHECK_PARAMS=-p layers 3")
+    words = (project.run / f"{CHECK}.ipynb").read_text().splitlines()
+    taken = words[words.index("--options") + 1]
+    assert taken == "-p cell lstm -r layers 2 -p layers 3"
 
 
 def without_caches(folder: Path) -> list[Path]:
@@ -608,6 +654,58 @@ def test_run_is_not_made_into_the_folder_of_a_comparison(project: Project) -> No
     assert one_line(refused).startswith("RUN: expected a name that no comparison has")
     assert project.make("clean", "RUN=comparison").returncode == 0
     assert project.report("RUN=comparison") == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
+def test_sweep_trains_first_and_makes_its_page_again_only_if_something_is_new(
+    project: Project,
+) -> None:
+    said = ("sweep", "SWEEP=size", "GRID=m=5,7")
+    assert project.steps(*said) == ["trained", SWEEP, RENDER]
+    assert project.steps(*said) == ["trained"]
+    larger = ("sweep", "SWEEP=size", "GRID=m=5,7,9")
+    assert project.steps(*larger) == ["trained", SWEEP, RENDER]
+    assert project.steps(*larger, "TEXT=.") == ["trained", SWEEP, RENDER]
+    page = project.run.parent / "size" / "report.pdf"
+    assert "--title=A sweep over settings" in page.read_text()
+    # It changes no run.
+    project.report()
+    (project.folder / "rnn/report/sections/sweep.py").touch()
+    assert project.report() == []
+
+
+def test_report_of_a_sweep_s_point_has_the_values_of_its_training(project: Project) -> None:
+    point = project.run.parent / "size" / "m5"
+    point.mkdir(parents=True)
+    values = {"corpus": "goblet", "encoding": "cp1252", "seed": 4, "m": 5, "seeds": 2}
+    (point / "parameters.yaml").write_bytes(written_values(values))
+    said = ("RUN=size/m5", "PARAMS=-p epochs 2")
+    assert project.report(*said) == [CHECK, TRAINING, SAMPLE, RENDER]
+    words = (point / f"{TRAINING}.ipynb").read_text()
+    for part in ("goblet", "cp1252", "-f reports/size/m5/parameters.yaml", "-p epochs 2"):
+        assert part in words
+    assert "goblet" in (point / f"{CHECK}.ipynb").read_text()
+    assert project.report(*said) == []
+    assert project.make("clean", "RUN=size/m5").returncode == 0 and not point.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("sweep SWEEP=a", "SWEEP: expected a name that no run has"),
+        ("sweep SWEEP=assignment", "SWEEP: expected a name that no run has"),
+        ("sweep SWEEP=../up", "SWEEP: expected a name of letters"),
+        ("report RUN=size", "RUN: expected a name that no comparison has, nor a sweep"),
+        ("report RUN=size/m6", "RUN: expected a point of the sweep"),
+        ("report RUN=size/../a", "RUN: expected a name of letters"),
+    ],
+)
+def test_what_sweeps_and_runs_cannot_share_is_refused_in_one_line(
+    project: Project, words: str, told: str
+) -> None:
+    project.finish("a")
+    project.steps("sweep", "SWEEP=size", "GRID=m=5")
+    refused = project.make(*words.split())
+    assert refused.returncode != 0 and one_line(refused).startswith(told)
 
 
 def stand_in_python(folder: Path, name: str, code: str) -> str:

@@ -12,6 +12,7 @@ corpus: str = "saltmarrow"  # the book
 m: int = 100  # hidden units
 eta: float = None  # learning rate
 epochs: int = 7  # passes
+embed: bool = False  # whether it is put in
 """
 
 
@@ -33,6 +34,7 @@ def notebook(injected: str = "") -> dict[str, Any]:
         ("corpus = 1984", {"corpus": "1984"}),
         ("eta = None", {"eta": None}),
         ("m = 3\neta = 2", {"m": 3, "eta": 2}),
+        ("embed = True", {"embed": True}),
     ],
 )
 def test_values_get_the_declared_type(injected: str, expected: dict[str, Any]) -> None:
@@ -54,6 +56,8 @@ def test_values_get_the_declared_type(injected: str, expected: dict[str, Any]) -
         ("eta = [0.1]", "eta: expected a number, got [0.1]"),
         ('eta = "fast"', "eta: expected a number, got 'fast'"),
         ("corpus = True", "corpus: expected a text, got True"),
+        ("embed = 1", "embed: expected True or False, got 1"),
+        ('embed = "yes"', "embed: expected True or False, got 'yes'"),
     ],
 )
 def test_value_of_another_type_is_refused_in_one_line(injected: str, told: str) -> None:
@@ -78,7 +82,10 @@ def test_values_that_were_not_given_stay_as_declared() -> None:
 
 @pytest.mark.parametrize(
     ("injected", "hint"),
-    [("epoch = 2", "did you mean epochs?"), ("xyz = 2", "choose from corpus, m, eta, epochs")],
+    [
+        ("epoch = 2", "did you mean epochs?"),
+        ("xyz = 2", "choose from corpus, m, eta, epochs, embed"),
+    ],
 )
 def test_unknown_parameter_is_named_with_what_was_meant(injected: str, hint: str) -> None:
     with pytest.raises(ReportError) as told:

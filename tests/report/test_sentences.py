@@ -176,7 +176,7 @@ def test_data_becomes_markup_in_no_part_of_a_section(section: Any, outputs: list
     assert plain <= {tag for tag, _ in page.tags}
     assert all(address.startswith("data:") for address in page.addresses())
     assert not [key for _, a in page.tags for key in a if key.startswith("on")]
-    spaced = name.translate({10: "␊", 13: "␍"})
+    spaced = name.translate({10: "↵", 13: "␍"})
     for b in ("caption", "more", "title", "lead", "words"):
         assert squeezed(f"{b} {spaced} end") in squeezed(page.text), b
     (alt,) = [str(a["alt"]) for a in page.of("img")]

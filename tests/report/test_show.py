@@ -18,7 +18,7 @@ from rnn.errors import ReportError
 from rnn.report import show
 from rnn.report.escaping import escape
 from rnn.report.show import show_folder
-from rnn.report.shown import Shown
+from rnn.report.shown import INTERACTIVE, Shown
 
 Make = Callable[..., show.Section]
 CURVE = {"caption": "Some *curve*", "alt": "It rises"}
@@ -49,6 +49,20 @@ def test_a_figure_shows_its_caption_in_jupyterlab(section: Make, outputs: list[A
     assert outputs[1].data["text/markdown"] == "**Figure.** Some curve"
     pdf, page = pages(outputs)
     assert pdf.count("Some curve") == page.text.count("Some curve") == 1
+
+
+def test_points_are_placed_where_the_figure_has_them(section: Make, outputs: list[Any]) -> None:
+    drawing = Figure(figsize=(5, 3))
+    axes = drawing.add_axes((0.1, 0.2, 0.8, 0.7))
+    axes.set(xlim=(0, 10), yscale="log", ylim=(1, 100))
+    blocks = {"points": "All points", "point": "{{ loss | decimals(1) }} nats"}
+    points = [(0, 1, {"loss": 1}), (5, 10, {"loss": 2}), (10, 100, {"loss": 3})]
+    section(**CURVE | blocks).figure(drawing, "fig-a", {}, points=points)
+    told = outputs[0].data[INTERACTIVE]
+    assert told["label"] == "All points"
+    assert [words for _, _, words in told["points"]] == ["1.0 nats", "2.0 nats", "3.0 nats"]
+    places = [place for *place, _ in told["points"]]
+    np.testing.assert_allclose(places, [[0.1, 0.2], [0.5, 0.55], [0.9, 0.9]], atol=1e-4)
 
 
 def test_a_table_keeps_names_numbers_and_order(section: Make, outputs: list[Any]) -> None:
@@ -204,5 +218,5 @@ def test_folder_of_the_results_is_told_in_the_notebook_and_on_the_terminal_but_o
 
 def test_escape_takes_anything_and_shows_controls_as_pictures() -> None:
     assert escape(3) == "3"
-    assert escape("a\tb\n") == "a␉b␊"
+    assert escape("a\tb\n") == "a⇥b↵"
     assert escape("") == ""

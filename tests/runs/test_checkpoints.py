@@ -34,9 +34,9 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return reference.book(tmp_path_factory.mktemp("books"), 2000)
 
 
-def settings(kind: type[Settings] = Settings, **given: Any) -> Settings:
+def settings(**given: Any) -> Settings:
     small = {"m": 6, "seq_length": 5, "max_updates": 500, "epochs": 50, "dtype": "float64"}
-    return kind(**small | {"sig": 0.3, "snapshot_every": 60, "snapshot_length": 30} | given)
+    return Settings(**small | {"sig": 0.3, "snapshot_every": 60, "snapshot_length": 30} | given)
 
 
 def results(run: Run, folder: Path) -> list[bytes]:
@@ -69,7 +69,9 @@ def go(book: Corpus, folder: Path, s: Settings) -> Run:
         {"order": "random", "batch_size": 4, "eta": 1e-4},
         {"document_end": " ", "held_out": 0.1},
         {"eta": 3.0},
-        {"kind": reference.TwoLayers, "batch_size": 2},
+        {"layers": 2, "batch_size": 2, "dropout": 0.3},
+        pytest.param({"cell": "gru", "held_out": 0.1}, marks=pytest.mark.slow),
+        pytest.param({"cell": "lstm", "layers": 2, "dropout": 0.3}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -89,7 +91,7 @@ def test_a_run_in_pieces_leaves_the_same_bytes_as_one_without_interruption(
 
 def test_a_model_of_two_layers_is_saved_and_loaded_as_it_is(book: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
-    s = settings(reference.TwoLayers, max_updates=50)
+    s = settings(layers=2, max_updates=50)
     model = train(book, s, progress=False).best_model
     save_model(path, model)
     with np.load(path) as arrays:
@@ -106,7 +108,8 @@ def test_a_model_of_two_layers_is_saved_and_loaded_as_it_is(book: Corpus, tmp_pa
 
 def test_states_of_another_architecture_are_not_used(book: Corpus, tmp_path: Path) -> None:
     go(book, tmp_path, settings(max_updates=50))
-    assert go(book, tmp_path, settings(reference.TwoLayers, max_updates=60)).new_updates == 60
+    assert go(book, tmp_path, settings(layers=2, max_updates=60)).new_updates == 60
+    assert go(book, tmp_path, settings(max_updates=60, dropout=0.1)).new_updates == 60
     assert go(book, tmp_path, settings(max_updates=70)).new_updates == 20
 
 

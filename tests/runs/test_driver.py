@@ -276,7 +276,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_reached(
     update = r.last_update + 1
     assert 1 < update < 200
     assert r.diverged in capsys.readouterr().err
-    assert r.diverged.startswith(f"the loss of update {update} is not a finite number (largest ")
+    assert r.diverged.startswith(f"the loss of update {update} is not a finite number (the ")
     assert r.state.diverged["update"] == update
     assert r.diverged.endswith("an eta smaller than 1.7e+308 or clip = 5 usually helps")
     assert "\n" not in r.diverged

@@ -70,7 +70,7 @@ def error_map(
     index = case.index()[name]
     places = np.arange(case.theta.size)[case.places]
     characters, left_out = [], 0
-    if name in ("U", "V", "c"):
+    if name in ("U", "U1", "V", "c"):
         looked_at = np.isin(index, places).reshape(case.architecture.K, -1).all(axis=1)
         characters = [visible(vocabulary[k]) for k in np.flatnonzero(looked_at)]
         left_out = case.architecture.K - len(characters)
@@ -79,11 +79,26 @@ def error_map(
     return ErrorMap(
         errors=relative_errors(ga, gn, eps)[at],
         zero=((ga == 0) & (gn == 0))[at],
-        across={"W": "hidden unit of the step before", "b": "hidden unit"}.get(name, "character"),
-        down="hidden unit" if index.ndim == 2 else "",
+        across=_across(case, name),
+        down=_rows(case, name) if index.ndim == 2 else "",
         characters=characters,
         left_out=left_out,
     )
+
+
+def _across(case: Case, name: str) -> str:
+    """Return what the columns of a parameter are."""
+    if name in ("U", "U1", "V", "c"):
+        return "character"
+    if name[0] == "b":
+        return _rows(case, name)
+    return "hidden unit of the " + ("step before" if name[0] == "W" else "layer below")
+
+
+def _rows(case: Case, name: str) -> str:
+    """Return what the rows of a parameter are; of several gates, one after the other."""
+    several = len(case.architecture.cell.biases) > 1 and name[0] != "V"
+    return "hidden unit, gate by gate" if several else "hidden unit"
 
 
 def error_figure(shown: ErrorMap) -> Figure:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from rnn import gradient_check as check
 from rnn.gradient_mistakes import CLIPPED, effective_clip, gradients_with_mistake, mistakes_of
@@ -51,7 +50,7 @@ class GradientPlayground(Playground):
         self.setting = control(widgets.Dropdown, "setting", wide, options=list(self.cases))
         self.mistake = control(widgets.Dropdown, "mistake", wide, options=mistakes)
         toggle, oracles = widgets.ToggleButtons, list(self._oracles)
-        self.parameter = control(toggle, "parameter", buttons="54px", options=check.PARAMETERS)
+        self.parameter = control(toggle, "parameter", buttons="54px", options=[*dict(hard.parts())])
         self.oracle = control(toggle, "oracle", buttons="148px", options=oracles)
         sheets = style("playground", "gradient_playground")
         self.arrange(sheets, (self.setting, self.mistake), (self.parameter, self.oracle))
@@ -74,6 +73,7 @@ class GradientPlayground(Playground):
             picture=drawn.getvalue(),
             name=name,
             shown=self.shown,
+            gates=len(case.architecture.cell.biases) > 1 and name != "V",
             errors=self.errors.to_dict("index"),
             judged=check.JUDGED[oracle],
             planted=planted,
@@ -94,8 +94,7 @@ class GradientPlayground(Playground):
             if done % _PIECE == 0 and time.monotonic() > started + _PATIENCE:
                 tell(f"{oracle} for {total:,} entries, only once: {done / total:.0%}")
 
-        # Threads cost more than they give with so small matrices.
-        with self.waiting() as tell, threadpool_limits(1, "blas"):
+        with self.waiting() as tell:
             gn = self._oracles[oracle](case.loss, case.theta, places=case.places, each=each)
         self._numerical[case.name, oracle] = gn
         return gn

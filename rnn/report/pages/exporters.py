@@ -4,11 +4,17 @@ After installation they are known to nbconvert by name::
 
     jupyter nbconvert --to report-pdf notebook.ipynb
     jupyter nbconvert --to report-html notebook.ipynb
+
+A page always appears: what cannot be set is shown in the next best way, and one line of warning
+names the cell.  With ``strict`` every such line is an error.
 """
 
+import base64
 import datetime
+import hashlib
 import json
 import re
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,16 +32,24 @@ from traitlets.config import Application
 
 from rnn.errors import ReportError
 from rnn.report.escaping import html_text, html_visible, typst_string, without_surrogates
-from rnn.report.fonts import font_faces
-from rnn.report.pages.numbering import Placed, placed
-from rnn.report.pages.pandoc import convert
-from rnn.report.pages.pictures import Pictures
-from rnn.report.pages.typesetting import compile_pdf
+from rnn.report.fonts import borrowed_fonts, font_faces, lacking_fonts, linked
+from rnn.report.pages.formulas import Formulas
+from rnn.report.pages.hypertext import Reader, has_content
+from rnn.report.pages.numbering import Placed, all_placed, placed
+from rnn.report.pages.outline import Outline
+from rnn.report.pages.pandoc import read
+from rnn.report.pages.pictures import PICTURES, Pictures, content_of
+from rnn.report.pages.prose import HTMLWriter, TypstWriter, Writer
+from rnn.report.pages.sorting import rules, sortable
+from rnn.report.pages.terminal import as_on_terminal
+from rnn.report.pages.typesetting import Pieces, compile_pdf
 
 __all__ = ["ReportExporter", "ReportHTMLExporter", "ReportPDFExporter"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+#: What Python shows of an object that has no words for itself.
+_NO_WORDS = re.compile(r"\s*<[\w.]+(?: object)?(?: at 0x[0-9a-f]+)?>\s*")
+_ONE_FORMULA = re.compile(r"\s*\$(?:\\displaystyle)?([^$]+)\$\s*")
 _Rendered = tuple[Any, dict[str, Any]]  # what an exporter makes, and its resources
 
 
@@ -43,7 +57,8 @@ class ReportExporter(TemplateExporter):
     """What the PDF and the HTML share: options, prose, pictures, the title."""
 
     title = Unicode(
-        help="Title; empty: the notebook's own (metadata, only first-level heading, file name)."
+        help="Title; empty: the notebook's own (metadata, first-level heading at its beginning, "
+        "file name)."
     ).tag(config=True)
     author = Unicode(help="Author; empty: those in the notebook's metadata.").tag(config=True)
     date = Unicode(
@@ -53,8 +68,16 @@ class ReportExporter(TemplateExporter):
     lang = Unicode("en", help="Language of the text, as a two-letter code.").tag(config=True)
     number_sections = Bool(True, help="Number the sections.").tag(config=True)
     contents = Bool(help="Show a list of contents.").tag(config=True)
+    code_language = Unicode(
+        help="Language to highlight code in; empty: the one in the notebook's metadata."
+    ).tag(config=True)
+    exclude_stderr = Bool(help="Leave out what cells wrote to the error stream.").tag(config=True)
+    exclude_tracebacks = Bool(help="Show of an error its last line alone.").tag(config=True)
+    strict = Bool(
+        help="Make an error of every warning: of all that cannot be shown as it is meant."
+    ).tag(config=True)
 
-    _page = _target = _suffix = ""  # the template's name ends in it; pandoc's format; the source's
+    _page = _target = _suffix = ""  # the template's name ends in it; the markup; the source's
 
     @default("extra_template_basedirs")
     def _own_templates(self) -> list[str]:
@@ -71,10 +94,11 @@ class ReportExporter(TemplateExporter):
     def default_filters(self) -> Any:
         """Add the filters of the templates to nbconvert's."""
         yield from super().default_filters()
-        yield "filter_data_type", lambda data: [*data]  # numbering has left the best one
+        yield "filter_data_type", lambda data: [*data]  # the best one has been chosen
         yield "typst_string", typst_string
         yield "html_text", html_text
-        yield "plain_stream", lambda text: _ANSI_COLOUR.sub("", text).rstrip("\n")
+        yield "as_on_terminal", as_on_terminal
+        yield "failure", self._failure
 
     def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> _Rendered:
         """Render a file; under ``jupyter nbconvert`` an error ends it with that one line."""
@@ -86,47 +110,136 @@ class ReportExporter(TemplateExporter):
             raise
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
-        """Render a notebook; a ReportError names the cell that pandoc or Typst cannot set."""
+        """Render a notebook; a ReportError says what cannot be set (if strict: as meant)."""
         nb = nbformat.from_dict(json.loads(without_surrogates(json.dumps(nb, ensure_ascii=False))))
         for number, cell in enumerate(nb.cells, start=1):
+            cell.setdefault("metadata", NotebookNode())
+            cell.source = _joined(cell.get("source", ""))
             name = re.sub(r"[^\w ,.-]", "", str(cell.metadata.get("source", "")))
             cell.metadata["report"] = Placed(name or f"cell {number}")
         return super().from_notebook_node(nb, resources, **kw)
 
+    def _warn(self, line: str) -> None:
+        if self.strict:
+            raise ReportError(line)
+        self.log.warning(line)
+
+    def _failure(self, output: NotebookNode) -> str:
+        """Return the lines that are shown of an error."""
+        last = f"{output.get('ename', 'Error')}: {output.get('evalue', '')}"
+        lines = [] if self.exclude_tracebacks else output.get("traceback", [])
+        text = as_on_terminal("\n".join(map(str, lines))).rstrip("\n")
+        return text if text.strip() else as_on_terminal(last)
+
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
-        """Typeset the prose and collect the pictures once all cells are chosen and numbered."""
+        """Read and write the prose and collect the pictures, once all cells are chosen."""
         nb, resources = super()._preprocess(nb, resources)
+        for line in resources.get("faults", ()):
+            self._warn(line)
         file = resources.get("metadata", {})
+        formulas = Formulas()
+        here = ""  # the cell in hand, for warnings
         folder = Path(file["path"]) if "path" in file else None
-        pictures = Pictures(embed=self._target == "html")
-        for cell in nb.cells:
-            pictures.collect(cell, folder)
-            if cell.cell_type == "markdown":
-                cell.metadata["report"].prose["body"] = cell.source, "markdown"
+        warn = lambda line: self._warn(f"{here}: {line}")  # noqa: E731
+        pictures = Pictures(self._target == "html", folder, warn)
+        fragments: list[tuple[str, str]] = []
+        prose: list[tuple[NotebookNode, Placed, str | int, int]] = []
+        for node, one in all_placed(nb):
+            here = one.where
+            lines = {**one.lines}
+            if node.get("cell_type") == "markdown":
+                lines["body"] = node.source
+            elif node.get("cell_type") == "raw":
+                one.mime = str(node.metadata.get("raw_mimetype") or node.metadata.get("format", ""))
+                lines |= {"body": node.source} if one.mime == "text/markdown" else {}
+                if one.mime == "text/html":
+                    one.trees["body"] = Reader(formulas, pictures, here, True).tree(node.source)
+            elif "output_type" in node:
+                reader = Reader(formulas, pictures, here, one.shown.kind != "table")
+                lines |= self._chosen(node, one, reader, pictures)
+            for key, text in lines.items():
+                prose.append((node, one, key, len(fragments)))
+                form = "latex" if key == "body" and one.mime == "text/latex" else "markdown"
+                fragments.append((formulas.take(_joined(text), here), form))
+        formulas.prepare()
+        answer = read(fragments, formulas.all)
+        for formula, reason in formulas.read(answer.mathml):
+            self._warn(f"{formula.where}: {reason}, and is shown as its TeX: {formula.spoken}")
+        for node, one, key, index in prose:
+            here = one.where
+            reader = Reader(formulas, pictures, here)
+            attachments = node.get("attachments")
+            pictures.attachments = attachments if isinstance(attachments, dict) else {}
+            found = answer.html[index]
+            if found is None:
+                found = "<pre>" + html_text(formulas.source(fragments[index][0])) + "</pre>"
+            one.trees[key] = reader.tree(found) if key == "body" else reader.line(found)
         resources["pictures"] = pictures.files
+        references = resources.get("references", {})
         title = self.title or str(nb.metadata.get("title", ""))
-        nodes = [node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))]
-        outline = convert(
-            filter(None, map(placed, nodes)),
-            resources.get("references", {}),
-            to=self._target,
-            images=pictures.known,
-            number_sections=self.number_sections,
-            take_title=not title,
-        )
-        for line in outline.warnings:
-            self.log.warning(line)
+        bodies = [one.trees["body"] for _, one in all_placed(nb) if "body" in one.trees]
+        outline = Outline(bodies, references, self.number_sections, take_title=not title)
+        writer = self._writer(formulas, resources, outline.anchors, references)
+        writer.warn = warn
+        for _, one in all_placed(nb):
+            here = writer.where = one.where
+            for key, tree in one.trees.items():
+                one.rendered[key] = writer.blocks(tree) if key == "body" else writer.line(tree)
         authors = nb.metadata.get("authors", [])
+        authors = authors if isinstance(authors, list) else [authors]
         names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]
+        about = nb.metadata.get("language_info", {})
+        language = about.get("pygments_lexer") or about.get("name", "")
+        language = language or nb.metadata.get("kernelspec", {}).get("language", "python")
         resources["report"] = self.trait_values(config=True) | {
-            "title": title or outline.title.get("plain") or file.get("name", "Notebook"),
-            "title_body": outline.title.get("body"),
+            "title": title or outline.title or file.get("name", "Notebook"),
+            "title_body": writer.line(outline.title_body) if outline.title_body else None,
             "author": self.author or ", ".join(filter(None, names)),
             "date": _long_date(self.date or str(nb.metadata.get("date", ""))),
-            "headings": outline.headings,
+            "headings": [h | {"body": writer.line(h["tree"])} for h in outline.headings],
+            "language": self.code_language or str(language).lower(),
             "generator": f"nbconvert {version('nbconvert')}",
         }
         return nb, resources
+
+    def _chosen(
+        self, output: NotebookNode, one: Placed, reader: Reader, pictures: Pictures
+    ) -> dict[str | int, str]:
+        """Choose what is shown of an output, the best that has anything; return its prose."""
+        for mime in one.mimes:
+            content = output.data[mime]
+            one.mime = mime
+            if one.shown.kind == "interactive":
+                return {}
+            if mime in PICTURES:
+                one.picture = pictures.keep(content_of(content, mime)) or ""
+                if one.picture:
+                    break
+            elif mime == "text/html":
+                tree = one.trees["body"] = reader.tree(_joined(content))
+                if has_content(tree) or (len(one.mimes) == 1 and len(tree)):
+                    break
+                del one.trees["body"]
+            elif mime == "text/plain":
+                if len(one.mimes) == 1 or not _NO_WORDS.fullmatch(_joined(content)):
+                    break
+                one.note = f"Here the notebook shows {_joined(content).strip()[:200]}"
+            elif _joined(content).strip():
+                text = _joined(content)
+                lone = _ONE_FORMULA.fullmatch(text) if mime == "text/latex" else None
+                output.data = NotebookNode({mime: text})
+                return {"body": f"$${lone[1]}$$" if lone else text}
+        else:
+            one.mime = ""
+            kinds = ", ".join(sorted(map(str, output.data)))
+            one.note = one.note or f"Here the notebook shows something that a page cannot: {kinds}"
+        shown = _joined(output.data.get(one.mime, ""))
+        output.data = NotebookNode({one.mime or "text/plain": shown})
+        return {}
+
+    def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> Writer:
+        """Return what writes the page's markup."""
+        raise NotImplementedError
 
 
 class ReportPDFExporter(ReportExporter):
@@ -143,9 +256,13 @@ class ReportPDFExporter(ReportExporter):
     font = Unicode("New Computer Modern", help="Font of the text.").tag(config=True)
     math_font = Unicode("New Computer Modern Math", help="Font of formulas.").tag(config=True)
     code_font = Unicode("DejaVu Sans Mono", help="Font of code and samples.").tag(config=True)
-    font_paths = List(Unicode(), help="Folders with further fonts.").tag(config=True)
+    font_paths = List(
+        Unicode(), help="Folders with further fonts, the first choice for what is lacking."
+    ).tag(config=True)
     system_fonts = Bool(
-        False, help="Also use this machine's fonts; the same PDF on every machine is then lost."
+        False,
+        help="Let this machine's fonts be named too. What no other font has is taken from them "
+        "anyway, and the same PDF on every machine is then lost.",
     ).tag(config=True)
 
     _page, _target, _suffix = "pdf", "typst", ".typ"
@@ -158,12 +275,26 @@ class ReportPDFExporter(ReportExporter):
         style = (_TEMPLATES / "report-pdf/style.typ").read_bytes()
         files = {"style.typ": style, **resources.pop("pictures")}
         resources["output_extension"] = ".pdf"
-        fonts = typst.Fonts(self.system_fonts, True, list(self.font_paths))
-        return compile_pdf(source, files, fonts), resources
+        borrowed = borrowed_fonts(source, self.font_paths)
+        if lacking := lacking_fonts(source, borrowed):
+            self.log.warning(lacking)
+        others = [linked(tuple(sorted({font.path for font in borrowed})))] if borrowed else []
+        fonts = typst.Fonts(self.system_fonts, True, [*self.font_paths, *others])
+        pieces = resources.pop("pieces")
+        return compile_pdf(source, files, fonts, pieces, self._warn, borrowed), resources
+
+    def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> TypstWriter:
+        pieces = resources["pieces"] = Pieces()
+        resources["piece"] = pieces.mark
+        return TypstWriter(formulas.all, known[0], known[1], pieces)
 
 
 class ReportHTMLExporter(ReportExporter):
-    """A notebook as one HTML file without scripts that loads nothing from a network."""
+    """A notebook as one HTML file that loads nothing from a network.
+
+    No script is in it, or the project's own where `interactive` is set, as the report's renderer
+    alone does.
+    """
 
     export_from_notebook = "Report (HTML)"
     output_mimetype = "text/html"
@@ -171,13 +302,14 @@ class ReportHTMLExporter(ReportExporter):
     embed_fonts = Bool(
         True, help="Put the fonts of text and formulas into the page; else the reader's are used."
     ).tag(config=True)
-    code_language = Unicode("python", help="Language to highlight code in.").tag(config=True)
 
+    interactive = Bool(False)  # not to be configured: notebooks of others bring no script
     _page, _target, _suffix = "html", "html", ".html"
 
     def default_filters(self) -> Any:
-        """Add highlighted code."""
+        """Add highlighted code and tables that can be sorted."""
         yield from super().default_filters()
+        yield "sortable", sortable
         yield "code", self._highlighted
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
@@ -185,21 +317,65 @@ class ReportHTMLExporter(ReportExporter):
         page, resources = super().from_notebook_node(nb, resources, **kw)
         page = re.sub(r"<th(?: [^>]*)?>\s*</th>", "<td></td>", html_visible(page))
         faces = font_faces(page) if self.embed_fonts else ""
-        style = (_TEMPLATES / "report-html/style.css").read_text(encoding="utf-8")
-        return page.replace("/*style*/", faces + style, 1), resources
+        style = _html_part("style.css")
+        if resources["report"]["script"]:
+            style += _html_part("interactive.css")
+        return page.replace("/*style*/", faces + style + rules(page), 1), resources
 
-    def _highlighted(self, source: str) -> str:
+    def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> HTMLWriter:
+        return HTMLWriter(formulas.all, *known)
+
+    def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
+        """Bring the script that the page's own data ask for."""
+        resources["interactive"] = self.interactive
+        nb, resources = super()._preprocess(nb, resources)
+        nodes = [node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))]
+        alive = any(one.data for one in map(placed, nodes) if one)
+        script = _html_part("interactive.js") if alive else ""
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        before, title = _try_it(filter(None, map(placed, nodes)))
+        about = {"script": script, "script_hash": digest, "before_try_it": before, "try_it": title}
+        resources["report"] |= about
+        return nb, resources
+
+    def _highlighted(self, source: str, language: str) -> str:
         try:
-            lexer = get_lexer_by_name(self.code_language, stripnl=False)
+            lexer = get_lexer_by_name(language, stripnl=False)
         except ClassNotFound:
             return html_text(source)
         return str(highlight(source, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
 
 
+def _joined(text: object) -> str:
+    """Return a text that a notebook may keep as a list of lines."""
+    return "".join(map(str, text)) if isinstance(text, list) else str(text)
+
+
+def _try_it(places: Iterable[Placed]) -> tuple[str, str]:
+    """Return the identifier of the heading before the section of the page's script, and its title.
+
+    That section is no part of the outline: without scripts it is absent.
+    """
+    heading = ""
+    for one in places:
+        headings = re.findall(r'<h[2-6][^>]* id="([^"]*)"', one.rendered.get("body", ""))
+        heading = [heading, *headings][-1]
+        if one.shown.kind == "interactive" and one.data:
+            return heading, one.rendered.get("title", "")
+    return "", ""
+
+
+def _html_part(name: str) -> str:
+    return (_TEMPLATES / "report-html" / name).read_text(encoding="utf-8")
+
+
 def _long_date(date: str) -> str:
-    """Write an ISO date out in words, and leave any other text as it is."""
+    """Write an ISO date, or seconds since 1970, out in words, and leave other text as it is."""
     try:
-        day = datetime.date.fromisoformat(date)
+        if re.fullmatch(r"\d{9,11}(\.\d*)?", date):
+            day = datetime.datetime.fromtimestamp(float(date), datetime.UTC).date()
+        else:
+            day = datetime.datetime.fromisoformat(date).date()
     except ValueError:
         return date
     return f"{day:%B} {day.day}, {day.year}"

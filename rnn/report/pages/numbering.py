@@ -2,28 +2,28 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
 from rnn.errors import ReportError
-from rnn.report.shown import Shown
+from rnn.report.pages.pictures import PICTURES
+from rnn.report.shown import INTERACTIVE, Shown
 
 __all__ = ["NumberingPreprocessor", "Placed", "placed"]
 
-_WIDGET = "application/vnd.jupyter.widget-view+json"
-_PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif")
-_FORMATS = {"text/markdown": "markdown", "text/latex": "markdown", "text/html": "html"}
-_ONE_FORMULA = re.compile(r"\A\s*\$(?:\\displaystyle)?([^$]+)\$\s*\Z")
 #: The representations that the pages can set, by the kind of output, the best first.
 _WANTED = {
-    "": (*_PICTURES, "text/markdown", "text/latex", "text/html", "text/plain"),
-    "figure": _PICTURES,
+    "": (*PICTURES, "text/html", "text/latex", "text/markdown", "text/plain"),
+    "figure": PICTURES,
     "table": ("text/html",),
     "sample": ("text/plain",),
     "texts": ("text/plain",),
+    "interactive": (INTERACTIVE,),
 }
 #: What only a reader of the notebook needs (see `rnn.report.show` and `rnn.report.lab.live`).
 _NOT_ON_PAGES = {"caption", "live", "note"}
@@ -37,12 +37,17 @@ class Placed:
 
     where: str  # the cell, for messages
     shown: Shown = _NOTHING  # what the notebook says that an output is; of the kind "" if nothing
-    mime: str = ""  # the representation of an output that is shown
+    mimes: tuple[str, ...] = ()  # the representations of an output that can be shown
+    mime: str = ""  # the one that is shown
+    width: str = ""  # of a picture, in px, where the notebook says so
     number: int = 0  # that of a figure or a table
     picture: str = ""  # the address of a picture in the page
-    #: What pandoc is to set, with its format, ``markdown`` or ``html``: paragraphs under ``body``,
-    #: a line of `shown` under its name, the title of a text beside others under its place.
-    prose: dict[str | int, tuple[str, str]] = field(default_factory=dict)
+    data: Any = None  # what the page's own script works with
+    note: str = ""  # what is said in place of an output that no page can show
+    #: Lines of `shown` that are Markdown: under their names, the title of a text beside others
+    #: under its place.
+    lines: dict[str | int, str] = field(default_factory=dict)
+    trees: dict[str | int, Element] = field(default_factory=dict)  # what prose says, also "body"
     rendered: dict[str | int, str] = field(default_factory=dict)  # the same as Typst or HTML
 
 
@@ -52,73 +57,101 @@ def placed(node: NotebookNode) -> Placed | None:
     return found if isinstance(found, Placed) else None
 
 
+def all_placed(nb: NotebookNode) -> Iterator[tuple[NotebookNode, Placed]]:
+    """Yield cells and outputs with their records, in the order of the page."""
+    for cell in nb.cells:
+        for node in (cell, *cell.get("outputs", ())):
+            if one := placed(node):
+                yield node, one
+
+
 class NumberingPreprocessor(Preprocessor):
     """Choose what is shown and number it.
 
-    Every output keeps the one representation that the pages can set best; progress on the
-    error stream, widgets and what is made for JupyterLab alone are left out.  Figures and tables
-    that carry a label and a caption (see `rnn.report.show`) are numbered in the order of the
-    page, and ``resources["references"]`` says what a label stands for: ``{"fig-loss":
-    "Figure 1"}``.  The exporters have given every cell its `Placed`.
+    What is made for JupyterLab alone is left out, and what needs a script unless
+    ``resources["interactive"]`` is true.  Figures and tables that carry a label and a caption (see
+    `rnn.report.show`) are numbered in the order of the page, and ``resources["references"]`` says
+    what a label stands for: ``{"fig-loss": "Figure 1"}``; ``resources["faults"]`` are lines about
+    labels that cannot be used.  The exporters have given every cell its `Placed`.
     """
 
     enabled = True
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Prepare a notebook; a label that is used twice or is no plain word is a ReportError."""
+        """Prepare a notebook."""
         counts: Counter[str] = Counter()
         references: dict[str, str] = {}
+        faults: list[str] = []
         for cell in nb.cells:
             here = placed(cell)
             if here and cell.cell_type == "code":
-                cell.outputs = [output for output in cell.outputs if _keep(output, here)]
+                alive = bool(resources.get("interactive"))
+                cell.outputs = [o for o in cell.get("outputs", []) if _keep(o, here, alive, faults)]
                 for one in filter(None, map(placed, cell.outputs)):
                     if one.shown.kind in ("figure", "table"):
-                        _number(one, counts, references)
-        resources["references"] = references
-        return nb, resources
+                        faults += _number(one, counts, references)
+        return nb, resources | {"references": references, "faults": faults}
 
 
-def _keep(output: NotebookNode, here: Placed) -> bool:
-    """Reduce an output to what the pages show of it; tell whether there is anything."""
-    if output.output_type in ("stream", "error"):
-        return output.get("name", "stdout") == "stdout" and bool(output.get("text", "x").strip())
+def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[str]) -> bool:
+    """Find out what the pages can show of an output; tell whether there is anything."""
+    kind = output.get("output_type")
+    if kind == "stream":
+        return bool(str(output.get("text", "")).strip())
+    if kind == "error":
+        return True
+    data = output.get("data")
+    output.data = data = data if isinstance(data, dict) else {}
+    about = output.get("metadata")
+    about = about if isinstance(about, dict) else {}
     try:
-        shown = Shown.read(output.metadata) or _NOTHING
+        shown = Shown.read(about) or _NOTHING
     except ReportError as error:
-        raise ReportError(f"{here.where}: {error}") from None
-    if shown.kind in _NOT_ON_PAGES or _WIDGET in output.data:
+        shown = _NOTHING
+        faults.append(f"{here.where}: {error}")
+    if shown.kind in {*_NOT_ON_PAGES, *(() if interactive else ("interactive",))}:
         return False
     shown = shown if shown.kind in _WANTED else _NOTHING
-    mime = next((mime for mime in _WANTED[shown.kind] if mime in output.data), "")
-    if mime in _PICTURES and not shown.alt:
-        words = str(output.data.get("text/plain", "")).strip("<> \n")
-        shown = replace(shown, alt=words or f"Picture made by {here.where}")
+    mimes = tuple(mime for mime in _WANTED[shown.kind] if mime in data)
+    if not shown.alt:
+        words = _joined(data.get("text/plain", "")).strip("<> \n")
+        shown = replace(shown, alt=words[:500] or f"Picture made by {here.where}")
     output.output_type = "display_data"
     output.pop("execution_count", None)
-    output.data = NotebookNode({mime: output.data[mime]} if mime else {})
     lines: dict[str | int, str] = {name: getattr(shown, name) for name in _LINES}
     lines |= {place: title for place, (title, _) in enumerate(shown.texts)}
-    prose = {key: (line, "markdown") for key, line in lines.items() if line}
-    one = Placed(here.where, shown, mime, prose=prose)
-    if mime in _FORMATS:
-        text = str(output.data[mime])
-        text = _ONE_FORMULA.sub(r"$$\1$$", text) if mime == "text/latex" else text
-        one.prose["body"] = text, _FORMATS[mime]
+    one = Placed(here.where, shown, mimes, lines={k: line for k, line in lines.items() if line})
+    alive = data.get(INTERACTIVE)
+    one.data = alive if interactive and isinstance(alive, dict) else None
+    size = about.get(mimes[0]) if mimes else None
+    if isinstance(size, dict) and re.fullmatch(r"\d{1,5}(\.\d+)?", str(size.get("width"))):
+        one.width = str(size["width"])
+    unknown = kind not in ("display_data", "execute_result")
+    scripts_alone = {*data} <= {"application/javascript", "text/plain"} and len(data) > 1
+    if not mimes:
+        kinds = ", ".join(sorted(map(str, data))) or (str(kind) if unknown else "")
+        one.note = f"Here the notebook shows something that a page cannot: {kinds[:200]}"
+        if not kinds or {*data} == {"application/javascript"}:
+            return False
     output.metadata = NotebookNode({"report": one})
-    return bool(mime)
+    return not (scripts_alone and "Javascript object" in str(data.get("text/plain")))
 
 
-def _number(one: Placed, counts: Counter[str], references: dict[str, str]) -> None:
-    """Give a figure or a table its number and remember its label."""
+def _joined(text: object) -> str:
+    return "".join(map(str, text)) if isinstance(text, list) else str(text)
+
+
+def _number(one: Placed, counts: Counter[str], references: dict[str, str]) -> Iterator[str]:
+    """Give a figure or a table its number and remember its label; yield what is wrong with it."""
     kind, label = one.shown.kind, one.shown.label
     wrong = ""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", label):
         wrong = f"a label of letters, digits, '-' and '_', got {label!r}; choose another"
     elif label in references:
         wrong = f"a new label, got {label!r} again; give each figure and table its own"
-    if wrong:
-        raise ReportError(f"{one.where}: expected {wrong}")
     counts[kind] += 1
     one.number = counts[kind]
-    references[label] = f"{kind.capitalize()} {one.number}"
+    if wrong:
+        yield f"{one.where}: expected {wrong}"
+        one.shown = replace(one.shown, label=f"{kind}.{one.number}")
+    references[one.shown.label] = f"{kind.capitalize()} {one.number}"

@@ -1,54 +1,39 @@
-"""Prose of a notebook to Typst or HTML: one call of pandoc for all its cells."""
+"""Markdown to HTML and TeX to MathML: one call of pandoc for a whole notebook."""
 
 import json
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pypandoc
 
 from rnn.errors import ReportError
-from rnn.report.pages.numbering import Placed
+from rnn.report.pages.formulas import Formula
 
-__all__ = ["Outline", "convert"]
+__all__ = ["Read", "read"]
 
-_SCRIPT = Path(__file__).parent / "templates" / "prose.lua"
-
-
-class Outline(NamedTuple):
-    """What the prose says of the whole."""
-
-    headings: list[dict[str, Any]]  # level, number, id and body of each
-    title: dict[str, str]  # body and plain, where one was taken
-    warnings: list[str]  # what could not be set
+_SCRIPT = Path(__file__).parent / "templates" / "read.lua"
 
 
-def convert(places: Iterable[Placed], references: dict[str, str], **options: Any) -> Outline:
-    """Render the prose of all places.
+class Read(NamedTuple):
+    """What pandoc made of a notebook."""
 
-    Parameters
-    ----------
-    places : iterable of Placed
-        In the order of the page, which identifiers and numbers of headings follow.  Their `prose`
-        is `rendered`: what is under ``body`` as paragraphs, the rest as one line.
-    references : dict of str to str
-        What ``[Figure](#label)`` stands for: ``{"fig-loss": "Figure 1"}``.
-    **options
-        ``to``, ``images``, ``number_sections`` and ``take_title``; see ``prose.lua``.
+    html: list[str | None]  # of every fragment; None of one that it cannot read
+    mathml: list[str]  # of every formula; something else where it is not understood
+
+
+def read(fragments: list[tuple[str, str]], formulas: list[Formula]) -> Read:
+    """Read texts, each with its format (``markdown`` or ``latex``), and formulas.
 
     Raises
     ------
     ReportError
-        If pandoc is missing or cannot read some prose, or a reference leads nowhere; it names
-        the cell.
+        If pandoc is missing or stops.
     """
-    parts = [(one, key, *prose) for one in places for key, prose in one.prose.items()]
-    fragments = [
-        {"text": text.replace("\x00", "\u2400"), "from": source, "inline": key != "body"}
-        for _, key, text, source in parts
-    ]
-    job = {"fragments": fragments, "references": references, **options}
+    job = {
+        "fragments": [{"text": text.replace("\x00", "\u2400"), "from": f} for text, f in fragments],
+        "formulas": [{"tex": one.tex, "display": one.display} for one in formulas],
+    }
     command = [pypandoc.get_pandoc_path(), "lua", str(_SCRIPT)]
     try:
         run = subprocess.run(command, input=json.dumps(job).encode(), capture_output=True)
@@ -60,16 +45,5 @@ def convert(places: Iterable[Placed], references: dict[str, str], **options: Any
         reason = run.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise ReportError(f"pandoc stopped with status {run.returncode}: {reason[0]}")
     answer = json.loads(run.stdout)
-    outline = Outline(answer["headings"] or [], answer["title"] or {}, [])
-    for (one, key, _, source), result in zip(parts, answer["fragments"] or [], strict=True):
-        if "unknown" in result:
-            raise ReportError(
-                f"{one.where}: expected a reference to a figure or table of this report, got "
-                f"#{result['unknown']}; choose from {', '.join(sorted(references)) or 'none'}"
-            )
-        if "error" in result:
-            got = " ".join(str(result["error"]).split())[:300]
-            raise ReportError(f"{one.where}: expected {source} that pandoc can read, got: {got}")
-        one.rendered[key] = result["body"]
-        outline.warnings.extend(f"{one.where}: {line}" for line in result["warnings"] or ())
-    return outline
+    html = [one or None if one is not False else None for one in answer["fragments"] or []]
+    return Read(html, answer["formulas"] or [])

@@ -1,78 +1,84 @@
-"""The pictures of a notebook: made by its cells, attached to them, or lying beside it."""
+"""The pictures of a notebook: made by its cells, attached to them, in its text or beside it."""
 
 import base64
 import re
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote, unquote
+from typing import Any
+from urllib.parse import unquote
 
-from nbformat import NotebookNode
-
-from rnn.errors import ReportError
 from rnn.report.markup import off_paper
-from rnn.report.pages.numbering import placed
 
-__all__ = ["Pictures"]
+__all__ = ["PICTURES", "Pictures"]
 
-_SUFFIX = {"image/svg+xml": "svg"} | {f"image/{s}": s for s in ("png", "jpeg", "gif", "webp")}
-_MIME = {suffix: mime for mime, suffix in _SUFFIX.items()} | {"jpg": "image/jpeg"}
-_FILE = re.compile(r"[^\s()<>\"']+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
+PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
+_BEGINNINGS = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF8", "gif"),
+    (rb"RIFF....WEBP", "webp"),
+    (rb"\s*(?:\xef\xbb\xbf)?\s*<(?:\?xml|!DOCTYPE svg|!--|svg)(?s:.{0,4000})<?svg\b", "svg"),
+)
+_DATA = re.compile(r"\s*data:image/[\w.+-]+(?:;[\w=-]+)*?(;base64)?,(.*)", re.DOTALL)
+_FILE = re.compile(r"[^<>\"']+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
 
 
 class Pictures:
     """A page's pictures: carried inside (`embed`, for HTML), or files of their own (for Typst)."""
 
-    def __init__(self, embed: bool) -> None:
-        self.embed = embed
+    def __init__(self, embed: bool, folder: Path | None, warn: Callable[[str], None]) -> None:
+        self._embed, self._warn = embed, warn
+        self._folder = folder.resolve() if folder else None
         self.files: dict[str, bytes] = {}  # to lay beside Typst's source
-        #: From the address in prose to the one in the page; prose can show no other picture.
-        self.known: dict[str, str] = {}
+        self.attachments: dict[str, Any] = {}  # of the cell whose prose is being read
 
-    def collect(self, cell: NotebookNode, folder: Path | None) -> None:
-        """Take in the pictures of a cell; its outputs learn where theirs are.
+    def find(self, address: str) -> str | None:
+        """Return the address in the page of a picture that prose names.
 
-        The cell is as `rnn.report.pages.numbering` leaves it.  Nothing outside of `folder`, where
-        the notebook lies, is looked at; a picture that is not in base64 is a ReportError.
+        It is attached to the cell, written out in the address, or in a file in the notebook's
+        folder; nothing else is looked at.
         """
-        if here := placed(cell):
-            self._take_attachments(cell, here.where)
-        if folder and cell.cell_type == "markdown":
-            self._take_neighbours(cell.source, folder.resolve())
-        for output in cell.get("outputs", ()):
-            one = placed(output)
-            if one and one.mime in _SUFFIX:
-                one.picture = self._keep(one.mime, _content(output.data, one.mime, one.where))
+        content: bytes | None = None
+        if address.startswith("attachment:"):
+            data = self.attachments.get(address.removeprefix("attachment:"), {})
+            kinds = [kind for kind in PICTURES if kind in data]
+            content = content_of(data[kinds[0]], kinds[0]) if kinds else None
+        elif found := _DATA.match(address):
+            content = content_of(unquote(found[2]), "" if found[1] else "image/svg+xml")
+        elif self._folder and _FILE.fullmatch(address):
+            path = (self._folder / address).resolve()
+            try:
+                inside = path.is_relative_to(self._folder) and path.is_file()
+                content = path.read_bytes() if inside else None
+            except (OSError, ValueError):
+                pass
+        return self.keep(content) if content else None
 
-    def _take_attachments(self, cell: NotebookNode, where: str) -> None:
-        """Give attachments addresses of their own: two cells may use one name."""
-        for name, data in sorted(cell.get("attachments", {}).items()):
-            mime = next((mime for mime in _SUFFIX if mime in data), "")
-            if mime:
-                address = f"attachment:{len(self.known)}"
-                names = f"{re.escape(name)}|{re.escape(quote(name))}"
-                cell.source = re.sub(rf"attachment:(?:{names})(?![\w.-])", address, cell.source)
-                self.known[address] = self._keep(mime, _content(data, mime, where))
-
-    def _take_neighbours(self, source: str, folder: Path) -> None:
-        for address in sorted(set(_FILE.findall(source)) - self.known.keys()):
-            path = (folder / unquote(address)).resolve()
-            if path.is_relative_to(folder) and path.is_file():
-                mime = _MIME[path.suffix[1:].lower()]
-                self.known[address] = self._keep(mime, path.read_bytes())
-
-    def _keep(self, mime: str, content: bytes) -> str:
-        """Return the address of a picture in the page."""
-        if self.embed:
-            return f"data:{mime};base64,{base64.b64encode(content).decode()}"
-        file = f"{len(self.files)}.{_SUFFIX[mime]}"
+    def keep(self, content: bytes) -> str | None:
+        """Take in a picture; return its address in the page, or None, with a warning."""
+        kinds = (kind for begin, kind in _BEGINNINGS if _begins(content, begin))
+        if not (kind := next(kinds, "")):
+            self._warn("a picture cannot be read, and words stand for it")
+            return None
+        if self._embed:
+            mime = "svg+xml" if kind == "svg" else kind
+            return f"data:image/{mime};base64,{base64.b64encode(content).decode()}"
+        file = f"{len(self.files)}.{kind}"
         self.files[file] = content
         return file
 
 
-def _content(data: NotebookNode, mime: str, where: str) -> bytes:
-    """Return a picture's bytes from the way notebooks keep it."""
-    if mime == "image/svg+xml":
-        return off_paper(str(data[mime])).encode()
+def _begins(content: bytes, begin: bytes) -> bool:
+    pattern = begin if begin[:1] in b"R\\" else re.escape(begin)
+    return re.match(pattern, content, re.DOTALL) is not None
+
+
+def content_of(data: object, mime: str) -> bytes:
+    """Return a picture's bytes from the way notebooks keep it; none where it is damaged."""
+    text = "".join(map(str, data)) if isinstance(data, list) else str(data)
+    if mime == "image/svg+xml" and "<" in text:
+        return off_paper(text).encode(errors="replace")
     try:
-        return base64.b64decode(str(data[mime]), validate=False)
+        return base64.b64decode(text)
     except ValueError:
-        raise ReportError(f"{where}: expected a picture in base64, got something else") from None
+        return b""

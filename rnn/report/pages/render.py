@@ -10,6 +10,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
 from rnn.errors import ReportError
+from rnn.report.fonts import own_fonts
 from rnn.report.pages.exporters import ReportHTMLExporter, ReportPDFExporter
 from rnn.text.files import atomic_write
 
@@ -78,7 +79,8 @@ def _bare(cell: NotebookNode, source: str) -> NotebookNode:
 def render(folder: Path, *, title: str, author: str = "", date: str = "") -> list[Path]:
     """Write ``report.ipynb``, ``report.pdf`` and ``report.html`` into a run's folder; return them.
 
-    Nothing is executed.  The files appear once all of them are made.
+    Nothing is executed.  The files appear once all of them are made.  The fonts of the folder that
+    the environment variable ``FONTS`` names are used too.
 
     Parameters
     ----------
@@ -91,8 +93,9 @@ def render(folder: Path, *, title: str, author: str = "", date: str = "") -> lis
         If a notebook is missing, a cell cannot be set, or the folder cannot be written.
     """
     notebook = assemble(folder, title=title, author=author, date=date)
-    pdf, _ = ReportPDFExporter().from_notebook_node(notebook)
-    page, _ = ReportHTMLExporter().from_notebook_node(notebook)
+    usual = {"strict": True, "exclude_stderr": True, "exclude_tracebacks": True}
+    pdf, _ = ReportPDFExporter(font_paths=own_fonts(), **usual).from_notebook_node(notebook)
+    page, _ = ReportHTMLExporter(interactive=True, **usual).from_notebook_node(notebook)
     contents = {
         "report.ipynb": (nbformat.writes(notebook) + "\n").encode(),
         "report.pdf": pdf,

@@ -1,21 +1,143 @@
-"""Typst source to PDF: in a folder of its own, with every character shown in some way."""
+"""Typst source to PDF: in a folder of its own, with every character and every piece shown somehow.
 
+The source is made of pieces in marks.  When Typst refuses one, what is to stand in its place is
+put there, with a warning that names the cell, and the rest of the page is as if nothing had been.
+"""
+
+import json
 import re
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import typst
 
 from rnn.errors import ReportError
-from rnn.report.escaping import INVISIBLE, stand_in
-from rnn.report.fonts import code_points
+from rnn.report.escaping import is_invisible, stand_in
+from rnn.report.fonts import VARIATION_SELECTORS, Borrowed, code_points
 
-__all__ = ["compile_pdf"]
+__all__ = ["Pieces", "compile_pdf"]
 
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+#: In the template, the line between the title block and the cells.
+_BODY = "\n// cells\n"
 
 
-def compile_pdf(source: str, files: dict[str, bytes], fonts: typst.Fonts) -> bytes:
+class _Piece(NamedTuple):
+    where: str  # the cell
+    what: str  # "a formula", "a picture", ...
+    instead: list[str]  # what may stand for it, the best first
+
+
+class Pieces:
+    """The parts of a page that can fail alone."""
+
+    def __init__(self) -> None:
+        self._all: list[_Piece] = []
+
+    def mark(self, markup: str, where: str, what: str, *instead: str) -> str:
+        """Return `markup` in marks; where Typst refuses it, one of `instead` stands for it."""
+        self._all.append(_Piece(where, what, [*instead]))
+        number = len(self._all) - 1
+        return f"/*<{number}>*/{markup}/*</{number}>*/"
+
+    def around(self, source: str, offset: int) -> int | None:
+        """Return the innermost piece around a place in the source."""
+        open_: list[int] = []
+        for mark in re.compile(r"/\*<(/?)(\d+)>\*/").finditer(source):
+            if mark.start() > offset:
+                break
+            open_ = [n for n in open_ if n != int(mark[2])] if mark[1] else [*open_, int(mark[2])]
+        return open_[-1] if open_ else None
+
+    def within(self, source: str) -> list[int]:
+        """Return the outermost pieces of a source, in order."""
+        found, at = [], 0
+        while mark := re.compile(r"/\*<(\d+)>\*/").search(source, at):
+            found.append(int(mark[1]))
+            at = source.index(f"/*</{mark[1]}>*/", mark.end())
+        return found
+
+    def markup(self, source: str, number: int) -> str:
+        """Return a piece as it is in the source, without its marks."""
+        return source.split(f"/*<{number}>*/", 1)[1].split(f"/*</{number}>*/", 1)[0]
+
+    def replace(self, source: str, number: int, reason: str) -> tuple[str, str]:
+        """Return the source with something else for a piece, and a line that says so."""
+        where, what, instead = self._all[number]
+        before, rest = source.split(f"/*<{number}>*/", 1)
+        after = rest.split(f"/*</{number}>*/", 1)[1]
+        put = f"/*<{number}>*/{instead.pop(0)}/*</{number}>*/" if instead else ""
+        words = "something simpler stands for it" if put else "it is left out"
+        return before + put + after, f"{where}: Typst cannot set {what}, and {words}: {reason}"
+
+
+class _Page:
+    """A source that is compiled again and again until Typst takes it."""
+
+    def __init__(self, root: Path, fonts: typst.Fonts, unseen: set[int]) -> None:
+        self._root, self._fonts, self._unseen = root, fonts, unseen
+        self.inputs: dict[str, str] = {}
+        self.standards: list[Any] = ["ua-1"]
+
+    def compiled(self, source: str, **inputs: str) -> bytes:
+        """Compile, with more and more characters known to have no glyph."""
+        (self._root / "main.typ").write_text(source, encoding="utf-8")
+        for _ in range(50):
+            points = "".join(f"\\x{{{point:x}}}" for point in sorted(self._unseen))
+            try:
+                return typst.compile(
+                    self._root / "main.typ",
+                    root=self._root,
+                    font_paths=self._fonts,
+                    package_path=self._root / "packages",
+                    package_cache_path=self._root / "packages",
+                    sys_inputs=self.inputs | {"unseen": points} | inputs,
+                    pdf_standards=self.standards,
+                    timestamp=0,
+                )
+            except typst.TypstError as error:
+                # A sequence of characters can lack a glyph although each of them has one.
+                texts = re.findall(r"the text `\"(.*?)\"` could not be displayed", error.diagnostic)
+                more = _beyond_ascii(" ".join(texts)) - self._unseen
+                if "grouping depth" in error.message and "flat" not in self.inputs:
+                    self.inputs["flat"] = "yes"
+                elif not more:
+                    raise
+                self._unseen |= more
+        raise ReportError("expected text that the fonts can show, got one that none of them can")
+
+    def refused(self, head: str, source: str, pieces: Pieces, numbers: list[int]) -> int | None:
+        """Return a piece that cannot be set on a page of its own, an inner one if possible."""
+        parts = [pieces.markup(source, number) for number in numbers]
+        try:
+            self.compiled(head + "\n\n".join(parts), alone="yes")
+        except _refusals():
+            if len(numbers) > 1:
+                half = len(numbers) // 2
+                first = self.refused(head, source, pieces, numbers[:half])
+                rest = numbers[half:]
+                return self.refused(head, source, pieces, rest) if first is None else first
+            inner = pieces.within(parts[0]) if parts else []
+            found = self.refused(head, source, pieces, inner) if inner else None
+            return found if found is not None or not numbers else numbers[0]
+        return None
+
+
+def _refusals() -> tuple[type[BaseException], ...]:
+    """Return what Typst raises: its own errors, and what becomes of its mistakes."""
+    panics = (kind for kind in BaseException.__subclasses__() if kind.__name__ == "PanicException")
+    return typst.TypstError, ReportError, *panics
+
+
+def compile_pdf(
+    source: str,
+    files: dict[str, bytes],
+    fonts: typst.Fonts,
+    pieces: Pieces,
+    warn: Callable[[str], None],
+    borrowed: Sequence[Borrowed] = (),
+) -> bytes:
     """Compile Typst source to a tagged PDF (PDF/UA-1), the same bytes for the same arguments.
 
     The compiler sees a temporary folder that holds nothing but the page's own files, and no
@@ -25,49 +147,51 @@ def compile_pdf(source: str, files: dict[str, bytes], fonts: typst.Fonts) -> byt
     Parameters
     ----------
     source : str
-        Typst markup in which ``// at PLACE`` lines say which cell follows.
+        Typst markup with pieces in marks; a line ``// cells`` ends the title block.
     files : dict of str to bytes
         The style sheet and the pictures.
     fonts : typst.Fonts
         Those that may be used.
+    pieces : Pieces
+        What may stand for a piece that Typst refuses.
+    warn : callable
+        Called with one line for each such piece.
+    borrowed : sequence of Borrowed
+        Fonts among them that some characters are set in.
 
     Raises
     ------
     ReportError
-        If Typst refuses the source; it names the place.
+        If Typst refuses all that there is, or the title block.
     """
     source = stand_in(source)
     known = code_points(tuple(sorted({Path(font.path) for font in fonts.fonts() if font.path})))
-    unseen = {p for p in _beyond_ascii(source) if p not in known or _INVISIBLE.match(chr(p))}
-    inputs: dict[str, str] = {}
+    unseen = {p for p in _beyond_ascii(source) if p not in known or is_invisible(chr(p))}
+    unseen -= VARIATION_SELECTORS
+    others = [{"name": font.family, "covers": font.covers} for font in borrowed]
     with tempfile.TemporaryDirectory(prefix="report-") as folder:
-        root = Path(folder)
-        (root / "main.typ").write_text(source, encoding="utf-8")
+        page = _Page(Path(folder), fonts, unseen)
+        page.inputs["borrowed"] = json.dumps(others)
         for name, content in files.items():
-            (root / name).write_bytes(content)
-        for _ in range(50):
-            inputs["unseen"] = "".join(f"\\x{{{point:x}}}" for point in sorted(unseen))
+            (Path(folder) / name).write_bytes(content)
+        while True:
             try:
-                return typst.compile(
-                    root / "main.typ",
-                    root=root,
-                    font_paths=fonts,
-                    package_path=root / "packages",
-                    package_cache_path=root / "packages",
-                    sys_inputs=inputs,
-                    pdf_standards=["ua-1"],
-                    timestamp=0,
-                )
-            except typst.TypstError as error:
-                # A sequence of characters can lack a glyph although each of them has one.
-                texts = re.findall(r"the text `\"(.*?)\"` could not be displayed", error.diagnostic)
-                more = _beyond_ascii(" ".join(texts)) - unseen
-                if "grouping depth" in error.message and "flat" not in inputs:
-                    inputs["flat"] = "yes"
-                elif not more:
-                    raise _failure(error, source) from None
-                unseen |= more
-    raise ReportError("expected text that the fonts can show, got one that none of them can")
+                return page.compiled(source)
+            except _refusals() as error:
+                number = _located(error, source, pieces)
+                if number is None:
+                    head = source[: source.find(_BODY) + len(_BODY)]
+                    number = page.refused(head, source, pieces, pieces.within(source[len(head) :]))
+                reason = _words(error)
+                if number is not None:
+                    source, line = pieces.replace(source, number, reason)
+                    warn(line)
+                elif page.standards and "PDF/UA" in reason:
+                    page.standards = []
+                    warn(f"the page: the PDF is not fit for all readers (PDF/UA-1): {reason}")
+                else:
+                    where = "the title block or an option"
+                    raise ReportError(f"{where}: Typst cannot set it: {reason}") from None
 
 
 def _beyond_ascii(text: str) -> set[int]:
@@ -76,12 +200,18 @@ def _beyond_ascii(text: str) -> set[int]:
     return points | {int(code, 16) for code in re.findall(r"\\u\{([0-9a-f]+)\}", text)}
 
 
-def _failure(error: typst.TypstError, source: str) -> ReportError:
-    """Turn Typst's diagnostics into one line of a bearable length that names the cell."""
-    place = re.search(r"main\.typ:(\d+):", error.diagnostic)
-    above = "\n".join(source.splitlines()[: int(place[1])]) if place else ""
-    cells = re.findall(r"^// at (.*)$", above, re.MULTILINE)
-    where = cells[-1] if cells else "the title block or an option"
-    words = " ".join(" ".join([error.message, *(f"({hint})" for hint in error.hints)]).split())
-    words = words if len(words) <= 300 else words[:299] + "…"
-    return ReportError(f"{where}: Typst cannot set it: {words}")
+def _located(error: BaseException, source: str, pieces: Pieces) -> int | None:
+    """Return the piece at the place that Typst names, if it names one."""
+    place = re.search(r"main\.typ:(\d+):(\d+)", str(getattr(error, "diagnostic", "")))
+    if not place:
+        return None
+    lines = source.split("\n")
+    offset = sum(len(line) + 1 for line in lines[: int(place[1]) - 1]) + int(place[2]) - 1
+    return pieces.around(source, offset)
+
+
+def _words(error: BaseException) -> str:
+    """Turn Typst's diagnostics into one line of a bearable length."""
+    hints = (f"({hint})" for hint in getattr(error, "hints", ()))
+    words = " ".join(" ".join([str(getattr(error, "message", error)), *hints]).split())
+    return words if len(words) <= 300 else words[:299] + "…"

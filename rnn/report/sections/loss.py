@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from rnn.kernels.elementary import exp, log
 from rnn.report.figures import COLOURS, NOTE, page_figure
 from rnn.report.show import Section
 from rnn.runs.run import Run
@@ -17,13 +18,12 @@ from rnn.settings import Settings
 
 _PUBLISHED = tomllib.loads(Path(__file__).with_name("loss.toml").read_text(encoding="utf-8"))
 
-_LARGEST_EXPONENT = 700  # of e, that gives a number at all
-
 
 def show(section: Section, runs: Sequence[Run]) -> None:
     """Show the smooth loss of the first run, with the band of the others."""
     values = facts(runs[0])
-    section.figure(figure(*runs), "fig-loss", values, source="history.csv")
+    drawn, told = figure(*runs), points(runs[0])
+    section.figure(drawn, "fig-loss", values, source="history.csv", points=told)
     if len(runs) > 1:
         section.prose("seeds", seed_facts(runs))
     section.prose("reading", values)
@@ -41,11 +41,11 @@ def facts(run: Run) -> dict[str, Any]:
         "lowest": run.lowest_smooth_loss,
         "lowest_update": run.best_update,
         "lowest_nats": nats,
-        "perplexity": math.exp(nats) if nats < _LARGEST_EXPONENT else math.inf,
+        "perplexity": float(exp(float(nats))),
         "held_out": run.settings.held_out,
         "characters": run.settings.characters_in_loss,
         "K": run.corpus.K,
-        "uniform": run.settings.characters_in_loss * math.log(run.corpus.K),
+        "uniform": run.settings.characters_in_loss * float(log(float(run.corpus.K))),
         "after_epochs": ends[ends["update"] % run.updates_per_epoch == 0]["smooth_loss"].tolist(),
         "diverged": run.state.diverged,
         "clip": run.settings.clip,
@@ -69,6 +69,23 @@ def seed_facts(runs: Sequence[Run]) -> dict[str, Any]:
         "last_mean": last.mean(),
         "last_deviation": last.std(ddof=1),
     }
+
+
+def points(run: Run) -> Iterator[tuple[float, float, dict[str, Any]]]:
+    """Yield places on the curves of `figure`, with what is told of each: about one a pixel."""
+    history, counted = run.history, run.settings.characters_in_loss
+    rows = history.iloc[:: math.ceil(len(history) / 600)]
+    curve = {*zip(rows["update"], rows["smooth_loss"], strict=True)}
+    curve |= {(run.best_update, run.lowest_smooth_loss), (run.last_update, run.smooth_loss)}
+    held_out = history.dropna(subset="validation_loss") if run.settings.held_out else history[:0]
+    told = [(update, loss, False) for update, loss in sorted(curve)]
+    for update, nats in zip(held_out["update"], held_out.get("validation_loss", []), strict=True):
+        told.append((update, nats * counted, True))
+    for update, loss, of_held_out in told:
+        if math.isfinite(loss):
+            epochs = update / run.updates_per_epoch
+            about = {"update": update, "epochs": epochs, "loss": loss, "of_held_out": of_held_out}
+            yield update, loss, about | {"nats": loss / counted}
 
 
 def figure(run: Run, *others: Run) -> Figure:

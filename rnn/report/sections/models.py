@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnn.analysis.baselines import baselines
+from rnn.kernels.elementary import exp
 from rnn.report.figures import COLOURS, page_figure
 from rnn.report.show import Section
 from rnn.runs.run import Run
@@ -49,7 +50,7 @@ def table(models: Losses, counts: Losses) -> pd.DataFrame:
     def written(nats: float) -> list[str]:
         if not math.isfinite(nats):
             return ["–"] * 3
-        power = "∞" if nats > 700 else f"{math.exp(nats):{'.3f' if nats < 14 else '.3g'}}"
+        power = "∞" if nats > 700 else f"{float(exp(float(nats))):{'.3f' if nats < 14 else '.3g'}}"
         return [f"{nats:.4f}", f"{nats / math.log(2):.4f}", power]
 
     heads = ["nats per character", "bits per character", "perplexity"]

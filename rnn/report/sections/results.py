@@ -1,21 +1,25 @@
 """What a run's files hold: its text, what was asked for, and where the numbers come from."""
 
 import hashlib
-import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rnn.errors import ReportError
 from rnn.gradient_check import ACCEPTED
+from rnn.kernels.elementary import log
+from rnn.report.fonts import borrowed_fonts, own_fonts
 from rnn.report.show import Section
+from rnn.runs.models import load_model
 from rnn.runs.results import load_settings, read_results, read_snapshots, read_training
 from rnn.runs.storage import POSITIVE, read_table
 
 _SNAPSHOTS = [1, *range(10_000, 100_001, 10_000)]  # updates before which one is asked for
 _SNAPSHOT_LENGTH = 200
 _BEST_LENGTH = 1000
-_SOURCE = ("commit", "clean", "versions", "machine")
+_SOURCE = ("commit", "clean", "versions")
 
 
 def book(section: Section, folder: Path) -> None:
@@ -24,7 +28,7 @@ def book(section: Section, folder: Path) -> None:
     values = training["book"] | {
         "updates_per_epoch": training["updates_per_epoch"],
         "characters_in_loss": counted,
-        "first_loss": counted * math.log(training["book"]["K"]),
+        "first_loss": counted * float(log(float(training["book"]["K"]))),
     }
     section.table(section.rows("table", values), "tab-book", values, source="results.json")
 
@@ -32,7 +36,7 @@ def book(section: Section, folder: Path) -> None:
 def provenance(section: Section, folder: Path) -> None:
     """Show what a run's numbers come from.
 
-    There is no time and no path, so two runs of the same inputs on one machine show the same.
+    There is no time, path or machine, so two runs of the same inputs show the same.
     """
     results = read_results(folder)
     training, sampling = results.get("training", {}), results.get("sampling", {})
@@ -49,7 +53,15 @@ def provenance(section: Section, folder: Path) -> None:
         },
     }
     values["seed"] = values["settings"].pop("seed", None)
+    values["fonts"] = [font.name for font in borrowed_fonts(_vocabulary(files[0]), own_fonts())]
     section.table(section.rows("table", values), "tab-provenance", values, source="results.json")
+
+
+def _vocabulary(path: Path) -> str:
+    """Return the characters of the text that a model was trained on; none without a model."""
+    with suppress(ReportError):
+        return load_model(path).vocabulary
+    return ""
 
 
 def checklist(section: Section, folder: Path) -> None:
@@ -103,7 +115,7 @@ def _loss(path: Path, training: dict[str, Any]) -> dict[str, Any]:
     if history is None or history.empty or not per_epoch:
         return {}
     last = int(history["update"].max())
-    epochs = math.floor(100 * last / per_epoch) / 100  # 1.999 is not 2
+    epochs = last / per_epoch
     return {"done": epochs >= 2, "epochs": epochs, "updates": last, "least": 2 * per_epoch}
 
 

@@ -52,7 +52,7 @@ def settings_facts(runs: Runs) -> dict[str, Any]:
         "stopped": [run.name for run in runs if run.training.get("diverged")],
         "same_pace": alike(run.characters_per_update for run in runs),
         "same_commit": alike(source.get("commit") for source in sources),
-        "same_machine": alike(source.get("machine") for source in sources),
+        "same_machine": alike(run.machine for run in runs),
         "same_seeds": alike(max(len(run.seed_losses), 1) for run in runs),
         "timed": any(math.isfinite(run.seconds_per_update) for run in runs),
         "one_seed": all(len(run.seed_losses) < 2 for run in runs),
@@ -142,7 +142,7 @@ def provenance_table(runs: Runs) -> pd.DataFrame:
         source = run.results.get("provenance", {})
         versions = {"commit": (source.get("commit") or _NONE)[:10]} | source.get("versions", {})
         digest = f"{run.book['sha256'][:10]}…"
-        facts = versions | {"machine": source.get("machine"), "sha256 of the text": digest}
+        facts = versions | {"sha256 of the text": digest}
         columns[run.name] = {name: _written(name, value) for name, value in facts.items()}
     return pd.DataFrame(columns).fillna(_NONE)
 

@@ -13,7 +13,7 @@ from rnn.errors import ReportError
 from rnn.model import Architecture
 from rnn.runs.results import read_results, read_snapshots
 from rnn.runs.storage import COUNT, POSITIVE, read_json, read_table
-from rnn.settings import Settings
+from rnn.settings import LEFT_OUT
 from rnn.text.characters import printable
 
 __all__ = ["AXES", "FinishedRun", "read_runs"]
@@ -42,7 +42,8 @@ class FinishedRun:
         self.name = name  # its folder's, or the whole of what was asked for, to tell two apart
         self.results = results  # ``results.json``
         self.training = results["training"]  # its section of the training ...
-        self.settings = self.training["parameters"]  # ... with what the training was told ...
+        # ... with what the training was told ...
+        self.settings = LEFT_OUT | self.training["parameters"]
         self.book = self.training["book"]  # ... and the passport of the text
         self.history = history  # ``history.csv``; the losses in the unit of the run's loss
         self.snapshots = snapshots  # ``update``, ``smooth_loss`` and ``text`` of each
@@ -50,6 +51,7 @@ class FinishedRun:
         timed = speed.get("updates") and speed.get("seconds")
         # Mean over the updates that were timed.
         self.seconds_per_update = speed["seconds"] / speed["updates"] if timed else math.nan
+        self.machine = speed.get("machine")  # that it took so long on
         # The losses after the last update and the lowest, in the unit of the run's loss; NumPy
         # reads null, which JSON has in the place of NaN, as NaN.
         self.smooth_loss = float(np.float64(self.training["last_smooth_loss"]))
@@ -83,8 +85,7 @@ class FinishedRun:
     @property
     def parameters(self) -> int:
         """The number of parameters that were learned."""
-        cell = CELLS[self.settings.get("cell", Settings.cell)]
-        layers = self.settings.get("layers", Settings.layers)
+        cell, layers = CELLS[self.settings["cell"]], self.settings["layers"]
         return Architecture(cell, self.settings["m"], self.book["K"], layers).size
 
     def places(self, axis: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from rnn.report.show import Section
 from rnn.runs.run import Run
 
 _CHANGED = 0.1  # shares that differ by less are said to have hardly changed
+_ENOUGH = 5  # long words of a snapshot from which on their share says something
 _AS_NEAR = 0.1  # of the book's own difference, or of what it lacks to 1: so much more is as near
 _BY_HEART = 2  # times what the book repeats of itself: longer copies look learned by heart
 
@@ -62,7 +63,7 @@ def facts(measured: pd.DataFrame, book: Book, own: dict[str, float]) -> dict[str
     return ends | {
         "updates": [row["update"] for row in rows],
         "has_words": book.has_words,
-        "spelling": _spelling(measured.dropna(subset="words")),
+        "spelling": _spelling(measured),
         "near_before": near[0] if near else 0,
         "book_names": book.names,
         "names": [(name, row["update"]) for row in rows for name in row["names"]],
@@ -73,26 +74,29 @@ def facts(measured: pd.DataFrame, book: Book, own: dict[str, float]) -> dict[str
 
 
 def _spelling(measured: pd.DataFrame) -> dict[str, Any]:
-    """Return how the share of real words changed over the snapshots with words.
+    """Return how the shares of real words changed over the snapshots, where two can be compared.
 
-    It is that of words of at least four letters, where all snapshots have some: letters drawn by
-    chance make short words.
+    The longer words decide, as letters drawn by chance make short words; a share of a few words
+    says nothing.
     """
-    if measured.empty:
+    measured = measured[measured["long_judged"] >= _ENOUGH]
+    if len(measured) < 2:
         return {}
-    long = bool(measured["long_words"].notna().all())
-    shares, words = measured["long_words" if long else "words"].tolist(), measured["words"].tolist()
+    shares, words = measured["long_words"].tolist(), measured["words"].tolist()
     best, last, change = max(shares), shares[-1], shares[-1] - shares[0]
     return {
-        "short_by_chance": words[0] - measured["long_words"].iloc[0] >= _CHANGED,
-        "by_long_words": long,
+        "short_by_chance": words[0] - shares[0] >= _CHANGED,
         "better": change >= _CHANGED,
         "worse": change <= -_CHANGED,
         "spells": last >= 0.5,
+        "all_fell": words[-1] - words[0] <= -_CHANGED,
+        "all_rose": words[-1] - words[0] >= _CHANGED,
         "was_better": best - last >= _CHANGED,
         "best": best,
         "best_before": measured["update"].iloc[shares.index(best)],
-        "made_up": 1 - words[-1],
+        "made_up": 1 - last,
+        "first_before": measured["update"].iloc[0],
+        "last_before": measured["update"].iloc[-1],
     }
 
 
@@ -100,7 +104,7 @@ def table(measured: pd.DataFrame) -> pd.DataFrame:
     """Return the measures as a table to be shown.
 
     Columns that say nothing in any snapshot (words of a text without words, names of one
-    without names) are left out.
+    without names) are left out, as what the sentences say of them is.
     """
     shares = {"words": "words", "long_words": "words of 4+ letters",
               "characters_off": "characters off", "pairs_off": "pairs off"}  # fmt: skip
@@ -112,7 +116,7 @@ def table(measured: pd.DataFrame) -> pd.DataFrame:
         "copied": measured["copied"].map(str),
         "new names": measured["names"].map(", ".join),
     })  # fmt: skip
-    unknown = ["words", "words of 4+ letters"] if measured["words"].isna().all() else []
+    unknown = [shares[name] for name in ("words", "long_words") if measured[name].isna().all()]
     return shown.drop(columns=unknown + ["new names"] * (not shown["new names"].any()))
 
 
@@ -128,6 +132,8 @@ def figure(measured: pd.DataFrame, own: dict[str, float]) -> Figure:
         grid = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (title, curves) in zip(grid, panels, strict=True):
             for i, (name, label) in enumerate(curves.items()):
+                if measured[name].isna().all():
+                    continue
                 axes.plot(measured["update"] / 1000, measured[name], marker="os"[i], markersize=2.5,
                           label=label)  # fmt: skip
                 if math.isfinite(own.get(name, math.nan)):

@@ -2,9 +2,11 @@
 
 from rnn.report.show import Section
 from rnn.runs.run import Run
+from rnn.settings import LEFT_OUT
 
 
 def show(section: Section, run: Run) -> None:
     """Say what the network was trained on and how."""
     epochs = run.last_update / run.updates_per_epoch
-    section.prose("setting", run.settings.as_dict() | {"run": run, "epochs": epochs})
+    values = LEFT_OUT | run.settings.as_dict() | {"run": run, "epochs": epochs}
+    section.prose("setting", values)

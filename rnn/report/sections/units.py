@@ -1,6 +1,5 @@
 """What single hidden units indicate: the table, and text coloured by their activations."""
 
-import math
 import textwrap
 import unicodedata
 from collections.abc import Sequence
@@ -14,13 +13,17 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
+from wcwidth import wcwidth
 
-from rnn.analysis.hidden_units import CLEARLY, FEATURES, Stretch, tell
-from rnn.report.figures import PAGE_WIDTH, page_figure
+from rnn.analysis.hidden_units import CLEARLY, FEATURES, VOWELS, Feature, Stretch, tell
+from rnn.analysis.text_quality import Book
+from rnn.report.figures import PAGE_WIDTH, family, page_figure
+from rnn.report.fonts import borrowed_fonts, cut_out, own_fonts
 from rnn.report.show import Section
 from rnn.runs.models import Model
 from rnn.text.corpus import Corpus
 
+_VOWELS = 3  # different ones, at least, of a text with vowels
 _SHOWN = 3  # units whose text is coloured
 _PASSAGE = 252  # characters of a passage
 _COLUMNS = 84  # characters of a line
@@ -41,7 +44,7 @@ class Passage(NamedTuple):
 def show(section: Section, model: Model, corpus: Corpus) -> None:
     """Show which hidden units indicate something, and the text coloured by them."""
     stretch = Stretch.of(model.parameters, model.h, model.vocabulary, corpus.ids)
-    told = tell(stretch)
+    told = tell(stretch, asked(Book.of(corpus), stretch.text))
     values, source = facts(stretch, told), "best_model.npz"
     section.prose("reading", values)
     if not values["clear"]:
@@ -54,6 +57,18 @@ def show(section: Section, model: Model, corpus: Corpus) -> None:
         for row, part in passages(stretch, told)
     ]  # fmt: skip
     section.figure(figure(values["passages"]), "fig-units", values, source=source)
+
+
+def asked(book: Book, text: str) -> dict[str, Feature]:
+    """Return the features that a text has: none of words in one without, of vowels or capitals."""
+    bases = set(unicodedata.normalize("NFD", text.lower()))
+    there = {
+        "a vowel was read": len(bases & set(VOWELS)) >= _VOWELS and book.has_words,
+        "letters of the word so far": book.has_words,
+        "inside a word that began with a capital": book.has_words,
+        "a capital is due after a full stop": book.has_words and any(map(str.isupper, text)),
+    }
+    return {name: feature for name, feature in FEATURES.items() if there.get(name, True)}
 
 
 def clear_units(told: pd.DataFrame) -> pd.DataFrame:
@@ -69,6 +84,7 @@ def facts(stretch: Stretch, told: pd.DataFrame) -> dict[str, Any]:
     return {
         "features": len(told),
         "units": stretch.H.shape[1],
+        "cell_states": stretch.H.shape[1] - stretch.m if stretch.m else 0,
         "chosen_on": stretch.half,
         "measured_on": len(stretch.text) - stretch.half,
         "least": CLEARLY,
@@ -80,7 +96,7 @@ def facts(stretch: Stretch, told: pd.DataFrame) -> dict[str, Any]:
 
 def table(told: pd.DataFrame) -> pd.DataFrame:
     """Return the features that units indicate clearly, to be shown."""
-    heads = {"feature": "feature", "unit": "unit", "measure": "measure",
+    heads = {"feature": "feature", "name": "unit", "measure": "measure",
              "score": "unit's score", "character_alone": "character alone"}  # fmt: skip
     return clear_units(told)[[*heads]].round(2).rename(columns=heads).reset_index(drop=True)
 
@@ -111,7 +127,7 @@ def figure(passages: Sequence[Passage]) -> Figure:
     Orange is positive and blue negative, white is zero; in grey print a bar under the character
     marks negative ones, the thicker the more negative.
     """
-    lines = [math.ceil(len(passage.text) / _COLUMNS) for passage in passages]
+    lines = [places(passage.text)[-1][0] + 1 for passage in passages]
     height = sum(lines) + 2.2 * len(passages)
     with page_figure(height * _LINE / 72) as figure:
         figure.set_layout_engine("none")
@@ -122,19 +138,30 @@ def figure(passages: Sequence[Passage]) -> Figure:
             axes.set(xlim=(0, _COLUMNS), ylim=(n, 0))  # in columns and lines
             axes.set_axis_off()
             axes.set_title(passage.title.replace("$", r"\$"), loc="left", fontsize=8.5, pad=5)
-            _draw_cells(axes, np.asarray(passage.activations, float))
+            _draw_cells(axes, passage.text, np.asarray(passage.activations, float))
             _draw_letters(axes, passage.text)
     return figure
 
 
-def _draw_cells(axes: Axes, activations: np.ndarray) -> None:
+def places(text: str) -> list[tuple[int, int, int]]:
+    """Return the line, the first column and the width in columns of every character's cell."""
+    found, line, column = [], 0, 0
+    for character in text:
+        width = max(wcwidth(character), 1)  # East Asian characters are two columns wide
+        if column + width > _COLUMNS:
+            line, column = line + 1, 0
+        found.append((line, column, width))
+        column += width
+    return found
+
+
+def _draw_cells(axes: Axes, text: str, activations: np.ndarray) -> None:
     """Colour the cells, and put bars into those that are negative."""
     cells, bars = [], []
-    for place, activation in enumerate(activations):
-        line, column = divmod(place, _COLUMNS)
-        cells.append(Rectangle((column, line), 1, 0.94))
+    for (line, column, width), activation in zip(places(text), activations, strict=True):
+        cells.append(Rectangle((column, line), width, 0.94))
         if activation < 0:
-            bars.append(Rectangle((column, line + 0.94), 1, 0.16 * activation))
+            bars.append(Rectangle((column, line + 0.94), width, 0.16 * activation))
     colours = _SIGNS((activations + 1) / 2)
     axes.add_collection(PatchCollection(cells, facecolors=colours, edgecolors="none"))
     axes.add_collection(PatchCollection(bars, facecolors=(0.08, 0.2, 0.45), edgecolors="none"))
@@ -143,20 +170,25 @@ def _draw_cells(axes: Axes, activations: np.ndarray) -> None:
 def _draw_letters(axes: Axes, text: str) -> None:
     """Write the characters into their cells; those without a glyph as small code points."""
     mono = FontProperties(family="DejaVu Sans Mono", size=_CELL / _ADVANCE)
-    drawable, letters = get_font(findfont(mono)).get_charmap(), ""
-    for place, character in enumerate(text):
-        point, (line, column) = ord(character), divmod(place, _COLUMNS)
+    drawable, lines = get_font(findfont(mono)).get_charmap(), dict[int, str]()
+    borrowed = [(font, cut_out(font, text)) for font in borrowed_fonts(text, own_fonts())]
+    others = {point: family(cut) for font, cut in borrowed for point in font.points}
+    for character, (line, column, width) in zip(text, places(text), strict=True):
+        point, letter = ord(character), "\xa0" * width
         combines = unicodedata.category(character).startswith("M")
         if character == "\n":
-            letters += "↵"
+            letter = "↵"
+        elif point in others:
+            axes.text(column + width / 2, line + 0.66, "\u25cc" * combines + character,
+                      ha="center", fontsize=width * _CELL if width > 1 else 1.3 * _CELL,
+                      family=[others[point], "DejaVu Sans Mono"])  # fmt: skip
         elif point in drawable and character.isprintable() and not combines:
-            letters += "\xa0" if character == " " else character
+            letter = "\xa0" if character == " " else character
         else:
-            letters += "\xa0"
             pairs = textwrap.wrap(f"{point:0{4 if point < 0x10000 else 6}X}", 2)
             size = min(0.8 * _CELL, 1.6 * _CELL / len(pairs))
-            axes.text(column + 0.5, line + 0.45, "\n".join(pairs), ha="center", va="center",
+            axes.text(column + width / 2, line + 0.45, "\n".join(pairs), ha="center", va="center",
                       fontsize=size, linespacing=0.95, family="DejaVu Sans Mono")  # fmt: skip
-    for begin in range(0, len(text), _COLUMNS):
-        axes.text(0, begin // _COLUMNS + 0.66, letters[begin : begin + _COLUMNS],
-                  fontproperties=mono, parse_math=False)  # fmt: skip
+        lines[line] = lines.get(line, "") + letter
+    for line, letters in lines.items():
+        axes.text(0, line + 0.66, letters, fontproperties=mono, parse_math=False)

@@ -29,6 +29,7 @@ from pages import (
 )
 
 from rnn.report.escaping import escape, html_text, html_visible, typst_string
+from rnn.report.pages import exporters
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -76,8 +77,14 @@ UNSEEN = {
     "\ue000": "U+E000",
 }
 
-#: Characters no font of the PDF has; a browser finds them elsewhere.
+#: Characters no embedded font has; a browser finds them elsewhere.
 GLYPHLESS = {"中": "U+4E2D", "😀": "U+1F600", "𓀀": "U+13000", "ꦀ": "U+A980"}
+
+
+@pytest.fixture
+def embedded_fonts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a page find no fonts but those that it carries."""
+    monkeypatch.setattr(exporters, "borrowed_fonts", lambda *_: [])
 
 
 def everywhere(text: str) -> NotebookNode:
@@ -153,6 +160,7 @@ def test_unseen_characters_become_visible_in_both_pages() -> None:
             assert words in page
 
 
+@pytest.mark.usefixtures("embedded_fonts_alone")
 def test_characters_without_a_glyph_are_named_in_the_pdf() -> None:
     all_of_them = " ".join(GLYPHLESS)
     nb = everywhere(all_of_them)
@@ -174,6 +182,7 @@ def test_scripts_the_fonts_know_are_left_alone() -> None:
     assert "Ünïcödé Ελληνικά Русский" in text
 
 
+@pytest.mark.usefixtures("embedded_fonts_alone")
 def test_combining_marks_no_font_can_place_do_not_stop_the_pdf() -> None:
     pile = (
         "".join(f"a{chr(mark)}" for mark in range(0x300, 0x370)) + "ก็ क्ष \U0001f468\u200d\U0001f469"
@@ -190,6 +199,7 @@ def test_every_character_of_the_first_plane_can_be_in_a_sample() -> None:
     assert len(reader(pdf).pages) >= 1
 
 
+@pytest.mark.usefixtures("embedded_fonts_alone")
 def test_a_long_text_without_glyphs_does_not_exhaust_typst() -> None:
     words = "한국 " * 600
     text = squeezed(pdf_text(to_pdf(notebook(prose(words), code("x", sample(words))))))

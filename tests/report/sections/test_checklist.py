@@ -100,7 +100,7 @@ def test_not_quite_two_epochs_are_not_two(run: Path, shown) -> None:
     change(run / "history.csv", "100000,2", "99999,2")
     loss = facts(run)["loss"]
     assert not loss["done"]
-    assert (loss["epochs"], loss["least"]) == (1.99, 100_000)
+    assert loss["epochs"] < 2 and loss["least"] == 100_000
     assert "1.99 epochs" in shown("results.checklist", run).texts[0]
 
 

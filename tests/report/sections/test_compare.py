@@ -42,6 +42,7 @@ def leave(
     *,
     book: dict[str, Any] | None = None,
     seconds: float | None = 2.0,
+    machine: str = "one",
     seeds: int = 1,
     text_loss: float | None = None,
     provenance: dict[str, str] | None = None,
@@ -76,7 +77,7 @@ def leave(
         "training": training,
         "text_losses": {"model with the lowest smooth loss": over_text},
         "sampling": {"seed": 0, "text": f"text of <b>{folder.name}</b>", **(sampling or {})},
-        "provenance": {"commit": "c", "machine": "one", **(provenance or {})},
+        "provenance": {"commit": "c", **(provenance or {})},
     }
     (folder / "results.json").write_text(plain_json(results))
     end = "" if validation is None else f",{validation}"
@@ -86,7 +87,9 @@ def leave(
     snapshots = [{"update": at, "smooth_loss": x, "text": f"at {at}"} for at, x in losses.items()]
     (folder / "snapshots.json").write_text(plain_json(snapshots))
     if seconds is not None:
-        (folder / "speed.json").write_text(json.dumps({"seconds": seconds, "updates": last}))
+        (folder / "speed.json").write_text(
+            json.dumps({"seconds": seconds, "updates": last, "machine": machine})
+        )
     return str(folder)
 
 
@@ -280,7 +283,7 @@ def test_runs_with_the_same_settings_have_no_table_of_them(
         ({"book": {"sha256": "1" * 64}}, "same_text"),
         ({"held_out": 0.1}, "same_held_out"),
         ({"provenance": {"commit": "d"}}, "same_commit"),
-        ({"provenance": {"machine": "two"}}, "same_machine"),
+        ({"machine": "two"}, "same_machine"),
         ({"batch_size": 4}, "same_pace"),
         ({"seeds": 2}, "same_seeds"),
         ({"seeds": 2}, "one_seed"),
@@ -303,7 +306,7 @@ def test_headline_numbers_are_those_of_the_files(tmp_path: Path) -> None:
     both = pair(tmp_path, batch_size=4, held_out=0.1, validation=1.25, seeds=3)
     table = runs.numbers_table(Section("runs_numbers", Sentences()), both)
     assert table.loc["updates"].tolist() == ["100", "200"]
-    assert table.loc["epochs"].tolist() == ["2.50", "5.00"]
+    assert table.loc["epochs"].tolist() == ["2.5 epochs", "5 epochs"]
     assert table.loc["characters read"].tolist() == ["1,000", "8,000"]
     assert table.loc["lowest smooth loss"].tolist() == ["2.0000", "1.0000"]
     assert table.loc["lowest smooth loss (bits)"].tolist() == ["2.8854", "1.4427"]
@@ -353,7 +356,6 @@ def test_table_of_provenance_has_what_each_run_was_made_by(tmp_path: Path) -> No
     table = runs.provenance_table(both)
     assert table.loc["commit"].tolist() == ["0123456789", "c"]
     assert table.loc["numpy"].tolist() == ["2.4", "–"]
-    assert table.loc["machine"].tolist() == ["one", "one"]
     assert table.loc["sha256 of the text"].tolist() == ["0000000000…", "1111111111…"]
 
 

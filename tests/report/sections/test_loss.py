@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from rnn.report.figures import svg
-from rnn.report.sections.loss import facts, figure, published_points, seed_facts
+from rnn.report.sections.loss import facts, figure, points, published_points, seed_facts
 from rnn.report.sentences import Sentences
 from rnn.runs.driver import train
 from rnn.runs.run import Run
@@ -168,7 +168,7 @@ def test_whole_epochs_are_counted_and_their_last_losses_found(run: Run) -> None:
 
 
 def test_a_training_that_diverged_is_told_of_with_its_reason(run: Run) -> None:
-    values = facts(run) | {"diverged": {"update": 1234, "largest_gradient": 5.6e7}, "eta": 0.75}
+    values = facts(run) | {"diverged": {"update": 1234, "largest_weight": 5.6e7}, "eta": 0.75}
     for clip in (5.0, math.inf):
         told = said("reading", values | {"clip": clip})
         assert "1,234" in told and r"5.6 \cdot 10^{7}" in told and "0.75" in told
@@ -213,3 +213,33 @@ def test_no_sentence_has_a_number_that_is_none(corpus: Corpus, given: dict[str, 
     values = facts(trained(corpus, **given))
     text = " ".join(said(block, values) for block in ("caption", "alt", "reading"))
     assert not re.search(r"\b(nan|inf|None)\b", text)
+
+
+# ---- What is told of its points -----------------------------------------------------------------
+
+
+def test_points_are_those_of_the_history_and_the_lowest(run: Run) -> None:
+    told = list(points(run))
+    history = dict(zip(run.history["update"], run.history["smooth_loss"], strict=True))
+    known = history | {run.best_update: run.lowest_smooth_loss}
+    assert {update: loss for update, loss, _ in told} == known
+    assert [update for update, _, _ in told] == sorted(known)
+    last = told[-1][2]
+    assert last["epochs"] == pytest.approx(500 / 205)
+    assert last["nats"] == pytest.approx(run.smooth_loss / 5)
+
+
+def test_long_histories_are_told_by_about_a_point_a_pixel(run: Run) -> None:
+    rows = [(100 * n, 50 - n / 1000, None) for n in range(5000)]
+    long = replace(run, state=replace(run.state, history=rows))
+    told = [update for update, _, _ in points(long)]
+    assert 500 < len(told) < 700
+    assert {run.best_update, run.last_update} <= {*told}
+
+
+def test_held_out_losses_are_told_in_the_unit_of_the_figure(corpus: Corpus) -> None:
+    run = trained(corpus, held_out=0.2)
+    told = {update: about["nats"] for update, _, about in points(run) if about["of_held_out"]}
+    held_out = run.history.dropna(subset="validation_loss")
+    assert told == pytest.approx(dict(held_out[["update", "validation_loss"]].to_numpy()))
+    assert told

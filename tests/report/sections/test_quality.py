@@ -14,9 +14,10 @@ from rnn.report.sections.snapshots import facts, table
 SENTENCE = (
     "the ferry took Wren and Moss over to Saltmarrow, and then Moss said to Wren: it was late. "
 )
-BOOK = Book(SENTENCE * 40)
+OTHERS_SAY = "nobody knew where that boat had gone when the storm came and lamps went out. "
+BOOK = Book((SENTENCE + OTHERS_SAY * 2) * 40)
 OTHERS = Book("one word after another stands in this other text and then stands there again " * 30)
-NOISE = "qz7 x#v Kqq wwv zzxq qqq vvww kzzz "
+NOISE = "qz7 x#v Kqq wwv zzxq qqq vvww kzzz " * 3
 OWN = {"characters_off": 0.1, "pairs_off": 0.4, "copied": 12.0}
 
 
@@ -34,7 +35,7 @@ def read(book: Book, *texts: str, own: dict[str, float] | None = None) -> str:
 
 
 def test_a_run_that_learns_is_said_to_spell() -> None:
-    texts = NOISE * 2, "and the ferry said then took late over ferry qq"
+    texts = NOISE, "and the ferry said then took late over ferry qq"
     values = measured(BOOK, *texts)
     spelling = values["spelling"]
     assert spelling["better"] and spelling["spells"] and not spelling["was_better"]
@@ -43,7 +44,7 @@ def test_a_run_that_learns_is_said_to_spell() -> None:
 
 
 def test_a_run_that_was_better_in_between_is_said_to_have_been() -> None:
-    texts = NOISE * 2, SENTENCE, "and the ferry took qqqq zzzz over late qq"
+    texts = NOISE, SENTENCE, "and the ferry took qqqq zzzz over late qq"
     spelling = measured(BOOK, *texts)["spelling"]
     assert spelling["better"] and spelling["was_better"]
     assert (spelling["best"], spelling["best_before"]) == (1.0, 10_000)

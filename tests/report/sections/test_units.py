@@ -88,6 +88,7 @@ def test_table_and_figure_say_what_is_coloured(shown, monkeypatch: pytest.Monkey
         of = classmethod(lambda cls, *_: stretch(quotation=4))
 
     monkeypatch.setattr(units, "Stretch", Read)
+    monkeypatch.setattr(units, "asked", lambda *_: units.FEATURES)
     nothing: Any = type("Model", (), {"parameters": 0, "h": 0, "vocabulary": "", "ids": 0})
     out = shown("units", nothing, nothing)
     assert out.labels == ["tab-units", "fig-units"]

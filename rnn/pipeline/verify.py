@@ -1,0 +1,392 @@
+"""Make a run again and compare every file: ``python -m rnn.pipeline.verify reports/NAME``.
+
+What a run was told is in its executed notebooks and its ``results.json``.  It is run again in a
+temporary folder, and what comes out is compared with what is there.  The commit, the packages and
+the machine that ``results.json`` names are written into the new pages too, so that these can be
+compared wherever they are made; where they are not those of this place, that is said.  What was
+handed in as a zip is unpacked first, see `rnn.pipeline.unpack`.
+
+The exit status is 0 if all is the same, 1 if something differs, and 2 if it could not be compared.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import platform
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rnn import ROOT
+from rnn.errors import ReportError
+from rnn.pipeline.differences import first_difference
+from rnn.pipeline.unpack import FILES, OPTIONAL, unpack
+from rnn.runs.results import provenance, read_results
+from rnn.runs.storage import read_json
+from rnn.settings import Schedule, Settings
+from rnn.text.books import BOOKS, locate
+from rnn.text.characters import printable
+
+SAME, DIFFERENT, NOT_COMPARED, STOPPED = 0, 1, 2, 130
+
+#: The steps of a run by the section of ``results.json`` that each leaves, and that of a comparison.
+STEPS = {
+    "gradient_check": "01_gradient_check",
+    "training": "02_training_evolution",
+    "sampling": "03_best_model_sampling",
+    "comparison": "04_compare_runs",
+}
+PAGES = ("report.ipynb", "report.pdf", "report.html")
+
+_TIMED = "speed.json"  # how long it took, and where
+_PATIENCE = 40  # seconds that a step has to end after it was told to
+
+Values = Mapping[str, Any]
+
+
+class Again:
+    """A run that is made again, in a temporary folder of the project.
+
+    Paths in its parameters are moved into that folder; as its name occurs nowhere else, what the
+    run leaves can be told from what the first one left once that name is taken out again.
+    """
+
+    def __init__(self, there: Path, work: Path, *, foreign: bool) -> None:
+        self.there, self.work = there, work
+        self.foreign = foreign  # from somebody else: only the files in data/ are looked at
+        self.results = read_results(there)
+        self.origin = _origin(self.results, read_json(there / _TIMED, {}))
+        self.given = _parameters(there, self.results)
+        self.left_out: dict[str, str] = {}  # why files are not compared, by name
+        if not self.given:
+            expected = f"expected a finished run or comparison in {there.name}, got none"
+            raise ReportError(f"{expected}; run make report RUN=NAME")
+        _require_end(there.name, self.results.get("training", {}))
+        run_dir: Any = next(iter(self.given.values())).get("run_dir")
+        run_dir = run_dir if _is_inside(run_dir) else f"reports/{there.name}"
+        self.folder = ROOT / self._moved(run_dir)
+        self.folder.mkdir(parents=True)
+        for name, values in self.given.items():
+            if name != STEPS["comparison"]:
+                if values.get("run_dir") != run_dir and (there / f"{name}.ipynb").exists():
+                    self.left_out[f"{name}.ipynb"] = "it was not made by make report"
+                values["run_dir"] = self._moved(run_dir)
+            if "corpus" in values:
+                values["corpus"] = self._text(values["corpus"])
+            if values.get("text"):
+                values["text"] = self._sentences(str(values["text"]))
+
+    def _moved(self, path: str) -> str:
+        """Return a path in the temporary folder; with a folder more for every '..' in it."""
+        up = f"{self.work.name}/" * path.split("/").count("..")
+        return f"{self.work.relative_to(ROOT)}/{up}{path}"
+
+    def _back(self, content: bytes) -> bytes:
+        """Take the temporary folder out of a file, where a sign may have been escaped."""
+        name = f"{self.work.relative_to(ROOT).parent}/".encode()
+        parts = [b"".join(rb"\\*" + re.escape(bytes([c])) for c in part)
+                 for part in (name, f"{self.work.name}/".encode())]  # fmt: skip
+        return re.sub(b"%s(%s)+" % tuple(parts), b"", content)
+
+    def _text(self, corpus: Any) -> str:
+        """Return what to give the notebooks for the text of the run, found by its sha256."""
+        book = self.results.get("training", {}).get("book", {})
+        wanted, corpus = book.get("sha256"), str(corpus)
+        if corpus in BOOKS:
+            places = [locate(corpus)[0]]
+        else:
+            places = [] if self.foreign else [Path(corpus).expanduser(), ROOT / corpus]
+        if any(path.is_file() and wanted in (None, _sha256(path)) for path in places):
+            return corpus
+        folders = () if corpus in BOOKS else (self.there / "data", ROOT / "data")
+        for path in (path for folder in folders for path in sorted(folder.glob("*"))):
+            if path.is_file() and _sha256(path) == wanted:
+                moved = self._moved(corpus)  # its name is among the results
+                os.makedirs(ROOT / os.path.dirname(moved), exist_ok=True)
+                with suppress(FileExistsError):  # of the step before
+                    (ROOT / moved).symlink_to(path)
+                return moved
+        title, size = book.get("title", corpus), book.get("bytes", "unknown")
+        file = f"data/{BOOKS[corpus].file}" if corpus in BOOKS else "data/"
+        raise ReportError(
+            f"corpus: expected the text {title!r} of {size} bytes, sha256 {wanted}, got none such "
+            f"in data/; put it into {file}"
+        )
+
+    def _sentences(self, folder: str) -> str:
+        """Return the folder with the run's own sentences, or none if they are not here."""
+        packed = self.there / "sentences"
+        for path in (Path(folder).expanduser(), ROOT / folder):
+            here = {one.name: one.read_bytes() for one in path.glob("*.md")}
+            if here and not self.foreign:
+                return folder
+            if here and here == {one.name: one.read_bytes() for one in packed.glob("*.md")}:
+                return folder
+        # Sentences are templates, which can compute: those of somebody else are not run.
+        for name in (*(f"{step}.ipynb" for step in STEPS.values()), *PAGES):
+            self.left_out[name] = f"its sentences are not here; put them into {folder}"
+        return ""
+
+    def run(self) -> None:
+        """Run every step, and set the pages if there were some."""
+        noted = self.results.get("provenance", {})
+        environment = os.environ | ({"RNN_PROVENANCE": json.dumps(noted)} if noted else {})
+        for name, values in self.given.items():
+            told = b64encode(yaml.safe_dump(values, sort_keys=False).encode()).decode()
+            source, target = ROOT / "notebooks" / f"{name}.ipynb", self.folder / f"{name}.ipynb"
+            words = (str(source.relative_to(ROOT)), str(target), "-b", told)
+            if _python("rnn.pipeline.execute", *words, environment=environment):
+                self.left_out[target.name] = "it could not be made again, see above"
+                break
+        for path in (*self.folder.glob("0*.ipynb"), *self.folder.glob("results.json")):
+            path.write_bytes(self._back(path.read_bytes()))
+        made = all((self.folder / f"{name}.ipynb").exists() for name in self.given)
+        if made and any((self.there / name).exists() for name in PAGES):
+            page = read_json(self.there / "report.ipynb", {}).get("metadata", {})
+            authors = page.get("authors", [])
+            block = (
+                f"--title={page.get('title', '')}",
+                f"--author={authors[0].get('name', '') if authors else ''}",
+                f"--date={page.get('date', '')}",
+            )
+            print("report: rendering", flush=True)
+            _python("rnn.report.pages.render", str(self.folder), *block, quiet=True)
+
+    def compare(self) -> int:
+        """Say of every file whether it is the same; return the exit status."""
+        reason = "; ".join([*self.origin, *(["or it was edited"] if self.origin else [])])
+        same = differ = 0
+        names = sorted(self._names())
+        for name in names:
+            there, again = self.there / name, self.folder / name
+            if name in self.left_out or not again.exists():
+                why = self.left_out.get(name, "it could not be made again")
+                told = f"not compared: {why}"
+            elif not there.exists():
+                told, differ = f"missing ({reason or 'it was deleted'})", differ + 1
+            elif found := first_difference(there, again):
+                told, differ = f"{found} ({reason or 'edited after it was made'})", differ + 1
+            else:
+                whole = there.read_bytes() == again.read_bytes()
+                told = "same bytes" if whole else "same, but for messages and provenance"
+                same += 1
+            print(f"{name:<30}{printable(told)}")
+        print(f"verify: {len(names)} files, {same} the same, {differ} different", end="")
+        left = len(names) - same - differ
+        print(f", {left} not compared" if left else "")
+        return DIFFERENT if differ else NOT_COMPARED if left else SAME
+
+    def _names(self) -> set[str]:
+        """Return the names of the files to compare: those made again, and what else a run has."""
+        here = {path.name for path in self.there.iterdir() if path.is_file()}
+        made = {path.name for path in self.folder.iterdir() if path.is_file()}
+        known = {f"{name}.ipynb" for name in STEPS.values()} | {*PAGES, *FILES}
+        wanted = made | (here & known)
+        if self.foreign:
+            wanted |= FILES.keys() - OPTIONAL
+        elif not here & {f"{name}.ipynb" for name in self.given}:
+            wanted -= {f"{name}.ipynb" for name in self.given}  # data without notebooks
+        wanted = {name for name in wanted if name[0] != "." and not name.startswith("failed_")}
+        return wanted - {_TIMED}
+
+
+def _parameters(folder: Path, results: Values) -> dict[str, dict[str, Any]]:
+    """Return what each step of a run was told, by the name of its notebook.
+
+    The executed notebook says it to the letter; where there is none, the results do.
+    """
+    found = {}
+    for section, name in STEPS.items():
+        path = folder / f"{name}.ipynb"
+        if path.exists():
+            found[name] = told_by_notebook(path)
+        elif section in results and section != "comparison":
+            found[name] = _told_by_results(section, results)
+    return found
+
+
+def told_by_notebook(path: Path) -> dict[str, Any]:
+    """Return what an executed notebook was told, in the order of the cell that papermill put in.
+
+    Raises a ReportError if it is none, or the values are others than numbers and texts.
+    """
+    try:
+        notebook = json.loads(path.read_bytes())
+        values = notebook["metadata"]["papermill"]["parameters"]
+        cells = ["".join(cell["source"]) for cell in notebook["cells"] if
+                 "injected-parameters" in cell["metadata"].get("tags", [])]  # fmt: skip
+        order = [line.targets[0].id for line in ast.parse("".join(cells)).body]  # type: ignore[attr-defined]
+        if sorted(order) == sorted(values) and all(map(_is_plain, values.values())):
+            return {name: values[name] for name in order}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError):
+        pass
+    expected = "expected an executed notebook with its parameters, got others"
+    raise ReportError(f"{path.name}: {expected}; run make report again")
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _told_by_results(section: str, results: Values) -> dict[str, Any]:
+    facts, training = results[section], results.get("training", {})
+    encoding = {"encoding": training.get("encoding", "utf-8")}
+    if section == "gradient_check":
+        return facts["parameters"] | encoding
+    if section == "training":
+        told = {"corpus": facts["corpus"], "seeds": len(facts.get("seeds", [0]))}
+        return facts["parameters"] | encoding | told
+    return {name: value for name, value in facts.items() if name != "text"}
+
+
+def _require_end(name: str, training: Values) -> None:
+    """Raise a ReportError if a training was stopped before its last update."""
+    try:
+        settings, characters = Settings(**training["parameters"]), training["book"]["characters"]
+        last = Schedule.of(settings, characters).last_update
+    except (KeyError, TypeError, ReportError):
+        return  # no training, or settings of another version: the step itself will say
+    if training["updates"] < last and not training.get("diverged"):
+        raise ReportError(
+            f"{name}: expected a training of {last:,} updates, got one that was stopped after "
+            f"{training['updates']:,}; let make report RUN={name} end it"
+        )
+
+
+def _origin(results: Values, timed: Values) -> list[str]:
+    """Say in what the origin of a run is not what is here, each in some words."""
+    noted, here = results.get("provenance", {}), provenance()
+    words = []
+    if not results:  # a comparison, which has the provenance of its runs
+        pass
+    elif not noted:
+        words.append("an older version, which noted neither commit nor packages")
+    elif noted.get("commit") != here["commit"]:
+        commits = [str(one.get("commit"))[:10] for one in (noted, here)]
+        words.append(f"another commit ({commits[0]}, here {commits[1]})")
+    if noted and not noted.get("clean"):
+        words.append("made with changes that no commit has")
+    if not here["clean"]:
+        words.append("changes here that no commit has")
+    versions = noted.get("versions", {})
+    others = [
+        f"{name} {versions[name]}, here {here['versions'].get(name, 'none')}"
+        for name in versions
+        if versions[name] != here["versions"].get(name)
+    ]
+    if others:
+        words.append(f"other packages ({', '.join(others)})")
+    # Among processors of one architecture the bytes are the same.
+    machine = str(noted.get("machine") or timed.get("machine") or "").split(",")[0]
+    if machine and machine != platform.machine():
+        words.append(f"another processor ({machine}, here {platform.machine()})")
+    settings = results.get("training", {}).get("parameters", {})
+    if settings and (lacking := Settings().as_dict().keys() - settings.keys()):
+        words.append(f"an older version (without {', '.join(sorted(lacking))})")
+    return words
+
+
+def _is_inside(path: Any) -> bool:
+    return isinstance(path, str) and path[:1] not in ("", "/", "~") and ".." not in path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _python(
+    module: str, *words: str, environment: Values | None = None, quiet: bool = False
+) -> int:
+    """Run a module in the project's folder; return its exit status.  An interrupt ends it too."""
+    command = [sys.executable, "-m", module, *words]
+    out = subprocess.DEVNULL if quiet else None
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out) as process:
+        try:
+            status = process.wait()
+            if status == STOPPED:
+                raise KeyboardInterrupt
+            return status
+        except KeyboardInterrupt:
+            process.terminate()
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    """Make a folder with a name that occurs nowhere else, and remove it however this ends."""
+    folder = ROOT / ".cache" / f"verify{secrets.token_hex(8)}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        shutil.rmtree(folder, ignore_errors=True)
+        signal.signal(signal.SIGINT, before)
+
+
+def verify(path: Path) -> int:
+    """Make the run in a folder, or in a zip that was handed in, again; return the exit status.
+
+    Raises
+    ------
+    ReportError
+        If there is no such run, its text is not here, or the zip cannot be trusted.
+    """
+    with _temporary() as work:
+        there = path
+        if path.suffix == ".zip":
+            there = work / ".handed-in" / path.stem
+            unpack(path, there)
+        elif not path.is_dir():
+            raise ReportError(f"{path}: expected a run's folder or a zip, got none; check its name")
+        try:
+            again = Again(there, work, foreign=path.suffix == ".zip")
+            alike = "made with this commit and these packages" if again.results else "a comparison"
+            told = "; ".join(again.origin) or alike
+            print(f"verify: {printable(str(path))}: {printable(told)}; making it again", flush=True)
+            again.run()
+        except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
+            # Anything can be in the files of somebody else.
+            expected = "expected results of a run and notebooks that make report wrote, got others"
+            reason = " ".join(str(error).split())[:100]
+            raise ReportError(f"{there.name}: {expected} ({reason}); make the run again") from None
+        return again.compare()
+
+
+def main(arguments: Collection[str]) -> int:
+    """Run the command; return its exit status."""
+    (path,) = arguments
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, stop)
+    try:
+        return verify(Path(path).expanduser())
+    except ReportError as error:
+        print(f"verify: {printable(str(error))}", file=sys.stderr)
+        return NOT_COMPARED
+    except KeyboardInterrupt:
+        print("verify: stopped; nothing is left behind", file=sys.stderr)
+        return STOPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,329 @@
+"""Trees of `rnn.report.pages.hypertext` as the markup of Typst and of HTML.
+
+In Typst every text is a string, so that no text can become markup.  What may fail is a piece with
+what is to stand in its place; see `rnn.report.pages.typesetting`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from rnn.report.escaping import typst_string
+from rnn.report.pages.formulas import Formula
+from rnn.report.pages.hypertext import BLOCKS, text_of
+from rnn.report.pages.mathml import breadth, for_browsers, pieces
+from rnn.report.pages.typesetting import Pieces
+
+__all__ = ["HTMLWriter", "TypstWriter", "Writer"]
+
+_STYLES = {"em": "emph", "strong": "strong", "u": "underline", "s": "strike"}
+_STYLES |= {"sub": "sub", "sup": "super"}
+_LONGEST_WORD = 24  # characters of a word in a table that is not broken
+_WIDE = 30  # signs; a formula that is shorter needs no measuring
+
+
+class Writer:
+    """What both pages have in common: formulas, and where links may lead.
+
+    Parameters
+    ----------
+    formulas : list of Formula
+        Those of the notebook, by number.
+    anchors : mapping
+        From what a link may name to the label in the page.
+    references : mapping
+        What ``[Figure](#label)`` stands for: ``{"fig-loss": "Figure 1"}``.
+    """
+
+    def __init__(
+        self, formulas: list[Formula], anchors: Mapping[str, str], references: Mapping[str, str]
+    ) -> None:
+        self.formulas, self.anchors, self.references = formulas, anchors, references
+        self.where = ""
+        self.warn: Callable[[str], None] = lambda line: None
+
+    def blocks(self, body: Element) -> str:
+        """Return the markup of a tree."""
+        raise NotImplementedError
+
+    def line(self, body: Element) -> str:
+        """Return the markup of what is in a tree, for one line."""
+        raise NotImplementedError
+
+    def target(self, link: Element) -> tuple[str, str | None]:
+        """Return where a link leads, "" for nowhere, and the words for it if they are known."""
+        href = re.sub(r"[\t\r\n]", "", link.get("href", "")).strip()
+        if not href.startswith("#"):
+            return (href if re.match(r"(https?|mailto):(?!\s)", href, re.IGNORECASE) else ""), None
+        name, words = href[1:], text_of(link).strip().lower()
+        if known := self.references.get(name):
+            same = words == "" or known.lower().startswith(words)
+            return href, known.replace(" ", "\xa0") if same else None
+        if words in ("figure", "table"):
+            names = ", ".join(sorted(self.references)) or "none"
+            self.warn(
+                f"expected a reference to a figure or table of this report, got {href}; "
+                f"choose from {names}"
+            )
+        label = self.anchors.get(name) or self.anchors.get(name.lower())
+        return f"#{label}" if label else "", None
+
+
+class HTMLWriter(Writer):
+    """Writes trees as HTML."""
+
+    def blocks(self, body: Element) -> str:
+        """Return the markup of a tree."""
+        return "\n".join(map(_html, self._made(body)))
+
+    def line(self, body: Element) -> str:
+        """Return the markup of what is in a tree, for one line."""
+        return _html(self._made(body)).removeprefix("<body>").removesuffix("</body>")
+
+    def _made(self, node: Element) -> Element:
+        made = Element(node.tag)
+        made.text, made.tail = node.text, node.tail
+        for child in node:
+            made.append(self._child(child))
+        return made
+
+    def _child(self, node: Element) -> Element:
+        match node.tag:
+            case "formula":
+                made = self._formula(self.formulas[int(node.attrib["number"])])
+            case "a":
+                made = self._made(node)
+                href, words = self.target(node)
+                made.tag = "a" if href else "span"
+                made.attrib |= {"href": href} if href else {}
+                if words:
+                    made[:], made.text = [], words
+            case "img":
+                made = Element("img", src=node.attrib["src"], alt=node.attrib["alt"])
+                made.attrib |= {"width": node.attrib["width"]} if node.get("width") else {}
+            case "s":
+                made = self._made(node)
+                made.tag = "del"
+            case "code":
+                made = self._made(node)
+                made.attrib |= {"class": "short"} if len(node.text or "") <= 24 else {}
+            case "pre":
+                made = Element("pre")
+                ElementTree.SubElement(made, "code").text = node.text
+            case "note":
+                made = self._made(node)
+                made.tag = "p"
+                made.set("class", "note")
+            case "ol" if node.get("start", "1") != "1":
+                made = self._made(node)
+                made.set("start", node.attrib["start"])
+            case "table":
+                made = self._table(node)
+            case heading if re.fullmatch("h[1-6]", heading):
+                made = self._made(node)
+                made.tag = f"h{min(int(node.attrib['level']) + 1, 6)}"
+                made.set("id", node.attrib["id"])
+                if number := node.get("number"):
+                    shown = Element("span", {"class": "number"})
+                    shown.text, shown.tail = number, " " + (made.text or "")
+                    made.text = None
+                    made.insert(0, shown)
+            case _:
+                made = self._made(node)
+        made.tail = node.tail
+        return made
+
+    def _formula(self, formula: Formula) -> Element:
+        if formula.tree is None:
+            made = Element("code")
+            made.text = formula.source if formula.tex else ""
+            return made if formula.tex else Element("span")
+        math = for_browsers(formula.tree)
+        math.tail = None
+        if not formula.display:
+            return math
+        shown = Element("span", {"class": "formula", "tabindex": "0", "role": "group"})
+        shown.set("aria-label", "Formula")
+        shown.append(math)
+        if formula.number:
+            number = ElementTree.SubElement(shown, "span", {"class": "equation-number"})
+            number.text = formula.number
+        return shown
+
+    def _table(self, node: Element) -> Element:
+        made = Element("div", {"class": "scroll", "tabindex": "0", "role": "group"})
+        made.set("aria-label", "Table")
+        table = ElementTree.SubElement(made, "table")
+        sides = node.attrib["sides"].split()
+        for part in node:
+            group = ElementTree.SubElement(table, part.tag)
+            for row in part:
+                line = ElementTree.SubElement(group, "tr")
+                for cell in row:
+                    shown = self._made(cell)
+                    shown.tail = None
+                    for name in ("colspan", "rowspan"):
+                        if cell.get(name, "1") != "1":
+                            shown.set(name, cell.attrib[name])
+                    shown.set("style", f"text-align: {sides[int(cell.attrib['x'])]};")
+                    line.append(shown)
+        return made
+
+
+def _html(element: Element) -> str:
+    return ElementTree.tostring(element, encoding="unicode", method="html")
+
+
+class TypstWriter(Writer):
+    """Writes trees as Typst, in pieces that can fail alone."""
+
+    def __init__(
+        self,
+        formulas: list[Formula],
+        anchors: Mapping[str, str],
+        references: Mapping[str, str],
+        parts: Pieces,
+    ) -> None:
+        super().__init__(formulas, anchors, references)
+        self._pieces = parts
+
+    def blocks(self, body: Element) -> str:
+        """Return the Typst of a tree; its tables may be set on pages of their own."""
+        return self._mixed(body, free=True).strip()
+
+    def line(self, body: Element) -> str:
+        """Return the Typst of what stands in one line."""
+        return self._mixed(body).strip()
+
+    def _mixed(self, node: Element, free: bool = False) -> str:
+        parts = [_string(node.text)]
+        for child in node:
+            if child.tag in BLOCKS:
+                parts.append("\n\n" + self._block(child, free) + "\n\n")
+            else:
+                parts.append(self._inline(child))
+            parts.append(_string(child.tail))
+        return "".join(parts)
+
+    def _block(self, node: Element, free: bool) -> str:
+        match node.tag:
+            case "p" if (
+                len(node)
+                and all(child.tag == "img" and not (child.tail or "").strip() for child in node)
+                and not (node.text or "").strip()
+            ):
+                return "\n\n".join(self._picture(child, alone=True) for child in node)
+            case "p":
+                return self._mixed(node)
+            case "ul" | "ol":
+                loose = any(child.tag == "p" for item in node for child in item)
+                items = ", ".join(f"[{self._mixed(item).strip()}]" for item in node)
+                start = f"start: {int(node.attrib['start'])}, " if node.get("start") else ""
+                kind = "enum" if node.tag == "ol" else "list"
+                return f"#{kind}(tight: {'false' if loose else 'true'}, {start}{items});"
+            case "blockquote":
+                return f"#quote(block: true)[{self._mixed(node).strip()}];"
+            case "pre":
+                language = typst_string(node.attrib["language"]) if node.get("language") else "none"
+                return f"#code({typst_string(node.text or '')}, lang: {language});"
+            case "hr":
+                return "#horizontalrule;"
+            case "note":
+                return f"#note[{self._mixed(node).strip()}];"
+            case "table":
+                return self._table(node, free)
+        label = f"#label({typst_string(node.attrib['id'])});" if node.get("id") else ""
+        inner = self._mixed(node).strip()
+        return f"#heading(level: {int(node.attrib['level'])})[{inner}]{label}"
+
+    def _inline(self, node: Element) -> str:
+        if node.tag in _STYLES:
+            return f"#{_STYLES[node.tag]}[{self._mixed(node)}];"
+        match node.tag:
+            case "br":
+                return "#linebreak();"
+            case "code":
+                return "".join(
+                    f"#raw({typst_string(part)});"
+                    for part in re.findall(r"(?:[^ ]* ){12}|.+?\Z", node.text or "", re.DOTALL)
+                )
+            case "formula":
+                return self._formula(self.formulas[int(node.attrib["number"])])
+            case "img":
+                return self._picture(node, alone=False)
+            case "a":
+                href, words = self.target(node)
+                inner = _string(words) if words else self._mixed(node)
+                if href.startswith("#"):
+                    return f"#goto({typst_string(href[1:])})[{inner}];"
+                return f"#link({typst_string(href)})[{inner}];" if href else inner
+        return self._mixed(node)
+
+    def _picture(self, node: Element, alone: bool) -> str:
+        words = node.attrib["alt"]
+        width = node.get("width", "")
+        image = f"image({typst_string(node.attrib['src'])}, alt: {typst_string(words)}"
+        if width.endswith("%"):
+            image += f", width: {min(float(width[:-1]), 100):g}%"
+        image += ")"
+        if width and not width.endswith("%"):
+            image = f"sized({float(width) * 0.75:g}pt, {image})"
+        markup = f"#align(center, {image});" if alone else f"#box({image});"
+        note = f"#note[{_string(f'A picture that could not be set: {words}')}];"
+        return self._pieces.mark(markup, self.where, "a picture", note)
+
+    def _formula(self, formula: Formula) -> str:
+        source = f"#raw({typst_string(formula.spoken)});"
+        if formula.tree is None:
+            return f"#raw({typst_string(formula.source)});" if formula.tex else ""
+        parts = pieces(formula.tree)
+        if not any(parts):
+            return ""
+        alt = typst_string(formula.spoken)
+        wide = breadth(formula.tree)
+        if formula.display and (wide > _WIDE or formula.number):
+            number = typst_string(formula.number) if formula.number else "none"
+            bodies = ", ".join(f"${part}$" for part in parts)
+            markup = f"#formula(alt: {alt}, number: {number}, {bodies});"
+        elif not formula.display and wide > 80 and len(parts) < 3:
+            bodies = ", ".join(f"${part}$" for part in parts)
+            markup = f"#formula(alt: {alt}, {bodies});"
+        else:
+            block = "true" if formula.display else "false"
+            body = f"math.equation(block: {block}, alt: {alt}, ${' '.join(parts)}$)"
+            # A short formula in running text does not break at the end of a line.
+            short = not formula.display and len(formula.spoken) <= 24
+            markup = f"#box({body});" if short else f"#{body};"
+        return self._pieces.mark(markup, self.where, "a formula", source)
+
+    def _table(self, node: Element, free: bool) -> str:
+        columns = int(node.attrib["columns"])
+        head = len(node[0]) if node[0].tag == "thead" else 0
+        longest, words = [""] * columns, [""] * columns
+        cells, rows = [], [row for part in node for row in part]
+        for y, row in enumerate(rows):
+            for cell in row:
+                x, across = int(cell.attrib["x"]), int(cell.attrib["colspan"])
+                inner = f"[{self._mixed(cell).strip()}]"
+                place = f"x: {x}, y: {y}, w: {across}, h: {int(cell.attrib['rowspan'])}"
+                cells.append(f"({place}, body: {inner})")
+                text = text_of(cell)
+                if across == 1:
+                    longest[x] = max(longest[x], text[:400], key=len)
+                    for word in text.split():
+                        words[x] = max(words[x], word[:_LONGEST_WORD], key=len)
+        sides = ", ".join(node.attrib["sides"].split())
+        markup = (
+            f"#datatable(columns: {columns}, head: {head}, labels: {int(node.attrib['labels'])}, "
+            f"free: {'true' if free else 'false'}, sides: ({sides},), "
+            f"words: ({', '.join(map(typst_string, words))},), "
+            f"longest: ({', '.join(map(typst_string, longest))},), "
+            f"cells: ({', '.join(cells)},));"
+        )
+        plain = "\n".join(" | ".join(text_of(cell) for cell in row) for row in rows)
+        return self._pieces.mark(markup, self.where, "a table", f"#printed({typst_string(plain)});")
+
+
+def _string(text: str | None) -> str:
+    return f"#{typst_string(text)};" if text else ""
