@@ -3,15 +3,12 @@
 #     notebooks/*.ipynb + rnn/ + values  --papermill-->  reports/RUN/*.ipynb and data
 #     reports/RUN/*.ipynb + templates    --nbconvert-->  reports/RUN/report.pdf, report.html
 #     the data of several runs + notebooks/04_compare_runs.ipynb  -->  the same in reports/COMPARISON
-#
+#     a grid of values  --dask-->  many runs  --notebooks/05_sweep.ipynb-->  the same in reports/SWEEP
 # `make report` lets rnn/pipeline check the names, set up, hold the folder and note the values, in
-# files .*.values that change only when a value does; that then calls `make pages out=reports/RUN`.
-# For GNU make 3.81 and newer.  Nothing is written outside this folder.
+# files .*.values that change only when a value does, and call `make pages out=reports/RUN`.
 
-.DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
-.SUFFIXES:
-MAKEFLAGS += --no-print-directory
+# To GNU make names of targets that nobody makes; another make says the line and stops.
+.error expected GNU make, got another make: run gmake (or install GNU make) instead
 
 # ---- What can be said on the command line ---------------------------------------------------
 ## the run's name, and that of its folder in reports/
@@ -36,7 +33,15 @@ RUNS =
 COMPARISON = comparison
 ## what verify makes again instead of RUN: a zip that was handed in
 HANDIN =
-## the report's title (a comparison's is Runs compared)
+## what a sweep varies: "m=50,100 eta=0.05,0.1", or a YAML file
+GRID =
+## the sweep's name, and that of its folder in reports/
+SWEEP = sweep
+## let the best one in so many of a sweep's points go on, stage by stage (1: all)
+HALVING = 1
+## the sweep's Dask scheduler: tcp://host:8786 (none: the cores of this machine)
+SCHEDULER =
+## the report's title (others for comparisons and sweeps)
 TITLE = Training a character-level RNN
 ## the report's author
 AUTHOR =
@@ -49,25 +54,13 @@ FONTS =
 ## the Python that .venv is made of, 3.11 or newer
 PYTHON = python3 python3.14 python3.13 python3.12 python3.11
 
-# They reach the steps as environment variables, never as shell text, and $ is not make's in them.
-said := RUN CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON HANDIN TITLE AUTHOR DATE TEXT FONTS
-titled := $(filter-out file,$(origin TITLE))
-$(foreach name,$(said),$(eval override $(name) := $$(value $(name))))
-export $(said)
-
 # ---- The report -----------------------------------------------------------------------------
 include rnn/pipeline/environment.mk
 run     := exec "$(python)" -m
 execute  = $(run) rnn.pipeline.execute $< $@ -d text "$$TEXT"
 render   = $(run) rnn.report.pages.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE" >/dev/null
 
-page     := $(wildcard rnn/report/pages/*.* rnn/report/pages/templates/*.* rnn/report/pages/templates/*/*.*)
-math     := $(wildcard rnn/*.* rnn/kernels/*.* rnn/text/*.* rnn/runs/*.* rnn/analysis/*.*)
-compared := $(math) $(wildcard rnn/report/*.* rnn/report/sections/*.*)
-code     := $(filter-out rnn/report/sections/runs%,$(compared))
-steps    := $(if $(filter compared,$(MAKECMDGOALS)),04_compare_runs,01_gradient_check 02_training_evolution 03_best_model_sampling)
-
-.PHONY: report compare pages compared handin verify clean ready browser lab test test-slow test-browser docs-pictures strip lint bench lock help
+.PHONY: report compare sweep pages compared swept trained handin verify clean ready browser workers lab test test-slow test-browser docs-pictures strip lint bench lock help
 
 ## make the report: reports/RUN/report.pdf and report.html
 report:
@@ -75,7 +68,11 @@ report:
 ## compare the runs named in RUNS: reports/COMPARISON/report.pdf and report.html
 compare:
 	@$(pipeline) compare "$(MAKE)" compared $(if $(titled),,TITLE="Runs compared")
-pages compared: $(out)/report.pdf $(out)/report.html
+## train every point of GRID with SEEDS seeds: reports/SWEEP/report.pdf, report.html, best.yaml, the runs
+sweep:
+	@$(pipeline) sweep "$(MAKE)" swept $(if $(titled),,TITLE="A sweep over settings")
+
+pages compared swept: $(out)/report.pdf $(out)/report.html
 	@$(run) rnn.pipeline.closing_lines $(out)
 $(out)/report.pdf: $(steps:%=$(out)/%.ipynb) $(out)/.pages.values $(page)
 	@echo "report: rendering"; $(render)
@@ -97,13 +94,18 @@ $(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(ou
 $(out)/04_compare_runs.ipynb: notebooks/04_compare_runs.ipynb $(out)/.compare.values $(compared) $(locked)
 	@$(execute) -d runs "$$RUNS"
 
+$(out)/sweep.json: trained
+	@$(run) rnn.pipeline.sweep $(out)
+$(out)/05_sweep.ipynb: notebooks/05_sweep.ipynb $(out)/sweep.json $(out)/.sweep.values $(compared) $(locked)
+	@$(execute) -d sweep $(out)
+
 ## pack a run to hand it in: reports/RUN.zip
 handin:
 ## make a run again, or what HANDIN holds, and compare every file
 verify:
-## delete a run's folder
+## delete the folder of a run, a comparison or a sweep
 clean:
-handin verify clean ready browser:
+handin verify clean ready browser workers:
 	@$(pipeline) $@ "$(MAKE_COMMAND)"
 
 # ---- Working on it --------------------------------------------------------------------------
@@ -114,7 +116,7 @@ lab: ready
 test: lint
 	@$(run) pytest -q -n auto -m "not slow and not browser"
 ## run the tests that take minutes
-test-slow: ready
+test-slow: workers
 	@$(run) pytest -q -m slow
 ## work the notebooks and look at the pages in Chromium (installs what drives it, once)
 test-browser: browser
@@ -128,8 +130,7 @@ strip: ready
 ## look at style, types and the stored notebooks
 lint: ready
 	@"$(python)" -m ruff check -q . && "$(python)" -m ruff format -q --check .
-	@"$(python)" -m mypy
-	@"$(python)" -m pytest -q tests/test_notebooks.py
+	@"$(python)" -m mypy && "$(python)" -m pytest -q tests/test_notebooks.py
 ## compare the speed with other systems (those that are installed)
 bench: ready
 	@$(run) benchmarks

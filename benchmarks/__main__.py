@@ -10,13 +10,30 @@ from tqdm import tqdm
 
 from benchmarks.measure import Measurement
 from benchmarks.output import document, figure, load_average, table, write
-from benchmarks.studies import FULL, QUICK, STUDIES, memory, precision, times, whole_run
+from benchmarks.studies import (
+    FULL,
+    QUICK,
+    STUDIES,
+    memory,
+    parts,
+    precision,
+    targets,
+    times,
+    whole_run,
+)
 from benchmarks.systems import missing
 from benchmarks.watched import watched
 from rnn.errors import ReportError
 from rnn.runs.storage import run_folder
 
-_OTHERS = {"precision": precision, "memory": memory, "run": whole_run, "watched": watched}
+_OTHERS = {
+    "parts": parts,
+    "targets": targets,
+    "precision": precision,
+    "memory": memory,
+    "run": whole_run,
+    "watched": watched,
+}
 
 _BUSY = 0.5  # processes on average, of which none is ours
 
@@ -26,6 +43,8 @@ studies:
   cells      GRU and LSTM of one and two layers, ours, PyTorch and compiled JAX
   m tau batch K
              the cost of an update against each size, ours and compiled JAX
+  parts      the parts of an update, beside what the processor can do at best
+  targets    the same training compiled for several processors: equal bits, and what each takes
   precision  float32 against float64, at first and at the end
   memory     peak memory for a text of 200 MB (made in a temporary folder and removed)
   run        the classic run of seven epochs, and how soon a new process trains

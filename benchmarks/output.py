@@ -209,7 +209,32 @@ def _watched_words(found: dict[str, Any]) -> str:
     )
 
 
+def _parts_words(found: dict[str, Any]) -> str:
+    rows = [["part", "us", "GFLOP/s", "of the peak"]]
+    for name, (seconds, flops) in found["parts"].items():
+        speed = flops / seconds
+        told = [f"{speed / 1e9:.0f}", f"{speed / found['peak']:.0%}"] if flops else ["", ""]
+        rows.append([name, f"{1e6 * seconds:.1f}", *told])
+    rows.append(["bound", f"{1e6 * found['bound']:.1f}", f"{found['peak'] / 1e9:.0f}", "100%"])
+    return (
+        f"The parts of an update, vectors of {found['vector_bytes']} bytes; each is called by "
+        f"itself, for about 0.3 us more;\nbound: products at the peak, parameters read and written "
+        f"once, and pointwise functions\n\n{_aligned(rows)}"
+    )
+
+
+def _targets_words(found: dict[str, Any]) -> str:
+    rows = [["compiled for", "vector, bytes", "us per update", "hash"]]
+    for name, one in found.items():
+        rows.append([name, f"{one['vector_bytes']}", f"{1e6 * one['seconds']:.1f}", one["hash"]])
+    same = len({one["hash"] for one in found.values()}) == 1
+    result = "the same bits for all" if same else "DIFFERENT BITS"
+    return f"A training compiled for several processors: {result}\n\n{_aligned(rows)}"
+
+
 _WORDS = {
+    "parts": _parts_words,
+    "targets": _targets_words,
     "precision": _precision_words,
     "memory": _memory_words,
     "run": _run_words,

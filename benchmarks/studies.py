@@ -18,7 +18,10 @@ __all__ = ["FULL", "QUICK", "STUDIES", "Done", "Plan", "memory", "precision", "t
 
 #: The sizes that are varied; beside them 'peers', the comparison of all systems, and 'cells'.
 SWEEPS = ("m", "tau", "batch", "K")
-STUDIES = ("peers", "cells", *SWEEPS, "precision", "memory", "run", "watched")
+STUDIES = (
+    *("peers", "cells", *SWEEPS, "parts", "targets"),
+    *("precision", "memory", "run", "watched"),
+)
 
 Done = Callable[[str], Any]
 
@@ -43,6 +46,8 @@ class Plan:
         How many seeds, and updates of each, tell how far end losses lie apart.
     text_mb : int
         The size of the large text.
+    target_updates : int
+        Updates for each processor that code is compiled for.
     text_updates, run_updates : int
         Updates on the large text, and of the run; 0 for all seven epochs.
     watched, watched_updates : int
@@ -63,6 +68,7 @@ class Plan:
     seeds: int
     seed_updates: int
     text_mb: int
+    target_updates: int
     text_updates: int
     run_updates: int
     watched: int
@@ -79,6 +85,8 @@ class Plan:
     def steps(self, study: str) -> int:
         """Count how often a study reports that something is done."""
         alone = {
+            "parts": 1,
+            "targets": len(TARGETS),
             "memory": 1,
             "run": 2,
             "watched": 2 * self.watched,
@@ -104,8 +112,8 @@ FULL = Plan(
         for batch in (1, 32)
     ),
     repetitions=15, seconds=0.4, sweep_repetitions=5, sweep_seconds=0.2, check_updates=100,
-    seeds=5, seed_updates=10_000, text_mb=200, text_updates=1000, run_updates=0,
-    watched=9, watched_updates=150_000,
+    seeds=5, seed_updates=10_000, text_mb=200, target_updates=1000, text_updates=1000,
+    run_updates=0, watched=9, watched_updates=150_000,
 )  # fmt: skip
 
 QUICK = Plan(
@@ -113,7 +121,7 @@ QUICK = Plan(
     m=(8, 32), tau=(5, 20), batch=(1, 3), K=(32, 300),
     cells=({"cell": "gru", "layers": 2}, {"cell": "lstm", "batch": 2}),
     repetitions=2, seconds=0.01, sweep_repetitions=2, sweep_seconds=0.01, check_updates=50,
-    seeds=2, seed_updates=200, text_mb=2, text_updates=100, run_updates=500,
+    seeds=2, seed_updates=200, text_mb=2, target_updates=100, text_updates=100, run_updates=500,
     watched=1, watched_updates=500,
 )  # fmt: skip
 
@@ -194,6 +202,43 @@ def precision(plan: Plan, done: Done) -> dict[str, Any]:
 
 
 _TYPES = ("float32", "float64")
+
+#: Processors that code is compiled for: the name and features that LLVM knows them by.
+TARGETS = {
+    "this one": ("", ""),
+    "x86-64-v3": ("x86-64-v3", "+avx2,+fma"),
+    "znver3": ("znver3", "+avx2,+fma"),
+    "skylake-avx512": ("skylake-avx512", "+avx512f,+avx512dq,+avx512bw,+avx512vl,+fma"),
+}
+
+
+def parts(plan: Plan, done: Done) -> dict[str, Any]:
+    """Time the parts of an update; see `benchmarks.inside.parts`."""
+    size = (str(plan.size[name]) for name in ("m", "tau", "batch"))
+    found = run_python("benchmarks.inside", "parts", *size)
+    done("parts")
+    return found
+
+
+def targets(plan: Plan, done: Done) -> dict[str, Any]:
+    """Train for several processors, and return a hash of the result and the time for each."""
+    found = {}
+    for title, (name, features) in TARGETS.items():
+        if "avx512f" in features and not _has_wide_vectors():
+            done(title)
+            continue
+        with tempfile.TemporaryDirectory() as cache:
+            told = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
+            environment = told | {"NUMBA_CACHE_DIR": cache} if name else {}
+            updates = str(plan.target_updates)
+            found[title] = run_python("benchmarks.inside", "target", updates, **environment)
+        done(title)
+    return found
+
+
+def _has_wide_vectors() -> bool:
+    information = Path("/proc/cpuinfo")
+    return information.exists() and "avx512f" in information.read_text()
 
 
 def memory(plan: Plan, done: Done) -> dict[str, Any]:

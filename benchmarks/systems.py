@@ -149,14 +149,15 @@ def _pinned() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def run_python(module: str, *arguments: str) -> dict[str, Any]:
+def run_python(module: str, *arguments: str, **environment: str) -> dict[str, Any]:
     """Run a module in a process of its own, on the measured core, and return what it says."""
     command = [sys.executable, "-m", module, *arguments]
     begun = time.perf_counter()
     with _pinned():
         done = subprocess.run(
-            command, cwd=_folder, env=os.environ | ONE_THREAD, capture_output=True, text=True
-        )
+            command, cwd=_folder, env=os.environ | ONE_THREAD | environment,
+            capture_output=True, text=True,
+        )  # fmt: skip
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
         raise ReportError(f"{module}: expected numbers, got a process that ended: {last}")

@@ -13,10 +13,12 @@ import numpy as np
 
 from rnn.analysis.baselines import baselines
 from rnn.analysis.hidden_units import Stretch, tell
+from rnn.cells import CELLS
 from rnn.evaluation import text_loss
 from rnn.gradient_check import check, check_cases
 from rnn.kernels import elementary
 from rnn.kernels.compilation import compiled
+from rnn.model import Architecture, initialise, loss_and_gradients
 from rnn.optimizers import OPTIMIZERS, update_parameters
 from rnn.runs.driver import train
 from rnn.sampling import probabilities, synthesize
@@ -35,10 +37,11 @@ def digest(*values: Any) -> str:
 
 @compiled
 def _elementary(x):
-    y = np.empty((4, x.size), x.dtype)
+    y = np.empty((5, x.size), x.dtype)
     for i in range(x.size):
         y[0, i], y[1, i] = elementary.exp(x[i]), elementary.tanh(x[i])
         y[2, i], y[3, i] = elementary.log(abs(x[i])), elementary.inverse_sqrt(abs(x[i]) + 1)
+        y[4, i] = elementary.sigmoid(x[i])
     return y
 
 
@@ -66,10 +69,24 @@ def optimizers() -> str:
     return digest(*results)
 
 
+def cells() -> str:
+    """Hash the loss and the gradients of two layers of each cell."""
+    results: list[Any] = []
+    rng = np.random.default_rng(4)
+    x, y = rng.integers(0, 30, (2, 20, 3)).astype(np.uint8)
+    for cell in CELLS.values():
+        architecture = Architecture(cell, 20, 30, 2)
+        theta = initialise(architecture, 0.3, np.random.default_rng(5), "float32")
+        h = np.zeros((3, architecture.state_size), np.float32)
+        found = loss_and_gradients(architecture.parameters(theta), x, y, h)
+        results += [found.loss, found.h, *found.gradients]
+    return digest(*results)
+
+
 def short_run(updates: int) -> dict[str, str]:
     """Train, check, sample and measure, and hash what each gives."""
     book = load_corpus("saltmarrow")
-    found = {"functions": functions(), "optimizers": optimizers()}
+    found = {"functions": functions(), "optimizers": optimizers(), "cells": cells()}
     settings = Settings(max_updates=updates, snapshot_every=updates // 3, snapshot_length=100)
     run = train(book, settings, progress=False)
     state, model = run.state, run.best_model

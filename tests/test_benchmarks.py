@@ -102,6 +102,23 @@ def test_a_quick_run_writes_every_field(tmp_path, capsys):
         assert system.title in shown
 
 
+def test_the_parts_of_an_update_are_timed_beside_what_is_possible(tmp_path, capsys):
+    assert command.main(["--quick", "--only", "parts", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "bench.json").read_text())["parts"]
+    shown = capsys.readouterr().out
+    assert found["peak"] > 0
+    assert found["bound"] < sum(seconds for seconds, _ in found["parts"].values())
+    assert all(name in shown for name in found["parts"])
+
+
+@pytest.mark.slow
+def test_the_same_training_is_compiled_for_several_processors(tmp_path, capsys):
+    assert command.main(["--quick", "--only", "targets", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "bench.json").read_text())["targets"]
+    assert len(found) > 1
+    assert len({one["hash"] for one in found.values()}) == 1
+
+
 def test_ctrl_c_keeps_what_was_measured(tmp_path, monkeypatch, capsys):
     def interrupted(study, plan, results, done):
         sizes = {"m": 16, "tau": 10, "K": 81, "batch": 1, "cell": "vanilla", "layers": 1}
@@ -134,5 +151,14 @@ def test_help_explains_every_study(capsys):
     with pytest.raises(SystemExit):
         command.main(["--help"])
     shown = capsys.readouterr().out
-    for word in ("peers", "precision", "memory", "--quick", "--out", "mismatch"):
+    for word in (
+        "peers",
+        "parts",
+        "targets",
+        "precision",
+        "memory",
+        "--quick",
+        "--out",
+        "mismatch",
+    ):
         assert word in shown

@@ -137,7 +137,7 @@ def prerequisites(variable: str) -> set[Path]:
 
 
 def test_make_runs_a_notebook_again_when_code_that_it_needs_has_changed() -> None:
-    *run, comparison = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    *run, comparison, sweep = sorted((ROOT / "notebooks").glob("*.ipynb"))
     # These do not change what an executed notebook holds.
     apart = {"rnn/report/lab", "rnn/report/pages", "rnn/pipeline"}
 
@@ -145,7 +145,7 @@ def test_make_runs_a_notebook_again_when_code_that_it_needs_has_changed() -> Non
         return {path for path in files if str(path.parent.relative_to(ROOT)) not in apart}
 
     assert counted(needed(run)) <= prerequisites("code")
-    assert counted(needed([comparison])) <= prerequisites("compared")
+    assert counted(needed([comparison, sweep])) <= prerequisites("compared")
     only_compared = needed([comparison]) - needed(run)
     assert not only_compared & prerequisites("code"), "it would train again for them"
 

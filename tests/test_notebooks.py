@@ -30,10 +30,11 @@ PARAMETERS = {
     ],
     "03_best_model_sampling": "seed length run_dir embed_model text".split(),
     "04_compare_runs": "runs sample_length text".split(),
+    "05_sweep": "sweep sample_length text".split(),
 }
 
 #: Parameters of the training that say what is read and where results go, not how to train.
-NO_SETTINGS = {"corpus", "encoding", "seeds", "run_dir", "text"}
+NO_SETTINGS = {"corpus", "encoding", "seeds", "run_dir", "checkpoints", "text"}
 
 
 @pytest.fixture(params=PARAMETERS)

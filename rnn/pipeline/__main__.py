@@ -1,4 +1,4 @@
-"""What make starts with: ``python -m rnn.pipeline PYTHON report|compare|verify|handin|clean|...``.
+"""What make starts with: ``python -m rnn.pipeline PYTHON report|compare|sweep|verify|...``.
 
 It and what it imports run before anything is installed, with the standard library alone.
 """
@@ -11,11 +11,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import chain, pairwise
 from pathlib import Path
 
 from rnn.pipeline import hold, refuse, set_up
+from rnn.pipeline.parameters import read_values
+from rnn.text.files import altered_files
 
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {
@@ -25,18 +29,38 @@ RUN = {
     ".pages.values": ("TITLE", "AUTHOR", "DATE", "FONTS"),
 }
 COMPARISON = {".compare.values": ("RUNS", "TEXT"), ".pages.values": RUN[".pages.values"]}
+SWEEP = {".sweep.values": ("TEXT",), ".pages.values": RUN[".pages.values"]}
 
 _PARAMETER = ("-p", "-r", "--parameters", "--parameters_raw")  # options of papermill
 _REPORTS = Path("reports")
 _RESULTS = ("results.json", "history.csv")
+_RUN_TRACES = ("results.json", ".check.values", ".training.values")
+_PARAMETERS, _BEST = "parameters.yaml", "best.yaml"  # of a sweep's point, and of its best
+_NETWORK = ("cell", "layers")  # parameters of the training and of the check
+
+_STEPS = ("01_gradient_check.ipynb", "02_training_evolution.ipynb", "03_best_model_sampling.ipynb")
+_PAGES = ("report.ipynb", "report.pdf", "report.html")
+
+#: The steps that leave a file, which are to be run again where it is gone.
+_MADE_BY = {
+    "results.json": _STEPS,
+    "gradient_check.csv": _STEPS[:1],
+    **dict.fromkeys(("history.csv", "snapshots.json", "best_model.npz"), _STEPS[1:2]),
+}
+#: What is made again, besides the file itself, where a file was altered.
+_MADE_WITH = {"last_model.npz": _STEPS[1:2], **_MADE_BY, **dict.fromkeys(_PAGES, _PAGES)}
 
 
 def main(python: str, verb: str, *command: str) -> None:
     """Do what the second word says; the words after it are the command that goes on."""
+    look_around()
     if verb == "report":
-        go_on(python, run_folder(), RUN, *command)
+        folder = run_folder()
+        go_on(python, folder, RUN, *command, *values_of_point(folder))
     elif verb == "compare":
         go_on(python, comparison_folder(), COMPARISON, *command)
+    elif verb == "sweep":
+        go_on(python, sweep_folder(), SWEEP, *command, extra="sweep")
     elif verb == "verify":
         what = os.environ["HANDIN"] or str(run_folder(new=False))
         set_up.prepare(python)
@@ -50,20 +74,28 @@ def main(python: str, verb: str, *command: str) -> None:
         folder = run_folder(new=False)
         hold(folder)
         shutil.rmtree(folder)
-    elif verb == "browser":
-        set_up.add_browser(python)
+    elif verb in ("browser", "workers"):
+        set_up.add_extra(python, "browser" if verb == "browser" else "sweep")
     else:
         set_up.prepare(python)
 
 
-def go_on(python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *command: str) -> None:
+def go_on(
+    python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *command: str, extra: str = ""
+) -> None:
     """Set up, hold the folder, write its stamps, and let make take this process's place."""
     flags = os.environ.get("MAKEFLAGS", "").split(" ")[0]
-    if "n" in flags and not set("-=") & set(flags) and not set_up.is_ready(python):
+    dry = "n" in flags and not set("-=") & set(flags)
+    if dry and not set_up.is_ready(python):
         print("set-up: comes first")
         return
-    set_up.prepare(python)
+    if extra:
+        set_up.add_extra(python, extra)
+    else:
+        set_up.prepare(python)
     hold(folder)
+    if not dry:
+        mend(folder)
     # What make is told here holds for the stamps too.
     os.environ |= dict(word.split("=", 1) for word in command if "=" in word)
     os.environ["NETWORK"] = network(os.environ.get("PARAMS", ""))
@@ -73,15 +105,56 @@ def go_on(python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *com
     os.execvp(command[0], [*command, f"out={folder}"])
 
 
+def look_around() -> None:
+    """Refuse what no step could work with, while it can still be told in a line."""
+    for variable in {name for names in [*RUN.values(), *COMPARISON.values()] for name in names}:
+        value = os.environ.get(variable, "")
+        if not value.isprintable() and any("\udc80" <= letter <= "\udcff" for letter in value):
+            refuse(variable, "text in UTF-8", ascii(value), "write it, or name the file, in UTF-8")
+    os.umask(mask := os.umask(0o077))
+    if mask & 0o700:
+        expected = "one that lets you read and write your own files"
+        refuse("umask", expected, f"{mask:03o}", "run umask 022")
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        got = os.environ.get("TMPDIR", "none")
+        remedy = "name one with TMPDIR= or make room"
+        refuse("TMPDIR", "a folder for temporary files that can be written", got, remedy)
+
+
+def mend(folder: Path) -> None:
+    """Remove the files that do not hold what a step left, so that the step makes them again.
+
+    A training goes on from its last checkpoint, so that nothing has to be computed twice.
+    """
+    for path in altered_files(folder):
+        if path.is_dir():
+            refuse(str(path), "a file", "a folder", "remove it and run make again")
+        made_with = _MADE_WITH.get(path.name, ())
+        is_missed = path.name in _MADE_BY and any((folder / name).exists() for name in made_with)
+        if path.exists() or is_missed:
+            got = "something else" if path.exists() else "none"
+            print(f"{path}: expected what a step left, got {got}; it is made again", flush=True)
+            for name in (path.name, *made_with):
+                (folder / name).unlink(missing_ok=True)
+
+
 def network(options: str) -> str:
     """Return those options of the training that hold for the gradient check too: the network's."""
     with suppress(ValueError):  # what is wrong with them the training says
         words = shlex.split(options)
+        files = [Path(path) for option, path in pairwise(words) if option == "-f"]
+        for path in files:
+            if path.name in (_PARAMETERS, _BEST) and path.is_file():
+                told = read_values(path)
+                known = [("-p", name, str(told[name])) for name in _NETWORK if name in told]
+                words = [*chain(*known), *words]
         found = zip(words, words[1:], words[2:], strict=False)
         return " ".join(
             shlex.join(option)
             for option in found
-            if option[0] in _PARAMETER and option[1] in ("cell", "layers")
+            if option[0] in _PARAMETER and option[1] in _NETWORK
         )
     return ""
 
@@ -97,10 +170,45 @@ def require_up_to_date(folder: Path, make: str) -> None:
 
 
 def run_folder(*, new: bool = True) -> Path:
-    """Return the folder of the run ``RUN``; a new one must not have a comparison's name."""
-    folder = _folder("RUN", os.environ["RUN"])
-    if new and (folder / ".compare.values").exists():
-        refuse("RUN", "a name that no comparison has", repr(folder.name), "choose another name")
+    """Return the folder of the run ``RUN``; a new one must not have a comparison's name.
+
+    ``SWEEP/POINT`` is a point of a sweep.
+    """
+    sweep, slash, point = os.environ["RUN"].partition("/")
+    folder = _folder("RUN", sweep)
+    if slash:
+        folder /= _folder("RUN", point).name
+        if not (folder / _PARAMETERS).is_file():
+            there = " ".join(
+                sorted(path.parent.name for path in folder.parent.glob(f"*/{_PARAMETERS}"))
+            )
+            expected = f"a point of the sweep in {folder.parent}"
+            refuse("RUN", expected, repr(point), f"choose from {there or 'those of make sweep'}")
+    elif new and any((folder / name).exists() for name in (".compare.values", ".sweep.values")):
+        expected = "a name that no comparison has, nor a sweep"
+        refuse("RUN", expected, repr(folder.name), "choose another name")
+    return folder
+
+
+def values_of_point(folder: Path) -> list[str]:
+    """Return, for make, what the training of a sweep's point was told; nothing for other runs."""
+    path = folder / _PARAMETERS
+    if not path.is_file():
+        return []
+    values = {name.upper(): value for name, value in read_values(path).items()}
+    words = [f"{name}={values[name]}" for name in ("CORPUS", "ENCODING", "SEED", "SEEDS")]
+    return [*words, f"PARAMS=-f {path} {os.environ['PARAMS']}"]
+
+
+def sweep_folder() -> Path:
+    """Return the folder of the sweep ``SWEEP``, which must not have another's name."""
+    folder = _folder("SWEEP", os.environ["SWEEP"])
+    default = _REPORTS / os.environ["RUN"]
+    if folder == default or any(
+        (folder / name).exists() for name in (*_RUN_TRACES, ".compare.values")
+    ):
+        expected = "a name that no run has, nor a comparison"
+        refuse("SWEEP", expected, repr(folder.name), "choose another name")
     return folder
 
 
@@ -117,13 +225,20 @@ def comparison_folder() -> Path:
         refuse("RUNS", "the names of at least two runs", repr(said), f"choose from {known}")
     if len(set(runs)) < len(runs):
         refuse("RUNS", "every run once", repr(said), "leave out the repeated name")
-    traces = ("results.json", ".check.values", ".training.values")
     taken = folder in {*runs, _REPORTS / os.environ["RUN"]}
-    if taken or any((folder / name).exists() for name in traces):
-        refuse("COMPARISON", "a name that no run has", repr(folder.name), "choose another name")
+    if taken or any((folder / name).exists() for name in (*_RUN_TRACES, ".sweep.values")):
+        refuse(
+            "COMPARISON",
+            "a name that no run has, nor a sweep",
+            repr(folder.name),
+            "choose another name",
+        )
     for run in runs:
+        remedy = f"run make report RUN={run.name}"
         if not all((run / name).is_file() for name in _RESULTS):
-            refuse(run.name, f"a finished run in {run}", "none", f"run make report RUN={run.name}")
+            refuse(run.name, f"a finished run in {run}", "none", remedy)
+        if altered := [path for path in altered_files(run) if path.name in _MADE_BY]:
+            refuse(str(altered[0]), "what the run left", "something else", remedy)
     return folder
 
 
@@ -167,3 +282,7 @@ if __name__ == "__main__":
         main(*sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as failed:
+        known = failed.filename or "reports"
+        remedy = "remove it, or make its folder writable, and run make again"
+        refuse(str(known), "what can be read and written", str(failed.strerror or failed), remedy)

@@ -1,4 +1,25 @@
-# Which Python works, and where: nothing is written outside this folder.
+# How make works, which Python works, and where: nothing is written outside this folder.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+# What was said on the command line.  It reaches the steps as environment variables, never as
+# shell text, and $ is not make's in it.
+said := RUN CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON HANDIN FONTS
+said += GRID SWEEP HALVING SCHEDULER TITLE AUTHOR DATE TEXT
+titled := $(filter-out file,$(origin TITLE))
+$(foreach name,$(said),$(eval override $(name) := $$(value $(name))))
+export $(said)
+
+# What the steps depend on: the code, by what it is for.
+page := $(wildcard rnn/report/pages/*.* rnn/report/pages/templates/*.* rnn/report/pages/templates/*/*.*)
+math := $(wildcard rnn/*.* rnn/kernels/*.* rnn/text/*.* rnn/runs/*.* rnn/analysis/*.*)
+compared := $(math) $(wildcard rnn/report/*.* rnn/report/sections/*.*)
+code := $(filter-out rnn/report/sections/runs% rnn/report/sections/sweep%,$(compared))
+several := $(if $(filter compared,$(MAKECMDGOALS)),04_compare_runs)$(if $(filter swept,$(MAKECMDGOALS)),05_sweep)
+steps   := $(or $(several),01_gradient_check 02_training_evolution 03_best_model_sampling)
 
 cache := $(CURDIR)/.cache
 export XDG_CACHE_HOME := $(cache)
@@ -11,6 +32,8 @@ export JUPYTER_PATH :=
 # JupyterLab without news and extensions from a network: neither asked for nor asked about.
 export JUPYTER_CONFIG_PATH := $(CURDIR)/rnn/pipeline/jupyterlab
 export JUPYTER_PREFER_ENV_PATH := 1
+# Dask's own settings, for TLS among others, are read as ever; its examples of them go here.
+export DASK_CONFIG ?= $(cache)/dask/config
 # JupyterLab asks npm, where there is one, for language servers.
 export npm_config_cache := $(cache)/npm
 export UV_CACHE_DIR := $(cache)/uv
@@ -19,6 +42,8 @@ export PIP_NO_CACHE_DIR := 1
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
+# Settings for other programs, which can only spoil what is made here.
+unexport MPLBACKEND MATPLOTLIBRC NUMBA_NUM_THREADS PYPANDOC_PANDOC
 export PYTHONPATH :=
 
 # An active conda environment other than base is used as it is; else there is .venv.

@@ -15,6 +15,7 @@ import shlex
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,6 +24,7 @@ from typing import Any, TextIO
 
 import nbformat
 import yaml
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from jupyter_core.paths import jupyter_runtime_dir
 from nbclient.exceptions import DeadKernelError
 from papermill.cli import papermill
@@ -33,7 +35,7 @@ from traitlets.config import Config
 
 from rnn.errors import ReportError
 from rnn.pipeline.parameters import declared_parameters, refuse_unknown
-from rnn.text.files import lock
+from rnn.text.files import lock, note_sum
 
 STOPPED = 130  # the exit status of a run that was told to stop, as a shell gives it for Ctrl-C
 _PATIENCE = 30.0  # seconds a kernel has to save its state
@@ -153,9 +155,12 @@ def execute(source: Path, target: Path, options: Sequence[str]) -> None:
     failed = target.with_name(f"failed_{target.name}")
     words = [str(path).replace("{", "{{").replace("}", "}}") for path in (source, running)]
     words += ["--engine", "report", "--no-progress-bar", "--log-level", "CRITICAL"]
+    # Whatever kernel an editor has noted in the notebook: this Python's own.
+    words += ["--kernel", NATIVE_KERNEL_NAME, "--language", "python"]
     try:
         papermill.main([*words, *options], "python -m rnn.pipeline.execute", standalone_mode=False)
         _tidy(running)
+        note_sum(target, running)
         running.replace(target)
         failed.unlink(missing_ok=True)
     except BaseException as error:
@@ -226,6 +231,23 @@ def _papermill_options(words: Sequence[str]) -> list[str]:
     # papermill reads these first, so that every other option overrides them.
     first = base64.b64encode(yaml.safe_dump(defaults, sort_keys=False).encode())
     return ["-b", first.decode(), *options]
+
+
+def prepared_parameters(source: Path, words: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters that `words`, as of the command, give a notebook; nothing is run.
+
+    A ReportError if an option cannot be.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "prepared.ipynb"
+        options = [str(source), str(target), *_papermill_options(words), "--prepare-only"]
+        options += ["--no-progress-bar", "--log-level", "CRITICAL"]
+        try:
+            papermill.main(options, "python -m rnn.pipeline.execute", standalone_mode=False)
+        except Exception as error:
+            raise ReportError(_story(error)) from None
+        metadata = nbformat.read(target, as_version=4).metadata
+    return dict(metadata.get("papermill", {}).get("parameters", {}))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

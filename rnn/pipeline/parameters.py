@@ -7,10 +7,15 @@ text.  So every notebook looks at its own parameters first.
 import ast
 import contextlib
 import difflib
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rnn.errors import ReportError, shown
+
+#: What papermill adds of its own with ``--inject-paths``.
+_PATHS = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")
 
 _KINDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "True or False"}
 
@@ -49,14 +54,29 @@ def declared_parameters(cells: Iterable[str]) -> dict[str, Any]:
     return {}
 
 
-def refuse_unknown(given: Iterable[str], declared: Collection[str]) -> None:
-    """Raise a ReportError for the first name that is not declared, with what was meant."""
-    for name in given:
-        if name not in declared:
+def refuse_unknown(given: Iterable[Any], declared: Collection[str]) -> None:
+    """Raise a ReportError for the first name that is not declared, with what was meant.
+
+    The paths that papermill can add are known, and need not be declared.
+    """
+    for name in map(str, given):
+        if name not in declared and name not in _PATHS:
             near = difflib.get_close_matches(name, declared, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(declared)}"
             expected = "expected a parameter of this notebook, got an unknown name"
             raise ReportError(f"{name}: {expected}; {hint}")
+
+
+def written_values(values: Mapping[str, Any]) -> bytes:
+    """Return parameters in a form that papermill reads as YAML, and `read_values` without it."""
+    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items()).encode()
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Read a file that `written_values` made; a ValueError if it is another."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition(": ") for line in lines)
+    return {name: json.loads(value) for name, _, value in pairs}
 
 
 def _lines(cell: str) -> list[Any]:

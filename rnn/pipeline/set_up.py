@@ -54,17 +54,24 @@ def is_ready(python: str) -> bool:
     return done and (python != _VENV or _is_locked())
 
 
-def add_browser(python: str) -> None:
-    """Install what drives a browser: it is large, and wanted by few."""
+#: What the large extras that are wanted by few bring: modules, and the names to install them by.
+_EXTRAS = {
+    "browser": ("axe_core_python, playwright", "axe-core-python playwright"),
+    "sweep": ("bokeh, distributed", "bokeh dask distributed"),
+}
+
+
+def add_extra(python: str, extra: str) -> None:
+    """Set up, and install one of the extras that make needs for a few targets, once."""
     prepare(python)
-    look = [python, "-c", "import axe_core_python, playwright"]
+    modules, names = _EXTRAS[extra]
+    look = [python, "-c", f"import {modules}"]
     if subprocess.run(look, stderr=subprocess.DEVNULL).returncode:
         if python != _VENV:
-            expected = "the active conda environment to hold axe-core-python and playwright"
-            remedy = "run python -m pip install axe-core-python playwright"
-            refuse("set-up", expected, "one without", remedy)
-        print("set-up: installing pyproject.toml's extra 'browser' into .venv (once)", flush=True)
-        _install("--no-build-isolation", "--editable", ".[browser]")
+            expected = f"the active conda environment to hold {names.replace(' ', ' and ')}"
+            refuse("set-up", expected, "one without", f"run python -m pip install {names}")
+        print(f"set-up: installing pyproject.toml's extra {extra!r} into .venv (once)", flush=True)
+        _install("--no-build-isolation", "--editable", f".[{extra}]")
 
 
 def _stamp(python: str) -> tuple[Path, bytes]:

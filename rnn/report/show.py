@@ -106,12 +106,14 @@ class Section:
     def table(
         self, dataframe: pd.DataFrame, label: str, values: Values, *, source: str = "",
         caption: str = "caption", float_format: str = "{:.4g}", columns: int = 0,
+        sortable: bool = False,
     ) -> None:  # fmt: skip
         """Show a table, as for `figure`; its text is never read as markup.
 
         The index becomes the first column unless it is a bare range.  Of more `columns` than the
         page has room for (0: no limit) parts of about as many each are shown, labelled ``tab-a``,
-        ``tab-a-2`` and so on, the later ones under the block ``more``.
+        ``tab-a-2`` and so on, the later ones under the block ``more``.  A reader of the
+        HTML page can sort the rows of one that is `sortable`.
         """
         parts = max(math.ceil(dataframe.shape[1] / columns), 1) if columns else 1
         for number, places in enumerate(np.array_split(range(dataframe.shape[1]), parts), start=1):
@@ -120,7 +122,8 @@ class Section:
             _display_caption(f"**Table.** {words}")
             content = {"text/html": _table_html(part, float_format), "text/plain": part.to_string()}
             name = label if number == 1 else f"{label}-{number}"
-            _display(content, Shown("table", label=name, caption=words))
+            kind = Shown("table", label=name, caption=words, sortable="yes" if sortable else "")
+            _display(content, kind)
 
     def sample(self, text: str, values: Values, *, title: str = "title") -> None:
         """Show a text as it is, never read as markup, under the block `title`."""

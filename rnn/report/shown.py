@@ -20,6 +20,7 @@ class Shown:
     label: str = ""  # what references use: [Figure](#fig-loss) for fig-loss
     caption: str = ""  # Markdown, below a figure or above a table
     title: str = ""  # Markdown, above a sample or of what is interactive
+    sortable: str = ""  # "yes": readers of the HTML page can sort a table's rows by any column
     lead: str = ""  # Markdown, above texts side by side or what is interactive
     alt: str = ""  # plain text: what a figure shows, for those who cannot see it
     texts: tuple[tuple[str, str], ...] = ()  # titles (Markdown) and texts, side by side

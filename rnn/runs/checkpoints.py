@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
-from rnn.runs.storage import Headers, hold, read_arrays, run_folder, write_arrays
+from rnn.runs.progress import note
+from rnn.runs.storage import Headers, hold, read_arrays, run_folder, write_arrays, write_whole
 from rnn.settings import Settings
 from rnn.state import TrainingState, first_state
 from rnn.text.corpus import Corpus
@@ -55,16 +56,29 @@ class Checkpoints:
             yield
 
     def latest(self, last: int) -> TrainingState | None:
+        """Return `newest`, and say where it is."""
+        state = self.newest(last)
+        if state:
+            note(f"going on from update {state.update:,}")
+        return state
+
+    def newest(self, last: int) -> TrainingState | None:
         """Return the newest good state of this run up to update `last`; say which are bad."""
         for path in reversed(self._mine(last)):
             try:
-                state = self._read(path)
+                return self._read(path)
             except ReportError as error:
-                print(f"checkpoint skipped: {error}", file=sys.stderr)
-                continue
-            print(f"going on from update {state.update:,}", file=sys.stderr)
-            return state
+                note(f"checkpoint skipped: {error}")
         return None
+
+    def path(self, update: int) -> Path:
+        """Return where the state after an update is kept."""
+        return self.folder / f"{self.name}-{update:015d}.state"
+
+    def take(self, update: int, content: bytes) -> None:
+        """Keep a state that was saved elsewhere, by the bytes of its file, as `save` does."""
+        write_whole(self.path(update), content)
+        self._remove_old(update)
 
     def save(self, state: TrainingState) -> None:
         """Save a state, and remove those that are needed no more; a ReportError if it cannot be."""
@@ -75,15 +89,18 @@ class Checkpoints:
             "story": np.frombuffer(story.encode(), np.uint8),
             "identity": np.frombuffer(self.identity, np.uint8),
         }
-        path = self.folder / f"{self.name}-{state.update:015d}.state"
-        write_arrays(path, arrays, digest=True)
-        mine = self._mine(state.update)
+        write_arrays(self.path(state.update), arrays, digest=True)
+        self._remove_old(state.update)
+        now = time.monotonic()
+        self.due = now + max(self.seconds, (now - begun) / _SHARE if self.seconds else 0)
+
+    def _remove_old(self, update: int) -> None:
+        """Remove the states that are needed no more once there is one after an update."""
+        mine = self._mine(update)
         others = set(self.folder.glob("*.state")) - set(mine)
         by_age = sorted(others, key=lambda path: path.stat().st_mtime)
         for old in [*mine[:-_KEPT], *by_age[:-_OTHERS_KEPT]]:
             old.unlink(missing_ok=True)
-        now = time.monotonic()
-        self.due = now + max(self.seconds, (now - begun) / _SHARE if self.seconds else 0)
 
     def _mine(self, last: int) -> list[Path]:
         """List the states of this run up to an update, the newest last."""
@@ -113,6 +130,26 @@ class Checkpoints:
             "story": ((rows["story"],), np.dtype(np.uint8)),
             "identity": ((32,), np.dtype(np.uint8)),
         }
+
+
+def bring_checkpoints(source: str, target: Path) -> None:
+    """Copy the states in another folder, relative to the project's root, and in those below it.
+
+    Those that are there already stay.  An empty name is no folder; one that does not exist is a
+    ReportError.
+    """
+    if not source:
+        return
+    folder = ROOT / source
+    if not folder.is_dir():
+        raise ReportError(
+            f"checkpoints: expected a folder with states of a training, got {source!r}; "
+            "name one that exists, or none"
+        )
+    for path in sorted(folder.rglob("*.state")):
+        copy = run_folder(target / path.parent.relative_to(folder)) / path.name
+        if not copy.exists():
+            write_whole(copy, path.read_bytes())
 
 
 _ARRAYS = ("theta", "memory", "h", "best_theta", "best_h", "waiting", "losses", "counts")

@@ -10,10 +10,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+
+from rnn.pipeline.__main__ import look_around
+from rnn.pipeline.parameters import written_values
+from rnn.text.files import note_sum
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKE = shutil.which("make") or "make"
@@ -21,6 +26,9 @@ MAKE = shutil.which("make") or "make"
 NOTEBOOKS = ["01_gradient_check", "02_training_evolution", "03_best_model_sampling"]
 CHECK, TRAINING, SAMPLE, RENDER = [*NOTEBOOKS, "render"]
 COMPARE = "04_compare_runs"
+SWEEP = "05_sweep"
+#: Targets that are steps of others, not for a person to say.
+STEPS = set("pages compared swept trained ready browser workers".split())
 
 STAND_IN = f"""#!/bin/sh
 case "$2" in
@@ -29,6 +37,10 @@ rnn.pipeline.execute)
     echo "$name" >> steps
     case " $FAILING " in *" $name "*) exit 1;; esac
     for word; do printf '%s\\n' "$word"; done > "$4";;
+rnn.pipeline.sweep)
+    echo trained >> steps
+    echo "$GRID" > new; cmp -s new "$3/sweep.json" || cp new "$3/sweep.json";;
+"import bokeh"*) ;;
 rnn.pipeline.verify|rnn.pipeline.handin)
     echo "$2 $3" >> steps;;
 rnn.report.pages.render)
@@ -50,7 +62,8 @@ class Project:
             shutil.copy(ROOT / name, folder)
         shutil.copytree(ROOT / "rnn" / "pipeline", folder / "rnn" / "pipeline")
         (folder / "rnn" / "text").mkdir()
-        shutil.copy(ROOT / "rnn" / "text" / "files.py", folder / "rnn" / "text")
+        for name in ("rnn/text/files.py", "rnn/errors.py"):
+            shutil.copy(ROOT / name, folder / name)
         for name in (
             "rnn/__init__.py",
             "rnn/model.py",
@@ -63,8 +76,9 @@ class Project:
             "rnn/report/sections/loss.md",
             "rnn/report/sections/runs_curves.py",
             "rnn/report/sections/runs_curves.md",
+            "rnn/report/sections/sweep.py",
             "data/saltmarrow.txt",
-            *(f"notebooks/{name}.ipynb" for name in [*NOTEBOOKS, COMPARE]),
+            *(f"notebooks/{name}.ipynb" for name in [*NOTEBOOKS, COMPARE, SWEEP]),
         ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).touch()
@@ -126,8 +140,7 @@ def test_make_alone_shows_every_target_and_variable(project: Project) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.*)", makefile, re.M)
     shown = project.make().stdout
-    # These are steps of others, not for a person to say.
-    for target in set(phony.split()) - {"pages", "compared", "ready", "browser"}:
+    for target in set(phony.split()) - STEPS:
         assert re.search(rf"make {target} +\S", shown), target
     for variable in re.findall(r"^([A-Z_]+) =", makefile, re.M):
         assert re.search(rf"^  {variable}= +\S", shown, re.M), variable
@@ -364,6 +377,109 @@ def test_second_make_of_a_run_says_who_holds_it_and_stops(project: Project) -> N
     assert project.report("SEED=3") == [CHECK, TRAINING, SAMPLE, RENDER]
 
 
+def orphan(project: Project, code: str) -> int:
+    """Start a process that holds the run's folder as a step does whose make was killed."""
+    step = f"import sys, time; {code}; open('started', 'w').write('x'); time.sleep(60)"
+    start = (
+        "import os, subprocess, sys; from pathlib import Path; from rnn.pipeline import hold;"
+        "hold(Path('reports/assignment'));"
+        f"step = subprocess.Popen([sys.executable, '-c', {step!r}], close_fds=False, stdout=-3);"
+        "print(step.pid)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", start], cwd=project.folder, stdout=subprocess.PIPE, check=False
+    )
+    while not (project.folder / "started").exists():
+        time.sleep(0.01)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_step_whose_make_was_killed_is_named_and_stopped_and_its_run_goes_on(
+    project: Project,
+) -> None:
+    saves = "import signal; signal.signal(15, lambda *_: (open('saved', 'w'), sys.exit()))"
+    step = orphan(project, saves)
+    done = project.make("report")
+    assert done.returncode == 0, done.stderr
+    assert f"process {step} " in done.stdout.splitlines()[0]
+    assert (project.folder / "saved").exists()
+    assert project.report() == []
+
+
+@pytest.mark.parametrize("variable", ["TITLE", "CORPUS", "TEXT", "PARAMS"])
+def test_value_that_is_not_in_utf_8_is_refused_in_a_line(project: Project, variable: str) -> None:
+    refused = project.make("report", f"{variable}={os.fsdecode(bytes([97, 255]))}")
+    assert refused.returncode != 0
+    assert one_line(refused).startswith(f"{variable}: expected ") and "UTF-8" in refused.stderr
+
+
+def test_folder_for_temporary_files_that_cannot_be_is_refused_in_a_line(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError("no usable folder")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    with pytest.raises(SystemExit, match=r"^TMPDIR: expected .*, got /nowhere; "):
+        look_around()
+
+
+@pytest.mark.parametrize("mask", [0o777, 0o700, 0o277, 0o22, 0o77])
+def test_umask_that_takes_ones_own_files_away_is_refused_in_a_line(mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        if mask & 0o700:
+            with pytest.raises(SystemExit, match=r"^umask: expected .* run umask 022$"):
+                look_around()
+        else:
+            look_around()
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("name", [".check.values", ".sums"])
+def test_folder_in_the_place_of_a_file_is_named_and_what_to_do(project: Project, name: str) -> None:
+    project.report()
+    shutil.rmtree(project.run)
+    (project.run / name).mkdir(parents=True)
+    (project.run / name / "something of the user's").touch()
+    refused = project.make("report")
+    assert refused.returncode != 0
+    assert one_line(refused).startswith(f"reports/assignment/{name}: expected ")
+    assert "remove it" in refused.stderr
+    assert (project.run / name / "something of the user's").exists()
+
+
+def test_file_that_was_altered_is_named_and_its_step_run_again(project: Project) -> None:
+    project.report()
+    assert project.report() == []
+    for name, step in ((f"{TRAINING}.ipynb", TRAINING), ("history.csv", TRAINING)):
+        note_sum(project.run / name, project.run / f"{TRAINING}.ipynb")
+        (project.run / name).write_text("something else")
+        (project.folder / "steps").write_text("")
+        done = project.make("report")
+        assert f"reports/assignment/{name}: expected what a step left" in done.stdout
+        assert (project.folder / "steps").read_text().split() == [step, SAMPLE, RENDER]
+
+
+def test_settings_of_other_programs_do_not_reach_the_steps(project: Project) -> None:
+    python = project.folder / ".venv" / "bin" / "python"
+    python.write_text(python.read_text().replace("render)", "render)\n    env > variables", 1))
+    names = ("MPLBACKEND", "MATPLOTLIBRC", "NUMBA_NUM_THREADS", "PYPANDOC_PANDOC")
+    project.report(**dict.fromkeys(names, "nonsense"))
+    assert "nonsense" not in (project.folder / "variables").read_text()
+
+
+@pytest.mark.skipif(not shutil.which("bmake"), reason="no make of the BSDs")
+def test_make_that_is_not_gnu_make_says_so_in_a_line(project: Project) -> None:
+    done = subprocess.run(["bmake", "report"], cwd=project.folder, capture_output=True)
+    (line,) = (done.stderr + done.stdout).decode().splitlines()
+    assert done.returncode != 0 and "expected GNU make" in line and "gmake" in line
+
+
 def test_closing_lines_name_the_pages_and_the_numbers(project: Project) -> None:
     project.report()
     training = {
@@ -538,6 +654,58 @@ def test_run_is_not_made_into_the_folder_of_a_comparison(project: Project) -> No
     assert one_line(refused).startswith("RUN: expected a name that no comparison has")
     assert project.make("clean", "RUN=comparison").returncode == 0
     assert project.report("RUN=comparison") == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
+def test_sweep_trains_first_and_makes_its_page_again_only_if_something_is_new(
+    project: Project,
+) -> None:
+    said = ("sweep", "SWEEP=size", "GRID=m=5,7")
+    assert project.steps(*said) == ["trained", SWEEP, RENDER]
+    assert project.steps(*said) == ["trained"]
+    larger = ("sweep", "SWEEP=size", "GRID=m=5,7,9")
+    assert project.steps(*larger) == ["trained", SWEEP, RENDER]
+    assert project.steps(*larger, "TEXT=.") == ["trained", SWEEP, RENDER]
+    page = project.run.parent / "size" / "report.pdf"
+    assert "--title=A sweep over settings" in page.read_text()
+    # It changes no run.
+    project.report()
+    (project.folder / "rnn/report/sections/sweep.py").touch()
+    assert project.report() == []
+
+
+def test_report_of_a_sweep_s_point_has_the_values_of_its_training(project: Project) -> None:
+    point = project.run.parent / "size" / "m5"
+    point.mkdir(parents=True)
+    values = {"corpus": "goblet", "encoding": "cp1252", "seed": 4, "m": 5, "seeds": 2}
+    (point / "parameters.yaml").write_bytes(written_values(values))
+    said = ("RUN=size/m5", "PARAMS=-p epochs 2")
+    assert project.report(*said) == [CHECK, TRAINING, SAMPLE, RENDER]
+    words = (point / f"{TRAINING}.ipynb").read_text()
+    for part in ("goblet", "cp1252", "-f reports/size/m5/parameters.yaml", "-p epochs 2"):
+        assert part in words
+    assert "goblet" in (point / f"{CHECK}.ipynb").read_text()
+    assert project.report(*said) == []
+    assert project.make("clean", "RUN=size/m5").returncode == 0 and not point.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("sweep SWEEP=a", "SWEEP: expected a name that no run has"),
+        ("sweep SWEEP=assignment", "SWEEP: expected a name that no run has"),
+        ("sweep SWEEP=../up", "SWEEP: expected a name of letters"),
+        ("report RUN=size", "RUN: expected a name that no comparison has, nor a sweep"),
+        ("report RUN=size/m6", "RUN: expected a point of the sweep"),
+        ("report RUN=size/../a", "RUN: expected a name of letters"),
+    ],
+)
+def test_what_sweeps_and_runs_cannot_share_is_refused_in_one_line(
+    project: Project, words: str, told: str
+) -> None:
+    project.finish("a")
+    project.steps("sweep", "SWEEP=size", "GRID=m=5")
+    refused = project.make(*words.split())
+    assert refused.returncode != 0 and one_line(refused).startswith(told)
 
 
 def stand_in_python(folder: Path, name: str, code: str) -> str:

@@ -40,6 +40,7 @@ from rnn.report.pages.outline import Outline
 from rnn.report.pages.pandoc import read
 from rnn.report.pages.pictures import PICTURES, Pictures, content_of
 from rnn.report.pages.prose import HTMLWriter, TypstWriter, Writer
+from rnn.report.pages.sorting import rules, sortable
 from rnn.report.pages.terminal import as_on_terminal
 from rnn.report.pages.typesetting import Pieces, compile_pdf
 
@@ -311,8 +312,9 @@ class ReportHTMLExporter(ReportExporter):
     _page, _target, _suffix = "html", "html", ".html"
 
     def default_filters(self) -> Any:
-        """Add highlighted code."""
+        """Add highlighted code and tables that can be sorted."""
         yield from super().default_filters()
+        yield "sortable", sortable
         yield "code", self._highlighted
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
@@ -323,7 +325,7 @@ class ReportHTMLExporter(ReportExporter):
         style = _html_part("style.css")
         if resources["report"]["script"]:
             style += _html_part("interactive.css")
-        return page.replace("/*style*/", faces + style, 1), resources
+        return page.replace("/*style*/", faces + style + rules(page), 1), resources
 
     def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> HTMLWriter:
         return HTMLWriter(formulas.all, *known)

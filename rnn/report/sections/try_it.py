@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnn.cells import CELLS
+from rnn.kernels.elementary import exp
 from rnn.model import Architecture
 from rnn.report.show import Section
 from rnn.runs.models import Model
@@ -36,7 +37,7 @@ def show(
         "megabytes": size / 1e6,
         "largest": _LARGEST / 1e6,
         "nats": math.nan if nats is None else nats,
-        "perplexity": math.inf if nats is None or nats > 700 else math.exp(nats),
+        "perplexity": math.inf if nats is None or nats > 700 else float(exp(float(nats))),
     }
     if size > _LARGEST and not embed_model:
         section.interactive({}, values, lead="left_out")

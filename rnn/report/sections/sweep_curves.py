@@ -1,0 +1,149 @@
+"""How the points of a sweep got where they are: their losses on the way, and what that took."""
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rnn.report.figures import COLOURS, NOTE, page_figure
+from rnn.report.sections.sweep_finished import Sweep, SweptPoint
+from rnn.report.show import Section
+from rnn.settings import Settings
+
+_NAMED = 5  # curves with a colour and a name
+_STROKES = ("-", "--", ":", "-.", "-")  # of the named ones, for grey print
+_FALL = 0.05  # of a run: the fall at its beginning, which would squash the rest
+_UNEVEN = 4  # times: from there on an axis is logarithmic
+_LABELLED = 8  # points of the front with their names beside them
+
+
+def show(section: Section, sweep: Sweep) -> None:
+    """Show the smooth losses of all points on one axis."""
+    values = facts(sweep)
+    section.figure(figure(sweep), "fig-curves", values, source="history.csv")
+
+
+def facts(sweep: Sweep) -> dict[str, Any]:
+    """Return what the sentences about the curves mention."""
+    named = sweep.points[:_NAMED]
+    return {
+        "sweep": sweep,
+        "named": [sweep.setting(one) or one.name for one in named],
+        "others": len(sweep.measured) - len(named),
+        "characters": _by_characters(sweep),
+    }
+
+
+def _by_characters(sweep: Sweep) -> bool:
+    """Tell whether an update reads more characters at some points than at others."""
+    return len({_pace(one) for one in sweep.measured}) > 1
+
+
+def _pace(point: SweptPoint) -> int:
+    return int(point.parameters["seq_length"] * point.parameters["batch_size"])
+
+
+def curve(point: SweptPoint, characters: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return updates, or characters read, and smooth losses in nats per character."""
+    history, settings = point.history, Settings(**point.parameters)
+    x = history["update"].to_numpy(float) * (_pace(point) if characters else 1)
+    return x, history["smooth_loss"].to_numpy(float) / settings.characters_in_loss
+
+
+def figure(sweep: Sweep) -> Figure:
+    """Draw the curves: the best in colours, all others thin and grey."""
+    characters = _by_characters(sweep)
+    curves = {one.name: curve(one, characters) for one in sweep.measured}
+    with page_figure(3.1) as figure:
+        axes = figure.subplots()
+        for rank, one in reversed(list(enumerate(sweep.measured))):
+            x, y = curves[one.name]
+            if rank < min(_NAMED, len(sweep.points)):
+                name = sweep.setting(one) or one.name
+                axes.plot(x, y, _STROKES[rank], color=COLOURS[rank], zorder=3, label=name)
+            else:
+                axes.plot(x, y, "-", color="#9a9a9a", linewidth=0.5, alpha=0.6)
+        axes.set_ylim(*_limits(list(curves.values()), sweep))
+        axes.set_xlim(
+            0, max((float(x[-1]) for x, _ in curves.values() if len(x)), default=1) * 1.01
+        )
+        axes.set_xlabel("characters read" if characters else "updates")
+        axes.set_ylabel("smooth loss (nats per character)")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        handles, labels = axes.get_legend_handles_labels()
+        legend = axes.legend(handles[::-1], labels[::-1], loc="upper right", handlelength=2.6)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+    return figure
+
+
+def _limits(curves: list[tuple[np.ndarray, np.ndarray]], sweep: Sweep) -> tuple[float, float]:
+    """Return the losses to draw between: from the lowest up to where most points end, or more."""
+    finite = [(x, y) for x, y in curves if len(y) and np.isfinite(y).all()]
+    if not finite:
+        return 0.0, 1.0
+    ends = [float(y[-1]) for _, y in finite]
+    fallen = [float(np.interp(_FALL * x[-1], x, y)) for x, y in finite]
+    low = min(float(y.min()) for _, y in finite)
+    high = max(float(np.quantile(ends, 0.9)), min(fallen))
+    room = 0.05 * max(high - low, 1e-3)
+    return low - room, high + room
+
+
+def cost(section: Section, sweep: Sweep) -> None:
+    """Show what a training of each point takes, against its loss."""
+    front = pareto_front(sweep.points)
+    values: dict[str, Any] = {"sweep": sweep, "front": front}
+    timed = any(math.isfinite(one.seconds) for one in sweep.points)
+    if timed:
+        section.figure(cost_figure(sweep, front), "fig-cost", values, source="sweep.json")
+    section.prose("reading" if timed else "untimed", values)
+
+
+def pareto_front(points: list[SweptPoint]) -> list[SweptPoint]:
+    """Return the points for which no other is at least as quick and better, the quickest first."""
+    front: list[SweptPoint] = []
+    for one in sorted(points, key=lambda one: (one.seconds, one.loss)):
+        if math.isfinite(one.seconds) and (not front or one.loss < front[-1].loss):
+            front.append(one)
+    return front
+
+
+def cost_figure(sweep: Sweep, front: list[SweptPoint]) -> Figure:
+    """Draw losses over seconds, with the front as a line of steps."""
+    points = [one for one in sweep.points if math.isfinite(one.seconds)]
+    seconds = [one.seconds for one in points]
+    with page_figure(2.9) as figure:
+        axes = figure.subplots()
+        losses = np.array([one.loss for one in points])
+        errors = np.nan_to_num([one.error for one in points])
+        axes.errorbar(
+            seconds, losses, errors, fmt="o", color="#8a8a8a", markersize=3.5, elinewidth=0.6
+        )
+        best = [one.loss for one in front]
+        times = [one.seconds for one in front]
+        axes.step(times, best, "-", where="post", color=COLOURS[0], linewidth=0.9)
+        axes.plot(times, best, "o", color=COLOURS[0])
+        if max(seconds) > _UNEVEN * max(min(seconds), 1e-9):
+            axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        low, high = float(losses.min()), max(float(np.quantile(losses, 0.95)), max(best))
+        room = 0.08 * max(high - low, 1e-3)
+        axes.set_ylim(low - room, high + 2 * room)
+        axes.set_xlabel("seconds of one training on one core")
+        axes.set_ylabel("loss (nats per character)")
+        if sweep.varied:
+            _label_front(axes, sweep, front)
+    return figure
+
+
+def _label_front(axes: Axes, sweep: Sweep, front: list[SweptPoint]) -> None:
+    """Write the settings beside the points of the front, or beside some of a long one."""
+    step = math.ceil(len(front) / _LABELLED)
+    for one in front[::-1][::step]:
+        late = one is front[-1] and len(front) > 1
+        side: Any = {"xytext": (-4, 4), "ha": "right"} if late else {"xytext": (4, 4)}
+        text = axes.annotate(sweep.setting(one), (one.seconds, one.loss), **side, **NOTE)
+        text.set_parse_math(False)

@@ -1,0 +1,177 @@
+"""What each varied setting does to the loss, alone and together with another."""
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rnn.report.figures import COLOURS, page_figure
+from rnn.report.sections.sweep_finished import Sweep, SweptPoint, written
+from rnn.report.show import Section
+
+_COLUMNS = 3  # panels beside one another: effects ...
+_MAP_COLUMNS = 2  # ... and pairs
+_MOST_PAIRS = 10
+_MOST_LABELS = 60  # numbers written into a map
+
+_Groups = dict[Any, list[SweptPoint]]  # points by the value of a setting
+
+
+def show(section: Section, sweep: Sweep) -> None:
+    """Show the loss by each varied setting alone."""
+    values = facts(sweep)
+    if sweep.varied:
+        section.figure(figure(sweep), "fig-effects", values, source="sweep.json")
+    section.prose("reading", values)
+
+
+def facts(sweep: Sweep) -> dict[str, Any]:
+    """Return what the sentences about effects mention: how far apart a setting's means are."""
+    effects: dict[str, dict[str, Any]] = {}
+    for name in sweep.varied:
+        means = {value: _mean(group) for value, group in _groups(sweep, name).items()}
+        if len(means) > 1:
+            low = min(means, key=lambda value: means[value])
+            span = max(means.values()) - means[low]
+            effects[name] = {"best": written(low), "span": span}
+    order = sorted(effects, key=lambda name: -effects[name]["span"])
+    return {
+        "sweep": sweep,
+        "effects": {name: effects[name] for name in order},
+        "halving": sweep.asked["halving"],
+        "seeds": len(sweep.asked["seeds"]),
+    }
+
+
+def _groups(sweep: Sweep, name: str) -> _Groups:
+    """Return the points with a loss by the value of a setting, without values that have none."""
+    points = [one for one in sweep.measured if np.isfinite(one.early).all()]
+    groups = {v: [p for p in points if p.parameters[name] == v] for v in sweep.varied[name]}
+    return {value: group for value, group in groups.items() if group}
+
+
+def _mean(points: list[SweptPoint]) -> float:
+    return float(np.mean([one.early.mean() for one in points]))
+
+
+def _spread(points: list[SweptPoint]) -> float:
+    """Return the standard error, over seeds, of the mean over points; zero with one seed."""
+    by_seed = np.mean([one.early for one in points], axis=0)
+    return float(by_seed.std(ddof=1)) / math.sqrt(len(by_seed)) if len(by_seed) > 1 else 0.0
+
+
+def figure(sweep: Sweep) -> Figure:
+    """Draw a panel for each setting: every point, the mean with its spread, and the best."""
+    names = list(sweep.varied)
+    rows = math.ceil(len(names) / _COLUMNS)
+    with page_figure(0.45 + 1.95 * rows) as figure:
+        # A panel alone is not as wide as the page.
+        grid = figure.subplots(rows, min(len(names), _COLUMNS) if rows == 1 else _COLUMNS,
+                               sharey=True, squeeze=False).ravel()  # fmt: skip
+        for axes, name in itertools.zip_longest(grid, names):
+            if name is None:
+                axes.set_visible(False)
+            else:
+                _draw_effect(axes, sweep, name)
+        low, high = _limits(sweep)
+        grid[0].set_ylim(low, high)
+        figure.supylabel("loss (nats per character)", fontsize=9.5)
+        handles, labels = grid[0].get_legend_handles_labels()
+        figure.legend(handles, labels, ncols=3, loc="outside upper center", borderaxespad=0.1)
+    return figure
+
+
+def _draw_effect(axes: Axes, sweep: Sweep, name: str) -> None:
+    groups = _groups(sweep, name)
+    places = np.arange(len(groups))
+    for place, group in enumerate(groups.values()):
+        losses = [one.early.mean() for one in group]
+        axes.plot([place] * len(losses), losses, "_", color="#999999", markersize=7,
+                  label="a point" if place == 0 else None)  # fmt: skip
+    means, errors = zip(*((_mean(g), _spread(g)) for g in groups.values()), strict=True)
+    axes.errorbar(places, means, errors, fmt="o-", color=COLOURS[0], capsize=2.5,
+                  label="mean, with its standard error over seeds")  # fmt: skip
+    lowest = [min(one.early.mean() for one in group) for group in groups.values()]
+    axes.plot(places, lowest, "s--", color=COLOURS[1], markersize=3.5, label="best")
+    axes.set_xticks(places, [written(value) for value in groups])
+    axes.tick_params(axis="x", labelrotation=0 if len(groups) < 6 else 60)
+    axes.set_xlim(-0.4, len(groups) - 0.6)
+    axes.grid(axis="x", visible=False)
+    axes.set_xlabel(name)
+    axes.xaxis.label.set_parse_math(False)
+
+
+def _limits(sweep: Sweep) -> tuple[float, float]:
+    """Return the losses to draw between: the few worst of many points do not squash the rest."""
+    losses = np.array([one.early.mean() for one in sweep.measured])
+    losses = losses[np.isfinite(losses)]
+    means = [_mean(g) for name in sweep.varied for g in _groups(sweep, name).values()]
+    low, high = float(losses.min()), max(float(np.quantile(losses, 0.9)), *means)
+    room = 0.06 * max(high - low, 1e-3)
+    return low - room, high + room
+
+
+def pairs(section: Section, sweep: Sweep) -> None:
+    """Show the lowest loss with each pair of values, as maps."""
+    shown = shown_pairs(sweep)
+    values = {"pairs": shown, "varied": len(sweep.varied), "halving": sweep.asked["halving"]}
+    values["left_out"] = math.comb(len(sweep.varied), 2) - len(shown)
+    if shown:
+        section.figure(pair_figure(sweep, shown), "fig-pairs", values, source="sweep.json")
+    section.prose("reading", values)
+
+
+def shown_pairs(sweep: Sweep) -> list[tuple[str, str]]:
+    """Return the pairs that are drawn: those of the settings with the largest effects."""
+    return list(itertools.combinations(facts(sweep)["effects"], 2))[:_MOST_PAIRS]
+
+
+def pair_map(sweep: Sweep, one: str, other: str) -> np.ndarray:
+    """Return the lowest loss of the points with each pair of values, NaN where there is none."""
+    rows, columns = sweep.varied[one], sweep.varied[other]
+    found = np.full((len(rows), len(columns)), math.nan)
+    for point in sweep.measured:
+        at = rows.index(point.parameters[one]), columns.index(point.parameters[other])
+        found[at] = np.fmin(found[at], point.early.mean())
+    return found
+
+
+def pair_figure(sweep: Sweep, shown: list[tuple[str, str]]) -> Figure:
+    """Draw a map for each pair of settings, all with the same shades."""
+    columns = min(len(shown), _MAP_COLUMNS)
+    rows = math.ceil(len(shown) / columns)
+    maps = [pair_map(sweep, *pair) for pair in shown]
+    low, high = _limits(sweep)
+    tallest = max(len(one) for one in maps)
+    with page_figure(rows * min(0.9 + 0.32 * tallest, 3.2)) as figure:
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes, pair, losses in itertools.zip_longest(grid.ravel(), shown, maps):
+            if pair is None:
+                axes.set_visible(False)
+                continue
+            image = axes.imshow(losses, cmap="Blues_r", vmin=low, vmax=high, aspect="auto")
+            _label_map(axes, sweep, pair, losses, (low + high) / 2)
+        figure.colorbar(image, ax=grid, shrink=0.9, pad=0.02, label="loss (nats per character)")
+    return figure
+
+
+def _label_map(
+    axes: Axes, sweep: Sweep, pair: tuple[str, str], losses: np.ndarray, middle: float
+) -> None:
+    one, other = pair
+    axes.grid(visible=False)
+    axes.set_yticks(range(len(losses)), [written(value) for value in sweep.varied[one]])
+    axes.set_xticks(range(losses.shape[1]), [written(value) for value in sweep.varied[other]])
+    axes.tick_params(axis="x", labelrotation=0 if losses.shape[1] < 6 else 60)
+    axes.set(xlabel=other, ylabel=one)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_parse_math(False)
+    if losses.size <= _MOST_LABELS:
+        for (row, column), loss in np.ndenumerate(losses):
+            if math.isfinite(loss):
+                colour = "white" if loss < middle else "black"
+                axes.text(column, row, f"{loss:.3f}", ha="center", va="center", color=colour,
+                          fontsize=7.5)  # fmt: skip
