@@ -24,6 +24,7 @@ from typing import Any, TextIO
 
 import nbformat
 import yaml
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from jupyter_core.paths import jupyter_runtime_dir
 from nbclient.exceptions import DeadKernelError
 from papermill.cli import papermill
@@ -34,7 +35,7 @@ from traitlets.config import Config
 
 from rnn.errors import ReportError
 from rnn.pipeline.parameters import declared_parameters, refuse_unknown
-from rnn.text.files import lock
+from rnn.text.files import lock, note_sum
 
 STOPPED = 130  # the exit status of a run that was told to stop, as a shell gives it for Ctrl-C
 _PATIENCE = 30.0  # seconds a kernel has to save its state
@@ -154,9 +155,12 @@ def execute(source: Path, target: Path, options: Sequence[str]) -> None:
     failed = target.with_name(f"failed_{target.name}")
     words = [str(path).replace("{", "{{").replace("}", "}}") for path in (source, running)]
     words += ["--engine", "report", "--no-progress-bar", "--log-level", "CRITICAL"]
+    # Whatever kernel an editor has noted in the notebook: this Python's own.
+    words += ["--kernel", NATIVE_KERNEL_NAME, "--language", "python"]
     try:
         papermill.main([*words, *options], "python -m rnn.pipeline.execute", standalone_mode=False)
         _tidy(running)
+        note_sum(target, running)
         running.replace(target)
         failed.unlink(missing_ok=True)
     except BaseException as error:

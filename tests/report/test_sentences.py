@@ -291,7 +291,7 @@ Träningen gjordes om med {{ seeds }} frön. Den lägsta förlusten är i medel
 Ett nät som ger alla tecken samma sannolikhet har förlusten {{ uniform | decimals }}. Den lägsta är
 {{ lowest_nats | nats }} per tecken, en perplexitet på {{ perplexity | decimals(3) }}.
 {% if diverged %}
-**Träningen avbröts: {{ diverged }}.**
+**Träningen avbröts vid uppdatering {{ diverged["update"] | thousands }}.**
 {% elif still_falling %}
 Den föll fortfarande, så en längre träning skulle hjälpa.
 {% endif %}

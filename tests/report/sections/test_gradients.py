@@ -225,6 +225,20 @@ def test_rows_that_were_left_out_are_told_of(
     )
 
 
+def test_entries_that_were_left_out_are_told_of_with_how_many(
+    errors: pd.DataFrame, cases: list[Case], corpus: Corpus
+) -> None:
+    size = cases[0].theta.size
+    values = gradients.facts(errors) | {"case": cases[0], "corpus": corpus, "sig": 1, "eps": 1}
+    assert f"{size:,} in all" in said("gradients", "setting", values | {"entries": size})
+    assert f"123 of the {size:,}" in said("gradients", "setting", values | {"entries": 123})
+    values = gradients.oracles_facts(errors, cases[0])
+    assert values["entries"] == values["of_entries"] == size
+    assert f"of the {size:,}" not in said("gradients_oracles", "setting", values)
+    told = said("gradients_oracles", "setting", values | {"entries": 123})
+    assert f"123 of the {size:,}" in told
+
+
 def test_thresholds_of_the_verdicts_are_told(errors: pd.DataFrame, cases: list[Case]) -> None:
     text = said("gradients_oracles", "setting", gradients.oracles_facts(errors, cases[0]))
     assert all(word in text for word in ("good", "acceptable", "too high", "$10^{-7}$", "0.01"))
