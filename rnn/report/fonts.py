@@ -10,6 +10,7 @@ import re
 import struct
 import tempfile
 import unicodedata
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -262,7 +263,7 @@ def linked(paths: tuple[Path, ...]) -> str:
 
 
 def cut_out(font: Borrowed, text: str) -> bytes:
-    """Return a font in its regular weight with the characters of a text alone."""
+    """Return a font of regular weight with the characters of a text, under a name of its own."""
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     cut = TTFont(font.path, fontNumber=font.face, lazy=True)
     subsetter = subset.Subsetter(subset.Options(notdef_outline=True, layout_features=[]))
@@ -274,6 +275,9 @@ def cut_out(font: Borrowed, text: str) -> bytes:
         cut = instancer.instantiateVariableFont(
             cut, axes | ({"wght": 400} if "wght" in axes else {})
         )
+    name = f"{font.family}-{zlib.crc32(text.encode('utf-8', 'replace')):08x}".replace(" ", "")
+    for number in (1, 6, 16):
+        cut["name"].setName(name, number, 3, 1, 0x409)
     packed = io.BytesIO()
     cut.save(packed)
     return packed.getvalue()

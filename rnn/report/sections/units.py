@@ -130,6 +130,9 @@ def figure(passages: Sequence[Passage]) -> Figure:
     """
     lines = [places(passage.text)[-1][0] + 1 for passage in passages]
     height = sum(lines) + 2.2 * len(passages)
+    text = "".join(passage.text for passage in passages)
+    borrowed = [(font, cut_out(font, text)) for font in borrowed_fonts(text, own_fonts())]
+    families = {point: family(cut) for font, cut in borrowed for point in font.points}
     with page_figure(height * _LINE / 72) as figure:
         figure.set_layout_engine("none")
         room = {"left": 0, "bottom": 0.3 / height, "right": 1, "top": 1 - 1.9 / height}
@@ -140,7 +143,7 @@ def figure(passages: Sequence[Passage]) -> Figure:
             axes.set_axis_off()
             axes.set_title(passage.title.replace("$", r"\$"), loc="left", fontsize=8.5, pad=5)
             _draw_cells(axes, passage.text, np.asarray(passage.activations, float))
-            _draw_letters(axes, passage.text)
+            _draw_letters(axes, passage.text, families)
     return figure
 
 
@@ -168,12 +171,13 @@ def _draw_cells(axes: Axes, text: str, activations: np.ndarray) -> None:
     axes.add_collection(PatchCollection(bars, facecolors=(0.08, 0.2, 0.45), edgecolors="none"))
 
 
-def _draw_letters(axes: Axes, text: str) -> None:
-    """Write the characters into their cells; those without a glyph as small code points."""
+def _draw_letters(axes: Axes, text: str, families: dict[int, str]) -> None:
+    """Write the characters into their cells; those without a glyph as small code points.
+
+    Of some code points the families of the fonts are given.
+    """
     mono = FontProperties(family="DejaVu Sans Mono", size=_CELL / _ADVANCE)
     drawable, lines = get_font(findfont(mono)).get_charmap(), dict[int, str]()
-    borrowed = [(font, cut_out(font, text)) for font in borrowed_fonts(text, own_fonts())]
-    others = {point: family(cut) for font, cut in borrowed for point in font.points}
     for character, (line, column, width) in zip(text, places(text), strict=True):
         point, letter = ord(character), "\xa0" * width
         combines = unicodedata.category(character).startswith("M")
@@ -181,10 +185,10 @@ def _draw_letters(axes: Axes, text: str) -> None:
         alone = combines or unicodedata.bidirectional(character) in ("R", "AL")
         if character == "\n":
             letter = "↵"
-        elif point in others or (point in drawable and alone):
+        elif point in families or (point in drawable and alone):
             axes.text(column + width / 2, line + 0.66, "\u25cc" * combines + character,
                       ha="center", fontsize=width * _CELL if width > 1 else 1.3 * _CELL,
-                      family=[others.get(point, mono.get_name()), mono.get_name()])  # fmt: skip
+                      family=[families.get(point, mono.get_name()), mono.get_name()])  # fmt: skip
         elif point in drawable and character.isprintable():
             letter = "\xa0" if character == " " else character
         else:
