@@ -11,6 +11,7 @@ import base64
 import logging
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -164,7 +165,7 @@ def execute(source: Path, target: Path, options: Sequence[str]) -> None:
         running.replace(target)
         failed.unlink(missing_ok=True)
     except BaseException as error:
-        story = _story(error)
+        story = _story(error) + _limit_of_memory(error)
         if stop.requested:
             told = isinstance(error, PapermillExecutionError) and "\n" not in story
             raise ReportError(story if told else "stopped") from None
@@ -190,6 +191,15 @@ def _story(error: BaseException) -> str:
     text, kind = " ".join(str(error).split()), type(error).__name__
     known = isinstance(error, ReportError | RuntimeError)
     return text if known else f"expected a notebook and options of papermill, got {kind}: {text}"
+
+
+def _limit_of_memory(error: BaseException) -> str:
+    """Return what to do where a limit of memory may be the cause, or nothing."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    is_one = isinstance(error, PapermillExecutionError) and error.ename == "MemoryError"
+    if limit == resource.RLIM_INFINITY or not (is_one or isinstance(error, RuntimeError)):
+        return ""
+    return f"; memory is limited to {limit / 1e9:.1f} GB, maybe too little: ulimit -v raises that"
 
 
 def _tidy(path: Path) -> None:

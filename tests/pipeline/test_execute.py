@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -196,6 +197,18 @@ def test_dead_kernel_is_told_in_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert status == 1 and "Kernel died" in line
     assert not target.exists()
+
+
+@pytest.mark.parametrize("code", ["import os; os._exit(1)", "raise MemoryError"])
+def test_limit_of_memory_is_told_where_it_may_be_the_cause(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_500_000_000, -1))
+    assert run(stored(tmp_path, code))[0] == 1
+    assert "1.5 GB" in capsys.readouterr().err
 
 
 def test_folder_that_cannot_be_written_is_told_in_one_line(
