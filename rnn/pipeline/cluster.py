@@ -123,7 +123,9 @@ def opened(address: str, corpus: Corpus) -> Iterator[Cluster]:
 
     Dask's own configuration holds, for TLS as for all else, but for what it prints.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # What a lost connection leaves in the loop is told once, by whoever waits for an answer.
+    for logger in ("distributed", "asyncio", "tornado.application"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
     with dask.config.set(_QUIET), ExitStack() as stack:
         if address:
             host = urlsplit(address).hostname or ""
