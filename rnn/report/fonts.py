@@ -43,6 +43,9 @@ __all__ = [
 #: They choose the form of the sign before them, and need no glyph.
 VARIATION_SELECTORS = frozenset(range(0xFE00, 0xFE10))
 
+#: It stands for the letter that a sign combines with, where there is none.
+DOTTED_CIRCLE = 0x25CC
+
 #: What the extra ``fonts`` of pyproject.toml installs: packages with font files.
 _EXTRA = ("manimgx_fonts", "manimgx_fonts_cjk")
 #: Scripts of which the embedded fonts have letters in order: what they lack is taken singly.
@@ -188,8 +191,11 @@ def _borrowed(points: frozenset[int], folders: tuple[str, ...]) -> tuple[Borrowe
             if not wanted or path in seen:
                 continue
             seen.add(path)
-            if here := _points_of(path, font.index) & wanted:
+            all_of_it = _points_of(path, font.index)
+            if here := all_of_it & wanted:
                 wanted -= here
+                if any(unicodedata.category(chr(point)) in ("Mn", "Mc") for point in here):
+                    here |= all_of_it & {DOTTED_CIRCLE}
                 found.append(Borrowed(font.family, path, font.index, frozenset(here)))
     return tuple(found)
 
@@ -267,8 +273,7 @@ def cut_out(font: Borrowed, text: str) -> bytes:
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     cut = TTFont(font.path, fontNumber=font.face, lazy=True)
     subsetter = subset.Subsetter(subset.Options(notdef_outline=True, layout_features=[]))
-    # The dotted circle stands for the letter that a sign combines with.
-    subsetter.populate(unicodes=font.points & set(map(ord, text)) | {0x25CC})
+    subsetter.populate(unicodes=font.points & set(map(ord, text)) | {DOTTED_CIRCLE})
     subsetter.subset(cut)
     if "fvar" in cut:
         axes = {axis.axisTag: axis.defaultValue for axis in cut["fvar"].axes}

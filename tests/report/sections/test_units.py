@@ -32,7 +32,7 @@ def test_only_what_a_unit_indicates_clearly_is_shown() -> None:
     there = stretch(quotation=4)
     shown, values = table(tell(there)), found(there)
     assert list(shown["feature"]) == ["inside quotation marks"]
-    assert list(shown["unit"]) == [5]
+    assert list(map(str, shown["unit"])) == ["5"]
     assert values["clear"] == 1 and len(values["missed"]) == values["features"] - 1
     text = said("units", "reading", values)
     assert f"1 of the {values['features']}" in text
