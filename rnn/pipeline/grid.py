@@ -116,8 +116,8 @@ def _points(grid: str) -> Iterator[dict[str, Any]]:
         raise ReportError(
             "GRID: expected settings to vary, got none; say GRID='m=50,100 eta=0.05,0.1'"
         )
-    file = next((p for p in (Path(grid.strip()), ROOT / grid.strip()) if p.is_file()), None)
-    if file or re.fullmatch(r"\S+\.ya?ml", grid.strip()):
+    if re.fullmatch(r"\S+\.ya?ml", grid.strip()):
+        file = next((p for p in (Path(grid.strip()), ROOT / grid.strip()) if p.is_file()), None)
         try:
             choices = yaml.safe_load((file or Path(grid.strip())).read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError) as error:

@@ -266,7 +266,8 @@ def cut_out(font: Borrowed, text: str) -> bytes:
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     cut = TTFont(font.path, fontNumber=font.face, lazy=True)
     subsetter = subset.Subsetter(subset.Options(notdef_outline=True, layout_features=[]))
-    subsetter.populate(unicodes=font.points & set(map(ord, text)))
+    # The dotted circle stands for the letter that a sign combines with.
+    subsetter.populate(unicodes=font.points & set(map(ord, text)) | {0x25CC})
     subsetter.subset(cut)
     if "fvar" in cut:
         axes = {axis.axisTag: axis.defaultValue for axis in cut["fvar"].axes}

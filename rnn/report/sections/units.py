@@ -44,7 +44,7 @@ class Passage(NamedTuple):
 def show(section: Section, model: Model, corpus: Corpus) -> None:
     """Show which hidden units indicate something, and the text coloured by them."""
     stretch = Stretch.of(model.parameters, model.h, model.vocabulary, corpus.ids)
-    told = tell(stretch, asked(Book.of(corpus), stretch.text))
+    told = tell(stretch, asked(corpus, stretch.text))
     values, source = facts(stretch, told), "best_model.npz"
     section.prose("reading", values)
     if not values["clear"]:
@@ -59,14 +59,15 @@ def show(section: Section, model: Model, corpus: Corpus) -> None:
     section.figure(figure(values["passages"]), "fig-units", values, source=source)
 
 
-def asked(book: Book, text: str) -> dict[str, Feature]:
+def asked(corpus: Corpus, text: str) -> dict[str, Feature]:
     """Return the features that a text has: none of words in one without, of vowels or capitals."""
+    has_words = Book.of(corpus).has_words
     bases = set(unicodedata.normalize("NFD", text.lower()))
     there = {
-        "a vowel was read": len(bases & set(VOWELS)) >= _VOWELS and book.has_words,
-        "letters of the word so far": book.has_words,
-        "inside a word that began with a capital": book.has_words,
-        "a capital is due after a full stop": book.has_words and any(map(str.isupper, text)),
+        "a vowel was read": len(bases & set(VOWELS)) >= _VOWELS and has_words,
+        "letters of the word so far": has_words,
+        "inside a word that began with a capital": has_words,
+        "a capital is due after a full stop": has_words and any(map(str.isupper, text)),
     }
     return {name: feature for name, feature in FEATURES.items() if there.get(name, True)}
 
@@ -176,13 +177,15 @@ def _draw_letters(axes: Axes, text: str) -> None:
     for character, (line, column, width) in zip(text, places(text), strict=True):
         point, letter = ord(character), "\xa0" * width
         combines = unicodedata.category(character).startswith("M")
+        # Letters that would join or go from right to left stand alone, each in its cell.
+        alone = combines or unicodedata.bidirectional(character) in ("R", "AL")
         if character == "\n":
             letter = "↵"
-        elif point in others:
+        elif point in others or (point in drawable and alone):
             axes.text(column + width / 2, line + 0.66, "\u25cc" * combines + character,
                       ha="center", fontsize=width * _CELL if width > 1 else 1.3 * _CELL,
-                      family=[others[point], "DejaVu Sans Mono"])  # fmt: skip
-        elif point in drawable and character.isprintable() and not combines:
+                      family=[others.get(point, mono.get_name()), mono.get_name()])  # fmt: skip
+        elif point in drawable and character.isprintable():
             letter = "\xa0" if character == " " else character
         else:
             pairs = textwrap.wrap(f"{point:0{4 if point < 0x10000 else 6}X}", 2)

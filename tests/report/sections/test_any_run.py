@@ -26,6 +26,9 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "tiny": ("ab\nabc ", {"seq_length": 2, "snapshot_every": 1, "snapshot_length": 1}),
     "Chinese": (CHINESE, {"order": "random"}),
     "diverged": (ENGLISH, {"eta": 1e38, "clip": 0.0, "optimizer": "rmsprop"}),
+    "deep": (ENGLISH, {"layers": 2, "dropout": 0.3, "max_updates": 120}),
+    "lstm": (ENGLISH, {"cell": "lstm", "layers": 2, "dropout": 0.3, "max_updates": 120}),
+    "gru": (ENGLISH, {"cell": "gru", "max_updates": 120}),
     "Adam at 1": (ENGLISH, {"optimizer": "adam", "eta": 1.0, "max_updates": 90}),
     "eta 100": (ENGLISH, {"eta": 100.0, "dtype": "float64", "max_updates": 90}),
     "eta 1000": (ENGLISH, {"eta": 1000.0, "max_updates": 90, "held_out": 0.1}),
@@ -34,7 +37,14 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=RUNS, scope="module")
+#: Those that compile another cell.
+SLOW = ("lstm", "gru")
+
+
+@pytest.fixture(
+    params=[pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in RUNS],
+    scope="module",
+)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return a run of a few updates, its text and its folder with its results."""
     text, settings = RUNS[request.param]

@@ -60,7 +60,7 @@ def in_numbers(share: str) -> float:
     return np.nan if share == "–" else float(share.rstrip("%")) / 100
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(stories())
 def test_what_is_said_of_synthesized_texts_agrees_with_their_table(
     story: tuple[str, list[str], int],
@@ -111,7 +111,7 @@ def test_what_is_said_of_synthesized_texts_agrees_with_their_table(
         assert share in set(table.iloc[-1])
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(stories())
 def test_what_is_said_of_a_training_agrees_everywhere(story: tuple[str, list[str], int]) -> None:
     text, _, updates = story
