@@ -31,7 +31,7 @@ def make(run: str, *words: str) -> subprocess.Popen[bytes]:
 def contents(run: str) -> dict[str, bytes]:
     """Return the files of a run but for its speed, as those of any run."""
     files = (ROOT / "reports" / run).glob("[!.]*")
-    own = re.compile(rb"kills-\w")
+    own = re.compile(rb"kills\\*-\w")
     return {
         path.name: own.sub(b"kills", path.read_bytes())
         for path in files
