@@ -339,7 +339,7 @@ def one_line(refused: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "..", ".hidden", "-x", "a b", "a/b", "../up", "a:b", "a%b", "$HOME", "ä", "a'b"]
+    "name", ["", "..", ".hidden", "-x", "a b", "a/b/c", "../up", "a:b", "a%b", "$HOME", "ä", "a'b"]
 )
 def test_run_that_is_no_plain_name_is_refused_in_one_line(project: Project, name: str) -> None:
     refused = project.make("report", f"RUN={name}")

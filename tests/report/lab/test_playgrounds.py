@@ -68,7 +68,9 @@ def a_run(folder: Path, model: Model, **settings: Any) -> Path:
     """Leave what a training leaves, as far as the playground needs it."""
     save_model(folder / "best_model.npz", model)
     save_model(folder / "last_model.npz", replace(model, h=-model.h, update=9))
-    results.replace_section(folder, "training", {"parameters": Settings(**settings).as_dict()})
+    told: dict[str, Any] = {"corpus": "saltmarrow", "encoding": "utf-8", "updates_per_epoch": 1}
+    told |= {"parameters": Settings(**settings).as_dict(), "book": {"sha256": "", "K": 1}}
+    results.replace_section(folder, "training", told)
     return folder
 
 
