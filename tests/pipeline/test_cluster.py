@@ -65,7 +65,9 @@ class Sweep:
     def workers(self) -> list[int]:
         """Return the processes of the workers: those that nannies have begun."""
         found = []
-        for line in subprocess.check_output(["ps", "-eo", "pid,sid,args"], text=True).splitlines():
+        for line in subprocess.check_output(
+            ["ps", "-ww", "-eo", "pid,sid,args"], text=True
+        ).splitlines():
             pid, sid, *words = line.split()
             if sid == str(self.process.pid) and "spawn_main" in " ".join(words):
                 found.append(int(pid))
@@ -91,19 +93,19 @@ def sequential(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             notebook = ROOT / "notebooks" / "02_training_evolution.ipynb"
             command = [sys.executable, "-m", "papermill", str(notebook), str(folder / "out.ipynb")]
             subprocess.run([*command, *words], check=True, capture_output=True)
-    return {name: told(content, book) for name, content in results(folder / "runs").items()}
+    return {name: told(name, content, book) for name, content in results(folder / "runs").items()}
 
 
-def told(content: bytes, book: Path) -> Any:
+def told(name: str, content: bytes, book: Path) -> Any:
     """Return what a file says but for the path of the text and the commit it was made with."""
-    content = content.replace(str(book).encode(), b"BOOK")
-    if content.startswith(b"{"):
-        return {k: v for k, v in json.loads(content).items() if k != "provenance"}
-    return content
+    if not name.endswith("results.json"):
+        return content
+    facts = json.loads(content.replace(str(book).encode(), b"BOOK"))
+    return {section: said for section, said in facts.items() if section != "provenance"}
 
 
 def assert_same(folder: Path, book: Path, sequential: dict[str, Any]) -> None:
-    found = {name: told(content, book) for name, content in results(folder).items()}
+    found = {name: told(name, content, book) for name, content in results(folder).items()}
     assert len(found) == 4 * 6 and found.keys() == sequential.keys()
     for name, content in sequential.items():
         assert found[name] == content, name
