@@ -143,6 +143,7 @@ def test_a_title_is_no_markup(shown: Shown, cases: list[Case], errors: pd.DataFr
 
 def first_facts(errors: pd.DataFrame, case: Case, corpus: Corpus) -> dict[str, Any]:
     told = {"case": case, "corpus": corpus, "sig": 0.01, "eps": 1e-6}
+    told |= {"entries": case.entries, "cell": "vanilla", "layers": 1}
     return gradients.facts(errors) | told
 
 
@@ -230,6 +231,7 @@ def test_entries_that_were_left_out_are_told_of_with_how_many(
 ) -> None:
     size = cases[0].theta.size
     values = gradients.facts(errors) | {"case": cases[0], "corpus": corpus, "sig": 1, "eps": 1}
+    values |= {"cell": "vanilla", "layers": 1}
     assert f"{size:,} in all" in said("gradients", "setting", values | {"entries": size})
     assert f"123 of the {size:,}" in said("gradients", "setting", values | {"entries": 123})
     values = gradients.oracles_facts(errors, cases[0])
