@@ -143,7 +143,7 @@ def test_a_title_is_no_markup(shown: Shown, cases: list[Case], errors: pd.DataFr
 
 def first_facts(errors: pd.DataFrame, case: Case, corpus: Corpus) -> dict[str, Any]:
     told = {"case": case, "corpus": corpus, "sig": 0.01, "eps": 1e-6}
-    told |= {"cell": "vanilla", "layers": 1}
+    told |= {"entries": case.entries, "cell": "vanilla", "layers": 1}
     return gradients.facts(errors) | told
 
 
