@@ -316,7 +316,7 @@ def test_mistakes_stand_in_a_table_with_their_errors_in_both_settings(
 
 
 def test_mistakes_that_the_first_setting_hides_are_named(planted: pd.DataFrame) -> None:
-    values = gradients.mistakes_facts(planted)
+    values = gradients.mistakes_facts(planted) | {"dropout": False}
     errors = planted.set_index("mistake")["easy"].drop("none")
     hidden = [name for name, error in errors.items() if error <= 1e-4]
     assert LEFT_OUT in hidden and 1 < len(hidden) < 5

@@ -14,7 +14,7 @@ from rnn.analysis.text_quality import Book, quality_table
 from rnn.report.sections import loss, results, snapshots
 from rnn.runs.driver import train
 from rnn.runs.results import save_runs
-from rnn.settings import Settings
+from rnn.settings import LEFT_OUT, Settings
 from rnn.text.corpus import load_corpus
 
 WORDS = {
@@ -125,7 +125,7 @@ def test_what_is_said_of_a_training_agrees_everywhere(story: tuple[str, list[str
         checklist = results.checklist_facts(folder)
     values = loss.facts(run)
     said_by = {
-        "training": said("training", "setting", run.settings.as_dict() | {"run": run}
+        "training": said("training", "setting", LEFT_OUT | run.settings.as_dict() | {"run": run}
                          | {"epochs": run.last_update / run.updates_per_epoch}),
         "loss": said("loss", "caption", values) + said("loss", "reading", values),
         "checklist": said("results_checklist", "table", checklist),
