@@ -7,6 +7,9 @@
 # `make report` lets rnn/pipeline check the names, set up, hold the folder and note the values, in
 # files .*.values that change only when a value does, and call `make pages out=reports/RUN`.
 
+# To GNU make names of targets that nobody makes; another make says the line and stops.
+.error expected GNU make, got another make: run gmake (or install GNU make) instead
+
 # ---- What can be said on the command line ---------------------------------------------------
 ## the run's name, and that of its folder in reports/
 RUN = assignment

@@ -209,7 +209,7 @@ def check_mistakes(
     ReportError
         If the check accepts a mistake in the hard case.
     """
-    easy, hard = easy.small(), hard.small()
+    easy, hard = easy.small().sampled(), hard.small().sampled()
     clip = effective_clip(hard)
     work = [(hard, COMPLEX, 1e-20), (easy, CENTRAL, h), (hard, CENTRAL, h)]
     stepped, *central = estimates(work, bar)

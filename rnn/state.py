@@ -31,7 +31,9 @@ class TrainingState:
     history: list[tuple[int, float, float | None]] = field(default_factory=list)
     snapshots: list[dict[str, Any]] = field(default_factory=list)  # update, smooth_loss, text
     epoch_losses: list[float] = field(default_factory=list)  # over the text, nats per character
-    diverged: str = ""  # why training stopped for good, if a loss was not finite
+    #: If a loss was not finite, which ends a training: its ``update``, and the size of the
+    #: ``largest_weight`` that the update before had left.
+    diverged: dict[str, float] = field(default_factory=dict)
 
     @property
     def update(self) -> int:

@@ -4,7 +4,6 @@
 and keeps what is told of a training: history, snapshots, models at the ends of epochs.
 """
 
-import math
 import time
 from collections.abc import Iterator
 from functools import lru_cache
@@ -311,17 +310,14 @@ class Trainer:
         return [state.best_theta, state.best_h, state.losses[1:], state.counts[1:]]
 
     def _diverge(self, update: int) -> None:
-        """Say that the loss of an update is not finite, and what usually helps."""
+        """Note that the loss of an update is not finite, and how large a weight had become."""
         settings = self.settings
         if update == 1:
             raise ReportError(
                 f"sig: expected first weights with a finite loss, got {settings.sig:g}; lower it"
             )
-        clip = " or clip = 5" if settings.clip == math.inf else ""
-        self.state.diverged = (
-            f"the loss of update {update:,} is not a finite number; "
-            f"an eta smaller than {settings.eta:g}{clip} usually helps"
-        )
+        largest = float(np.abs(self.state.theta).max())
+        self.state.diverged = {"update": update, "largest_weight": largest}
 
     def _record(self, update: int, smooth_loss: float) -> None:
         measured = self._validate_every and update % self._validate_every == 0

@@ -55,7 +55,9 @@ def outputs_of(monkeypatch: pytest.MonkeyPatch, show: Callable[[Report], Any]) -
 def a_notebook(monkeypatch: pytest.MonkeyPatch, folder: Path, model: Model, **options: Any) -> Any:
     """Return a notebook with the section about a model, between two headings."""
     settings = Settings(document_end=options.pop("document_end", ""))
-    results.replace_section(folder, "training", {"parameters": settings.as_dict()})
+    told: dict[str, Any] = {"corpus": "saltmarrow", "encoding": "utf-8", "updates_per_epoch": 1}
+    told |= {"parameters": settings.as_dict(), "book": {"sha256": "", "K": 1}}
+    results.replace_section(folder, "training", told)
     losses = {"model with the lowest smooth loss": float(np.log(8))}
     results.replace_section(folder, "text_losses", losses)
     shown = outputs_of(monkeypatch, lambda show: show("try_it", model, folder, **options))

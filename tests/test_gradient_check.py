@@ -18,6 +18,7 @@ from rnn.gradient_check import (
     COMPLEX,
     FEW,
     JUDGED,
+    MOST_OF_OTHERS,
     PARAMETERS,
     Case,
     central_differences,
@@ -441,3 +442,39 @@ def test_table_1_has_the_rows_and_columns_of_the_report(errors: pd.DataFrame) ->
     first = rows(errors, CENTRAL).iloc[:5].set_index("parameter")
     assert table.loc["Max", "V"] == first.loc["V", "max"]
     assert table.loc["Mean", "b"] == first.loc["b", "mean"]
+
+
+@pytest.mark.parametrize(
+    ("m", "seq_length", "K", "few"),
+    [(5, 25, 81, False), (10, 25, 81, False), (5, 2000, 81, True), (5, 25, 4000, True)],
+)
+def test_entries_are_sampled_evenly_where_all_would_take_more_than_half_a_minute(
+    m: int, seq_length: int, K: int, few: bool
+) -> None:
+    architecture = Architecture(CELLS["vanilla"], m, K)
+    theta, x = np.zeros(architecture.size), np.zeros((seq_length, 1), int)
+    case = Case("", theta, architecture, x, x, np.zeros((1, m)))
+    looked_at = case.small().sampled()
+    assert (looked_at is not case.small() and looked_at.entries < case.small().entries) == few
+    again = case.small().sampled()
+    assert np.array_equal(np.arange(theta.size)[looked_at.places],
+                          np.arange(theta.size)[again.places])  # fmt: skip
+    whole, parts = dict(case.small().parts()), dict(looked_at.parts())
+    shares = [len(parts[name]) / len(whole[name]) for name in whole]
+    assert min(shares) > 0
+    if few:
+        assert looked_at.cost < 1.2 * MOST_OF_OTHERS
+        assert all(len(parts[name]) >= min(len(whole[name]), 5) for name in whole)
+
+
+def test_sampled_entries_have_the_errors_that_they_have_among_all(book: Corpus) -> None:
+    case = check_cases(book, **SETTING)[2]
+    some = case.sampled(case.cost / 3)
+    assert 0 < some.entries < case.entries / 2
+    estimated = central_differences(case.loss, case.theta)
+    of_some = central_differences(case.loss, case.theta, places=some.places)
+    assert (of_some == estimated[some.places]).all()
+    assert (some.gradient() == case.gradient()[some.places]).all()
+    errors = compare(some, some.gradient(), of_some)
+    assert errors["parameter"].tolist() == list(PARAMETERS)
+    assert errors["norm_wise"].max() < 1e-6

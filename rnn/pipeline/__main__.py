@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, pairwise
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from rnn.pipeline import hold, refuse, set_up
 from rnn.pipeline.parameters import read_values
+from rnn.text.files import altered_files
 
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {
@@ -36,9 +38,22 @@ _RUN_TRACES = ("results.json", ".check.values", ".training.values")
 _PARAMETERS, _BEST = "parameters.yaml", "best.yaml"  # of a sweep's point, and of its best
 _NETWORK = ("cell", "layers")  # parameters of the training and of the check
 
+_STEPS = ("01_gradient_check.ipynb", "02_training_evolution.ipynb", "03_best_model_sampling.ipynb")
+_PAGES = ("report.ipynb", "report.pdf", "report.html")
+
+#: The steps that leave a file, which are to be run again where it is gone.
+_MADE_BY = {
+    "results.json": _STEPS,
+    "gradient_check.csv": _STEPS[:1],
+    **dict.fromkeys(("history.csv", "snapshots.json", "best_model.npz"), _STEPS[1:2]),
+}
+#: What is made again, besides the file itself, where a file was altered.
+_MADE_WITH = {"last_model.npz": _STEPS[1:2], **_MADE_BY, **dict.fromkeys(_PAGES, _PAGES)}
+
 
 def main(python: str, verb: str, *command: str) -> None:
     """Do what the second word says; the words after it are the command that goes on."""
+    look_around()
     if verb == "report":
         folder = run_folder()
         go_on(python, folder, RUN, *command, *values_of_point(folder))
@@ -70,7 +85,8 @@ def go_on(
 ) -> None:
     """Set up, hold the folder, write its stamps, and let make take this process's place."""
     flags = os.environ.get("MAKEFLAGS", "").split(" ")[0]
-    if "n" in flags and not set("-=") & set(flags) and not set_up.is_ready(python):
+    dry = "n" in flags and not set("-=") & set(flags)
+    if dry and not set_up.is_ready(python):
         print("set-up: comes first")
         return
     if extra:
@@ -78,6 +94,8 @@ def go_on(
     else:
         set_up.prepare(python)
     hold(folder)
+    if not dry:
+        mend(folder)
     # What make is told here holds for the stamps too.
     os.environ |= dict(word.split("=", 1) for word in command if "=" in word)
     os.environ["NETWORK"] = network(os.environ.get("PARAMS", ""))
@@ -85,6 +103,41 @@ def go_on(
     # Python ignores this signal, and what a process ignores its successor does too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execvp(command[0], [*command, f"out={folder}"])
+
+
+def look_around() -> None:
+    """Refuse what no step could work with, while it can still be told in a line."""
+    for variable in {name for names in [*RUN.values(), *COMPARISON.values()] for name in names}:
+        value = os.environ.get(variable, "")
+        if not value.isprintable() and any("\udc80" <= letter <= "\udcff" for letter in value):
+            refuse(variable, "text in UTF-8", ascii(value), "write it, or name the file, in UTF-8")
+    os.umask(mask := os.umask(0o077))
+    if mask & 0o700:
+        expected = "one that lets you read and write your own files"
+        refuse("umask", expected, f"{mask:03o}", "run umask 022")
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        got = os.environ.get("TMPDIR", "none")
+        remedy = "name one with TMPDIR= or make room"
+        refuse("TMPDIR", "a folder for temporary files that can be written", got, remedy)
+
+
+def mend(folder: Path) -> None:
+    """Remove the files that do not hold what a step left, so that the step makes them again.
+
+    A training goes on from its last checkpoint, so that nothing has to be computed twice.
+    """
+    for path in altered_files(folder):
+        if path.is_dir():
+            refuse(str(path), "a file", "a folder", "remove it and run make again")
+        made_with = _MADE_WITH.get(path.name, ())
+        is_missed = path.name in _MADE_BY and any((folder / name).exists() for name in made_with)
+        if path.exists() or is_missed:
+            got = "something else" if path.exists() else "none"
+            print(f"{path}: expected what a step left, got {got}; it is made again", flush=True)
+            for name in (path.name, *made_with):
+                (folder / name).unlink(missing_ok=True)
 
 
 def network(options: str) -> str:
@@ -181,8 +234,11 @@ def comparison_folder() -> Path:
             "choose another name",
         )
     for run in runs:
+        remedy = f"run make report RUN={run.name}"
         if not all((run / name).is_file() for name in _RESULTS):
-            refuse(run.name, f"a finished run in {run}", "none", f"run make report RUN={run.name}")
+            refuse(run.name, f"a finished run in {run}", "none", remedy)
+        if altered := [path for path in altered_files(run) if path.name in _MADE_BY]:
+            refuse(str(altered[0]), "what the run left", "something else", remedy)
     return folder
 
 
@@ -226,3 +282,7 @@ if __name__ == "__main__":
         main(*sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as failed:
+        known = failed.filename or "reports"
+        remedy = "remove it, or make its folder writable, and run make again"
+        refuse(str(known), "what can be read and written", str(failed.strerror or failed), remedy)

@@ -42,6 +42,8 @@ export PIP_NO_CACHE_DIR := 1
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
+# Settings for other programs, which can only spoil what is made here.
+unexport MPLBACKEND MATPLOTLIBRC NUMBA_NUM_THREADS PYPANDOC_PANDOC
 export PYTHONPATH :=
 
 # An active conda environment other than base is used as it is; else there is .venv.

@@ -11,6 +11,7 @@ import base64
 import logging
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -24,6 +25,7 @@ from typing import Any, TextIO
 
 import nbformat
 import yaml
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from jupyter_core.paths import jupyter_runtime_dir
 from nbclient.exceptions import DeadKernelError
 from papermill.cli import papermill
@@ -34,7 +36,7 @@ from traitlets.config import Config
 
 from rnn.errors import ReportError
 from rnn.pipeline.parameters import declared_parameters, refuse_unknown
-from rnn.text.files import lock
+from rnn.text.files import lock, note_sum
 
 STOPPED = 130  # the exit status of a run that was told to stop, as a shell gives it for Ctrl-C
 _PATIENCE = 30.0  # seconds a kernel has to save its state
@@ -154,13 +156,16 @@ def execute(source: Path, target: Path, options: Sequence[str]) -> None:
     failed = target.with_name(f"failed_{target.name}")
     words = [str(path).replace("{", "{{").replace("}", "}}") for path in (source, running)]
     words += ["--engine", "report", "--no-progress-bar", "--log-level", "CRITICAL"]
+    # Whatever kernel an editor has noted in the notebook: this Python's own.
+    words += ["--kernel", NATIVE_KERNEL_NAME, "--language", "python"]
     try:
         papermill.main([*words, *options], "python -m rnn.pipeline.execute", standalone_mode=False)
         _tidy(running)
+        note_sum(target, running)
         running.replace(target)
         failed.unlink(missing_ok=True)
     except BaseException as error:
-        story = _story(error)
+        story = _story(error) + _limit_of_memory(error)
         if stop.requested:
             told = isinstance(error, PapermillExecutionError) and "\n" not in story
             raise ReportError(story if told else "stopped") from None
@@ -186,6 +191,15 @@ def _story(error: BaseException) -> str:
     text, kind = " ".join(str(error).split()), type(error).__name__
     known = isinstance(error, ReportError | RuntimeError)
     return text if known else f"expected a notebook and options of papermill, got {kind}: {text}"
+
+
+def _limit_of_memory(error: BaseException) -> str:
+    """Return what to do where a limit of memory may be the cause, or nothing."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    is_one = isinstance(error, PapermillExecutionError) and error.ename == "MemoryError"
+    if limit == resource.RLIM_INFINITY or not (is_one or isinstance(error, RuntimeError)):
+        return ""
+    return f"; memory is limited to {limit / 1e9:.1f} GB, maybe too little: ulimit -v raises that"
 
 
 def _tidy(path: Path) -> None:

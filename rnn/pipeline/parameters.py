@@ -14,6 +14,9 @@ from typing import Any
 
 from rnn.errors import ReportError, shown
 
+#: What papermill adds of its own with ``--inject-paths``.
+_PATHS = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")
+
 _KINDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "True or False"}
 
 
@@ -51,10 +54,13 @@ def declared_parameters(cells: Iterable[str]) -> dict[str, Any]:
     return {}
 
 
-def refuse_unknown(given: Iterable[str], declared: Collection[str]) -> None:
-    """Raise a ReportError for the first name that is not declared, with what was meant."""
-    for name in given:
-        if name not in declared:
+def refuse_unknown(given: Iterable[Any], declared: Collection[str]) -> None:
+    """Raise a ReportError for the first name that is not declared, with what was meant.
+
+    The paths that papermill can add are known, and need not be declared.
+    """
+    for name in map(str, given):
+        if name not in declared and name not in _PATHS:
             near = difflib.get_close_matches(name, declared, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(declared)}"
             expected = "expected a parameter of this notebook, got an unknown name"

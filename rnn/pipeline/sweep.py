@@ -27,7 +27,7 @@ from rnn.report.sections.sweep_finished import loss_of, read_sweep
 from rnn.runs.checkpoints import Checkpoints
 from rnn.runs.points import VERSION, checkpoints_of, is_saved, save_point
 from rnn.runs.progress import bar, terminal
-from rnn.runs.storage import read_json, run_folder, write_whole
+from rnn.runs.storage import COUNT, read_json, run_folder, write_whole
 from rnn.settings import Schedule, Settings
 from rnn.text.corpus import Corpus, load_corpus
 
@@ -152,7 +152,7 @@ class Sweeping:
         _write_if_changed(
             folder / "parameters.yaml", written_values(values | {"checkpoints": str(where)})
         )
-        told = read_json(folder / "seeds.json", [])
+        told = read_json(folder / "seeds.json", [{"seed": COUNT}], [])
         point.told = {one["seed"]: one for one in told if "error" not in one}
 
     def _until(self, point: Point, fraction: float) -> int:

@@ -66,7 +66,7 @@ class Again:
         self.there, self.work = there, work
         self.foreign = foreign  # from somebody else: only the files in data/ are looked at
         self.results = read_results(there)
-        self.origin = _origin(self.results, read_json(there / _TIMED, {}))
+        self.origin = _origin(self.results, read_json(there / _TIMED, {"machine": str}, {}))
         self.given = _parameters(there, self.results)
         self.left_out: dict[str, str] = {}  # why files are not compared, by name
         if not self.given:
@@ -153,7 +153,9 @@ class Again:
             path.write_bytes(self._back(path.read_bytes()))
         made = all((self.folder / f"{name}.ipynb").exists() for name in self.given)
         if made and any((self.there / name).exists() for name in PAGES):
-            page = read_json(self.there / "report.ipynb", {}).get("metadata", {})
+            page = read_json(self.there / "report.ipynb", {"metadata": dict}, {}).get(
+                "metadata", {}
+            )
             authors = page.get("authors", [])
             block = (
                 f"--title={page.get('title', '')}",

@@ -33,6 +33,12 @@ _HTML_PIECE = regex.compile(
 )
 #: What Typst takes for a line end, its break opportunity, and what is shown only in some places.
 _STAND_IN = regex.compile(rf"[\x0b\x0c\r\x85\u200b\u2028\u2029]|{_STRAY}")
+#: Where a sign of a script that has signs of its own has no letter to combine with.
+_ORPHAN = regex.compile(
+    r"(?<![[\p{L}\p{M}\u200c\u200d\u25cc]--[\p{Latn}\p{Grek}\p{Cyrl}]])"
+    r"(?=[\p{M}--[\p{Zinh}\p{Zyyy}\p{Latn}\p{Grek}\p{Cyrl}]])",
+    regex.V1,
+)
 _ALWAYS = re.compile(f"[{_ALWAYS_UNSEEN}]")
 _MARKDOWN_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
 _LOOSE_SPACE = re.compile(r"^ | $|(?<= ) ")
@@ -81,7 +87,9 @@ def stand_in(text: str) -> str:
     """Move what Typst treats as line ends, its break opportunity and stray joiners to plane 15.
 
     From there (U+000D becomes U+F000D) the style sheet shows them as the code points they are.
+    Signs without a letter get a dotted circle to combine with.
     """
+    text = _ORPHAN.sub("\u25cc", text)
     return _STAND_IN.sub(lambda match: chr(0xF0000 + ord(match[0])), text)
 
 

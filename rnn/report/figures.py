@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-from matplotlib import font_manager
+from matplotlib import font_manager, rc_params_from_file
+from matplotlib import style as styles
 from matplotlib.figure import Figure
 
 from rnn.report.fonts import embedded_fonts
@@ -21,7 +21,7 @@ __all__ = ["COLOURS", "NOTE", "PAGE_WIDTH", "family", "page_figure", "style", "s
 #: Width of the text on the page, in inches.
 PAGE_WIDTH = 6.1
 
-_STYLE: Any = matplotlib.rc_params_from_file(
+_STYLE: Any = rc_params_from_file(
     Path(__file__).with_name("page.mplstyle"), use_default_template=False
 )
 
@@ -49,8 +49,9 @@ def family(font: bytes) -> str:
 
 
 def style() -> AbstractContextManager[None]:
-    """Draw in the style of the page: ``with style(): figure = Figure(...)``."""
-    return matplotlib.rc_context(_STYLE | {"font.family": [_text_font(), "DejaVu Sans"]})
+    """Draw in the style of the page, not in the user's: ``with style(): figure = Figure(...)``."""
+    family = {"font.family": [_text_font(), "DejaVu Sans"]}
+    return styles.context(["default", _STYLE | family])
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import re
 import struct
 import tempfile
 import unicodedata
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -41,6 +42,9 @@ __all__ = [
 
 #: They choose the form of the sign before them, and need no glyph.
 VARIATION_SELECTORS = frozenset(range(0xFE00, 0xFE10))
+
+#: It stands for the letter that a sign combines with, where there is none.
+DOTTED_CIRCLE = 0x25CC
 
 #: What the extra ``fonts`` of pyproject.toml installs: packages with font files.
 _EXTRA = ("manimgx_fonts", "manimgx_fonts_cjk")
@@ -187,8 +191,11 @@ def _borrowed(points: frozenset[int], folders: tuple[str, ...]) -> tuple[Borrowe
             if not wanted or path in seen:
                 continue
             seen.add(path)
-            if here := _points_of(path, font.index) & wanted:
+            all_of_it = _points_of(path, font.index)
+            if here := all_of_it & wanted:
                 wanted -= here
+                if any(unicodedata.category(chr(point)) in ("Mn", "Mc") for point in here):
+                    here |= all_of_it & {DOTTED_CIRCLE}
                 found.append(Borrowed(font.family, path, font.index, frozenset(here)))
     return tuple(found)
 
@@ -262,17 +269,20 @@ def linked(paths: tuple[Path, ...]) -> str:
 
 
 def cut_out(font: Borrowed, text: str) -> bytes:
-    """Return a font in its regular weight with the characters of a text alone."""
+    """Return a font of regular weight with the characters of a text, under a name of its own."""
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     cut = TTFont(font.path, fontNumber=font.face, lazy=True)
     subsetter = subset.Subsetter(subset.Options(notdef_outline=True, layout_features=[]))
-    subsetter.populate(unicodes=font.points & set(map(ord, text)))
+    subsetter.populate(unicodes=font.points & set(map(ord, text)) | {DOTTED_CIRCLE})
     subsetter.subset(cut)
     if "fvar" in cut:
         axes = {axis.axisTag: axis.defaultValue for axis in cut["fvar"].axes}
         cut = instancer.instantiateVariableFont(
             cut, axes | ({"wght": 400} if "wght" in axes else {})
         )
+    name = f"{font.family}-{zlib.crc32(text.encode('utf-8', 'replace')):08x}".replace(" ", "")
+    for number in (1, 6, 16):
+        cut["name"].setName(name, number, 3, 1, 0x409)
     packed = io.BytesIO()
     cut.save(packed)
     return packed.getvalue()

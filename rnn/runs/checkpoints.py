@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import numpy as np
 from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
+from rnn.runs.progress import note
 from rnn.runs.storage import Headers, hold, read_arrays, run_folder, write_arrays, write_whole
 from rnn.settings import Settings
 from rnn.state import TrainingState, first_state
@@ -59,7 +59,7 @@ class Checkpoints:
         """Return `newest`, and say where it is."""
         state = self.newest(last)
         if state:
-            print(f"going on from update {state.update:,}", file=sys.stderr)
+            note(f"going on from update {state.update:,}")
         return state
 
     def newest(self, last: int) -> TrainingState | None:
@@ -68,7 +68,7 @@ class Checkpoints:
             try:
                 return self._read(path)
             except ReportError as error:
-                print(f"checkpoint skipped: {error}", file=sys.stderr)
+                note(f"checkpoint skipped: {error}")
         return None
 
     def path(self, update: int) -> Path:

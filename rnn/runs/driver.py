@@ -133,9 +133,10 @@ def _train(
         if interrupts and not partly:
             raise KeyboardInterrupt
         validation = trainer.validation_loss() if schedule.settings.held_out else None
-    if state.diverged:
-        print(state.diverged, file=sys.stderr)
-    return Run(corpus, schedule, state, validation, reached - first, seconds, reached - timed)
+    run = Run(corpus, schedule, state, validation, reached - first, seconds, reached - timed)
+    if run.diverged:
+        print(run.diverged, file=sys.stderr)
+    return run
 
 
 @contextmanager

@@ -18,6 +18,10 @@ from rnn.text.characters import encode
 _FIRST_CELL = next(iter(CELLS))
 
 
+#: The longest text that a model writes: some hundred pages.
+LONGEST = 1_000_000
+
+
 @dataclass(frozen=True)
 class Model:
     """A trained model with all that is needed to use it."""
@@ -107,7 +111,7 @@ def write(
     ReportError
         If the model does not know a character of `prime` or `end`, or a number is out of range.
     """
-    length = require_whole("length", length, 1)
+    length = require_whole("length", length, 1, LONGEST)
     rng = generator(require_whole("seed", seed, 0), SAMPLE)
     (h, x), stop = _start(model, prime), _encode(model, end, "end")
     ids = sampling.synthesize(model.parameters, h, x, length, rng, temperature, top_p, stop)

@@ -100,7 +100,7 @@ def _train_slice(corpus: Corpus, task: Mapping[str, Any]) -> dict[str, Any]:
     if told["ended"]:
         validation = trainer.validation_loss() if settings.held_out else None
         run = Run(corpus, schedule, state, validation, reached - first, seconds, reached - timed)
-        told |= {"diverged": state.diverged, "validation_loss": validation}
+        told |= {"diverged": run.diverged, "validation_loss": validation}
         told |= {"text_losses": run.text_losses()}
     return told
 

@@ -33,6 +33,13 @@ def terminal() -> TextIO | None:
         return None
 
 
+def note(line: str) -> None:
+    """Tell whoever watches a line that is no result: an executed notebook does not keep it."""
+    screen = terminal()
+    # What ends like a step of a bar is left out as one by `rnn.pipeline.execute`.
+    print(line, end="\r\n", file=screen or sys.stderr, flush=True)
+
+
 def bar(iterable: Iterable[Any] | None = None, *, shown: bool = True, **options: Any) -> Any:
     """Make a bar: a widget in an interactive notebook, text on the terminal or standard error.
 

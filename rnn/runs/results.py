@@ -19,7 +19,7 @@ from rnn.errors import ReportError
 from rnn.gradient_check import CENTRAL, COMPLEX, first_setting
 from rnn.runs.models import save_model
 from rnn.runs.run import Run
-from rnn.runs.storage import hold, read_json, write_whole
+from rnn.runs.storage import COUNT, POSITIVE, hold, read_json, write_whole
 from rnn.settings import Settings, without_defaults
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.passport import passport
@@ -34,6 +34,64 @@ _MADE_FROM: dict[str, tuple[list[str], list[str]]] = {
     "training": (["text_losses", "sampling"], [_TRAINING, _SAMPLING, "speed.json"]),
     "sampling": ([], [_SAMPLING]),
 }
+
+_TEXTS = ("title", "file", "sha256", "encoding", "byte_order_mark", "line_ends", "edition")
+_LOSS = (float, None)
+_LOSSES = {"lowest_smooth_loss": _LOSS, "last_smooth_loss": _LOSS}
+
+#: What ``results.json`` holds, as `rnn.runs.storage.misfit` reads it.
+_SCHEMA = {
+    "gradient_check": {
+        "parameters": {str: (float, str, None)},
+        "verdicts": {str: str},
+        "planted_mistakes": {str: _LOSS},
+        str: _LOSS,
+    },
+    "training": {
+        "corpus": str,
+        "encoding": str,
+        "parameters": {
+            "m": POSITIVE,
+            "seq_length": POSITIVE,
+            "batch_size": POSITIVE,
+            "epochs": POSITIVE,
+            "seed": COUNT,
+            "loss": str,
+            "held_out": float,
+            str: (float, str, None, bool),
+        },
+        "book": {
+            **dict.fromkeys(_TEXTS, str),
+            **dict.fromkeys(("characters", "K", "updates_per_epoch", "seq_length"), POSITIVE),
+            "bytes": COUNT,
+            "first_loss": float,
+            "rarest": [{"character": str, "code_point": str, "count": COUNT}],
+            "warnings": [str],
+        },
+        **dict.fromkeys(("updates", "updates_per_epoch", "lowest_smooth_loss_update"), POSITIVE),
+        "first_smooth_loss": _LOSS,
+        **_LOSSES,
+        "diverged": str,
+        "seeds": [_LOSSES | {"seed": COUNT}],
+    },
+    "text_losses": {str: _LOSS},
+    "sampling": {
+        "seed": COUNT,
+        "temperature": float,
+        "top_p": float,
+        "prime": str,
+        "length": COUNT,
+        "text": str,
+    },
+    "provenance": {
+        "commit": (str, None),
+        "clean": (bool, None),
+        "versions": {str: str},
+        "machine": str,
+    },
+}
+#: What the training's section has in any version that is read.
+_NEEDED = ("corpus", "encoding", "parameters", "book", "updates_per_epoch")
 
 _VERSIONS = ("numpy", "scipy", "numba", "pandas", "matplotlib", "papermill", "nbconvert", "typst")
 
@@ -58,7 +116,13 @@ def replace_section(
     facts = json.loads(as_text, parse_constant=lambda _: None)
     path = folder / "results.json"
     with hold(folder / ".results.lock"):
-        results = read_results(folder)
+        try:
+            results = read_results(folder)
+        except ReportError:
+            # It says no more; what was told from it has to be made again.
+            results = {}
+            for name in (_CHECK, _TRAINING, _SAMPLING, *_PAGES):
+                (folder / name).unlink(missing_ok=True)
         if results.get(section) != facts:
             sections, files = _MADE_FROM.get(section, ([], []))
             for name in (*files, *_PAGES):
@@ -128,7 +192,7 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         "updates_per_epoch": run.updates_per_epoch,
         "first_smooth_loss": run.state.history[0][1],
         "lowest_smooth_loss_update": run.best_update,
-        "diverged": run.state.diverged,
+        "diverged": run.diverged,
         "seeds": [_losses(one) | {"seed": one.settings.seed} for one in runs],
     }
     replace_section(folder, "training", facts | _losses(run), write)
@@ -140,17 +204,36 @@ def _losses(run: Run) -> dict[str, float]:
 
 def read_results(folder: Path) -> dict[str, Any]:
     """Return the sections of a run's ``results.json``, none if there is no such file."""
-    return read_json(folder / "results.json", {})
+    return read_json(folder / "results.json", _SCHEMA, {})
+
+
+def read_snapshots(path: Path) -> list[dict[str, Any]] | None:
+    """Return the snapshots of a run's ``snapshots.json``, None if there is no such file."""
+    one = {"update": POSITIVE, "smooth_loss": _LOSS, "text": str}
+    snapshots = read_json(path, [one])
+    if any(one.keys() - snapshot.keys() for snapshot in snapshots or ()):
+        raise ReportError(
+            f"{path.name}: expected snapshots with update, smooth_loss and text, got others; "
+            "delete it and run 02_training_evolution.ipynb again"
+        )
+    return snapshots
 
 
 def load_settings(folder: Path) -> Settings:
     """Return the settings that a run was trained with; a ReportError if there is none yet."""
-    return Settings(**_training(folder)["parameters"])
+    parameters = read_training(folder)["parameters"]
+    try:
+        return Settings(**parameters)
+    except TypeError as error:
+        raise ReportError(
+            f"results.json: expected the settings of this version, got others ({error}); "
+            "run 02_training_evolution.ipynb again"
+        ) from None
 
 
 def load_book(folder: Path) -> Corpus:
     """Load the text that a run was trained on; a ReportError if it is not what it was then."""
-    training = _training(folder)
+    training = read_training(folder)
     book = load_corpus(training["corpus"], training["encoding"])
     if book.sha256 != training["book"]["sha256"]:
         raise ReportError(
@@ -160,12 +243,18 @@ def load_book(folder: Path) -> Corpus:
     return book
 
 
-def _training(folder: Path) -> dict[str, Any]:
+def read_training(folder: Path) -> dict[str, Any]:
+    """Return the training's section of the results; a ReportError if there is none yet."""
     training = read_results(folder).get("training")
     if training is None:
         raise ReportError(
             f"expected a trained model in {folder.name}, got none; "
             "run 02_training_evolution.ipynb with the same run_dir first"
+        )
+    if not training.keys() >= {*_NEEDED} or not training["book"].keys() >= {"sha256", "K"}:
+        raise ReportError(
+            "results.json: expected a training of this version, got another; "
+            "run 02_training_evolution.ipynb again"
         )
     return training
 

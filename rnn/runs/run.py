@@ -1,5 +1,6 @@
 """A training that has ended, and what can be told of it."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,19 @@ class Run:
         return int(self.state.counts[1])
 
     @property
+    def diverged(self) -> str:
+        """Why the training stopped early, and what may help, in a line; empty if it did not."""
+        found, settings = self.state.diverged, self.settings
+        if not found:
+            return ""
+        clip = " or clip = 5" if settings.clip == math.inf else ""
+        return (
+            f"the loss of update {found['update']:,} is not a finite number (the largest weight "
+            f"had become {found['largest_weight']:.3g}); an eta smaller than "
+            f"{settings.eta:g}{clip} usually helps"
+        )
+
+    @property
     def smooth_loss(self) -> float:
         """The smooth loss after the last update."""
         return float(self.state.losses[0])
@@ -89,15 +103,17 @@ class Run:
             for _ in bar(measured, desc="ends of epochs", total=waiting):
                 pass
 
-        def measure(theta: np.ndarray, h: np.ndarray) -> float:
-            return text_loss(parameters(theta), ids, marks, h[0])
-
         epochs = state.epoch_losses
         ended = epochs and self.last_update == len(epochs) * self.updates_per_epoch
-        losses = {
-            "model with the lowest smooth loss": measure(state.best_theta, state.best_h),
-            "last model": epochs[-1] if ended else measure(state.theta, state.h),
-        }
+        models = {"model with the lowest smooth loss": (state.best_theta, state.best_h)}
+        losses = {name: math.nan for name in (*models, "last model")}
+        if ended:
+            losses["last model"] = epochs[-1]
+        else:
+            models["last model"] = state.theta, state.h
+        for name in bar(models, desc="models over the text", unit="", delay=2):
+            theta, h = models[name]
+            losses[name] = text_loss(parameters(theta), ids, marks, h[0])
         return losses | ({"best model at the end of an epoch": min(epochs)} if epochs else {})
 
     @property

@@ -10,19 +10,27 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from rnn import ROOT
-from rnn.errors import ReportError
-from rnn.text.files import atomic_write, lock
+from rnn.errors import LARGEST, ReportError, shown
+from rnn.runs.progress import note
+from rnn.text.files import atomic_write, is_orphaned, lock
 
 #: Shape and type of every array, as a file claims them or as they are wanted.
 Headers = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
+
+#: What plain data should be, by its names; see `misfit`.
+Schema = dict[Any, Any]
+
+#: A count, and one that is not zero.
+COUNT, POSITIVE = range(LARGEST), range(1, LARGEST)
 
 
 def run_folder(run_dir: str | Path) -> Path:
@@ -42,11 +50,17 @@ def hold(path: Path, wait: bool = True) -> Iterator[None]:
     """Keep other processes from holding the same lock, a file, until the block ends.
 
     The lock of a process that died does not exist.  If another process holds it, `wait` for it or
-    raise a ReportError.
+    raise a ReportError; one that is about to end, as what had started it has, is always waited for.
     """
     try:
         with _writing(path):
-            file = lock(path, wait)
+            try:
+                file = lock(path, wait)
+            except BlockingIOError as holder:
+                if not is_orphaned(path):
+                    raise
+                note(f"{path.parent.name}: waiting for process {holder}, whose parent has ended")
+                file = lock(path)
     except BlockingIOError as holder:
         raise ReportError(
             f"{path.parent.name}: expected no other process at work in it, got process {holder}; "
@@ -85,9 +99,62 @@ def read_file(path: Path, parse: Callable[[Path], Any], otherwise: Any = None) -
         return parse(path) if path.exists() else otherwise
 
 
-def read_json(path: Path, otherwise: Any = None) -> Any:
-    """Return what a JSON file of a run holds, as `read_file` does."""
-    return read_file(path, lambda path: json.loads(path.read_bytes()), otherwise)
+def read_json(path: Path, schema: Any, otherwise: Any = None) -> Any:
+    """Return what a JSON file of a run holds, as `read_file` does, if a `misfit` schema has it."""
+
+    def parse(path: Path) -> Any:
+        content = json.loads(path.read_bytes())
+        if wrong := misfit(content, schema):
+            raise ValueError(wrong)
+        return content
+
+    return read_file(path, parse, otherwise)
+
+
+def read_table(path: Path, schema: Schema, optional: Schema | None = None) -> Any:
+    """Return the columns named in the schemas of a CSV file, as a DataFrame, None if there is none.
+
+    A `ReportError` if one that is not optional is missing, or has a value that is no `misfit`; a
+    number that is missing is None there, and NaN in the table.
+    """
+
+    def parse(path: Path) -> pd.DataFrame:
+        table = pd.read_csv(path)
+        table = table[[*schema, *(name for name in optional or () if name in table)]]
+        plain = table.astype(object).where(table.notna(), None).to_dict("records")
+        if wrong := misfit(plain, [schema | (optional or {})], "row"):
+            raise ValueError(wrong)
+        return table
+
+    return read_file(path, parse)
+
+
+def misfit(value: Any, schema: Any, place: str = "") -> str:
+    """Return where plain data is not what a schema says, with what is there; empty if nowhere.
+
+    A schema is a type (`float` is a finite number, `object` anything), a range of whole numbers,
+    None, a tuple of alternatives, a list with the schema of every item, or a dict of those of
+    names, any of which may be missing; the one of `str` is that of all other names.
+    """
+    if isinstance(schema, tuple):
+        wrong = [misfit(value, one, place) for one in schema]
+        return wrong[0] if all(wrong) else ""
+    parts: Iterable[tuple[Any, Any, Any]] = ()
+    if isinstance(schema, dict):
+        good, others = isinstance(value, dict), schema.get(str, object)
+        parts = [(n, x, schema.get(n, others)) for n, x in value.items()] if good else ()
+    elif isinstance(schema, list):
+        good = isinstance(value, list)
+        parts = [(i, x, schema[0]) for i, x in enumerate(value)] if good else ()
+    elif isinstance(schema, range):
+        good = type(value) is int and value in schema
+    elif schema is float:
+        good = type(value) in (int, float) and math.isfinite(value)
+    else:
+        good = value is None if schema is None else type(value) is schema or schema is object
+    if not good:
+        return f"{place.lstrip('.') or 'it'} is {shown(value)}"
+    return next(filter(None, (misfit(x, kind, f"{place}.{name}") for name, x, kind in parts)), "")
 
 
 def write_arrays(path: Path, arrays: dict[str, Any], digest: bool = False) -> None:

@@ -1,11 +1,16 @@
-"""Files that are there whole or not at all, and locks that end with the process."""
+"""Files that are there whole or not at all, their sums, and locks that end with the process."""
 
 import contextlib
+import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+#: Where a folder has the sums of what was written into it: lines of a sha256 and a name.
+SUMS = ".sums"
 
 
 @contextmanager
@@ -21,6 +26,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        note_sum(path, temporary)
         os.replace(temporary, path)
         # The new name, too, is to survive a power failure.
         folder = os.open(path.parent, os.O_RDONLY)
@@ -33,12 +39,51 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink()
 
 
+def note_sum(path: Path, new: Path) -> None:
+    """Note what `path` is about to hold, the content of `new`, in its folder's `SUMS`, if there.
+
+    What it held before stays noted too: a process may be killed between this and the change.
+    """
+    if (path.parent / SUMS).is_file():
+        line = f"{_sum(new)}  {path.name}\n"
+        with open(path.parent / SUMS, "ab", buffering=0) as file:
+            file.write(line.encode())
+
+
+def altered_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that do not hold what they were left with, by its `SUMS`.
+
+    Those that are gone are among them, those that were never noted are not.  `SUMS` is made if need
+    be, or made shorter.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+        noted: dict[str, list[str]] = {}
+        for line in lines:
+            if found := re.fullmatch(r"([0-9a-f]{64})  ([^/]+)", line):
+                noted.setdefault(found[2], []).append(found[1])
+        kept = {name: sums[-2:] for name, sums in noted.items()}
+        text = "".join(f"{one}  {name}\n" for name, sums in kept.items() for one in sums)
+        (folder / SUMS).write_text(text, encoding="utf-8")
+        return [folder / name for name, sums in kept.items() if _sum(folder / name) not in sums]
+    (folder / SUMS).touch()
+    return []
+
+
+def _sum(path: Path) -> str:
+    """Return the sha256 of a file, empty if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
 def lock(path: Path, wait: bool = True) -> BinaryIO:
     """Lock a file, made with its folder if need be, and return it open; closing it ends the lock.
 
-    The file names the process that holds the lock; one that died holds none.  If another process
-    holds it, `wait` for it, or raise a BlockingIOError that says which.  On a system or a file
-    system without locks nobody is kept out.
+    The file names the process that holds the lock and the one that started that; one that died
+    holds none.  If another process holds it, `wait` for it, or raise a BlockingIOError that says
+    which.  On a system or a file system without locks nobody is kept out.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = open(path, "a+b", buffering=0)  # noqa: SIM115
@@ -48,10 +93,35 @@ def lock(path: Path, wait: bool = True) -> BinaryIO:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         with file:
-            file.seek(0)
-            raise BlockingIOError(file.read(20).decode(errors="replace") or "unknown") from None
+            holder = next(iter(_processes(path)), "unknown")
+            raise BlockingIOError(str(holder)) from None
     except (ImportError, OSError):
         pass
     file.truncate(0)
-    file.write(str(os.getpid()).encode())
+    file.write(f"{os.getpid()} {os.getppid()}".encode())
     return file
+
+
+def is_orphaned(path: Path) -> bool:
+    """Tell whether the process that took a lock, or the one that had started that, has ended."""
+    return not all(map(is_running, _processes(path)))
+
+
+def _processes(path: Path) -> list[int]:
+    with contextlib.suppress(OSError):
+        words = path.read_bytes()[:40].decode(errors="replace").split()
+        return [int(word) for word in words if word.isdecimal()]
+    return []
+
+
+def is_running(process: int) -> bool:
+    """Tell whether a process is at work; one that has ended and is not yet taken note of is not."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[:1] != [b"Z"]
+    return True

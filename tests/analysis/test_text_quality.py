@@ -1,6 +1,7 @@
 """How much a synthesized text is like the book it was learned from."""
 
 import math
+import unicodedata
 
 import numpy as np
 import pytest
@@ -125,3 +126,53 @@ def test_a_book_without_room_for_stretches_has_no_measure_of_its_own() -> None:
 
 def test_an_empty_list_of_snapshots_gives_an_empty_table() -> None:
     assert quality_table([], BOOK).empty
+
+
+ARABIC = "الفَتاةُ كَتَبَت رِسالةً طَويلةً إلى البَحرِ. "
+HINDI = "बूढ़ा मछुआरा समुद्र की ओर देखता रहा। "
+
+
+@pytest.mark.parametrize("sentence", [ARABIC, HINDI])
+def test_words_take_their_marks_with_them(sentence: str) -> None:
+    book = Book(sentence * 20)
+    words = sentence.strip(" .।").split()
+    assert book.judged(f"x {sentence} x") == words
+    cut = "".join(x for x in sentence if not unicodedata.combining(x))
+    assert book.share_of_words(f"x {sentence} x") == 1 > book.share_of_words(f"x {cut} x")
+
+
+def test_notation_has_no_words() -> None:
+    rng = np.random.default_rng(0)
+    bars = ("".join(rng.choice(list("ABcdefga2"), 4)) for _ in range(2000))
+    assert not Book("|".join(bars)).has_words
+    assert not Book("\n".join("".join(rng.choice(list("ACGT"), 60)) for _ in range(99))).has_words
+    assert not Book("ab" * 500).has_words and not Book("ab ba " * 500).has_words
+
+
+def test_no_word_is_judged_of_a_text_without_words() -> None:
+    book = Book("ab ba " * 500)
+    assert math.isnan(book.share_of_words("ab ba ab ba")) and not book.judged("ab ba ab ba")
+
+
+def test_nouns_are_no_names_but_speakers_in_capitals_are() -> None:
+    german = (
+        "Der alte Mann sah auf die Welt und der Geist trug die Stimme der Frau in das Haus.\n"
+        "FAUST. So ging der junge Faust zum Fenster und in die Nacht.\n"
+    )
+    assert Book(german * 20).names == ["FAUST"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "names"),
+    [
+        ("и тогда старый Левин сказал, что дом пуст, а потом все ушли к морю одни и молча. ",
+         ["Левин"]),
+        ("και τότε ο γέρος Πέτρος είπε ότι το μικρό σπίτι ήταν άδειο και όλα τα δέντρα ξερά. ",
+         ["Πέτρος"]),
+        ("und so ging die alte frau zum hafen, wie zum beispiel Str. und noch einmal weiter. ", []),
+        ("the library said that all of this is free, see Copyright (c) {1, 2}; [3] #4 <5> 6=7; ",
+         []),
+    ],
+)  # fmt: skip
+def test_names_are_found_in_any_script_with_capitals(sentence: str, names: list[str]) -> None:
+    assert Book(sentence * 20).names == names

@@ -3,18 +3,21 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
 import time
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 
 from rnn.pipeline.execute import STOPPED, Terminal, main
 
+ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = """\
 corpus: str = "saltmarrow"  # the book
 m: int = 100  # hidden units
@@ -60,6 +63,8 @@ def outputs(notebook: Path) -> str:
         (["--options", "-p m 'two"], "options: expected papermill's options"),
         (["-f", "nowhere.yaml"], "nowhere.yaml: expected"),
         (["-y", "[1"], "expected a notebook and options of papermill"),
+        (["-y", "1: 2"], "1: expected a parameter of this notebook"),
+        (["-p", "m", os.fsdecode(b"\xff")], "expected a notebook and options of papermill"),
         (["-y", "text"], "expected a notebook and options of papermill"),
     ],
 )
@@ -152,6 +157,39 @@ def test_other_failure_tells_the_end_of_its_traceback_and_where_to_look(
     assert not target.exists()
 
 
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"kernelspec": {"name": "conda-env-mine-py", "display_name": "Mine", "language": "R"}},
+        {"kernelspec": {"name": "", "display_name": ""}},
+        {"language_info": {"name": "julia"}},
+    ],
+)
+def test_whatever_kernel_a_notebook_names_it_runs_with_this_python(
+    tmp_path: Path, metadata: dict[str, Any]
+) -> None:
+    source = stored(tmp_path, "import sys; print(sys.executable)")
+    notebook = nbformat.read(source, as_version=4)
+    notebook.metadata = nbformat.from_dict(metadata)
+    nbformat.write(notebook, source)
+    status, target = run(source, "-p", "m", "3")
+    assert status == 0
+    assert outputs(target).strip() == sys.executable
+
+
+def test_paths_that_papermill_adds_are_no_unknown_parameters(tmp_path: Path) -> None:
+    source = stored(
+        tmp_path,
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})",
+        "from rnn.pipeline.parameters import accept_parameters; accept_parameters(globals())",
+        "print(PAPERMILL_OUTPUT_PATH)",
+    )
+    status, target = run(source, "--inject-paths", "-p", "m", "3")
+    assert status == 0
+    assert "done.ipynb" in outputs(target)
+
+
 def test_dead_kernel_is_told_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +197,18 @@ def test_dead_kernel_is_told_in_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert status == 1 and "Kernel died" in line
     assert not target.exists()
+
+
+@pytest.mark.parametrize("code", ["import os; os._exit(1)", "raise MemoryError"])
+def test_limit_of_memory_is_told_where_it_may_be_the_cause(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_500_000_000, -1))
+    assert run(stored(tmp_path, code))[0] == 1
+    assert "1.5 GB" in capsys.readouterr().err
 
 
 def test_folder_that_cannot_be_written_is_told_in_one_line(

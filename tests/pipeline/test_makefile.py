@@ -10,12 +10,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from rnn.pipeline.__main__ import look_around
 from rnn.pipeline.parameters import written_values
+from rnn.text.files import note_sum
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKE = shutil.which("make") or "make"
@@ -336,7 +339,7 @@ def one_line(refused: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "..", ".hidden", "-x", "a b", "a/b", "../up", "a:b", "a%b", "$HOME", "ä", "a'b"]
+    "name", ["", "..", ".hidden", "-x", "a b", "a/b/c", "../up", "a:b", "a%b", "$HOME", "ä", "a'b"]
 )
 def test_run_that_is_no_plain_name_is_refused_in_one_line(project: Project, name: str) -> None:
     refused = project.make("report", f"RUN={name}")
@@ -372,6 +375,109 @@ def test_second_make_of_a_run_says_who_holds_it_and_stops(project: Project) -> N
         finally:
             holder.kill()
     assert project.report("SEED=3") == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
+def orphan(project: Project, code: str) -> int:
+    """Start a process that holds the run's folder as a step does whose make was killed."""
+    step = f"import sys, time; {code}; open('started', 'w').write('x'); time.sleep(60)"
+    start = (
+        "import os, subprocess, sys; from pathlib import Path; from rnn.pipeline import hold;"
+        "hold(Path('reports/assignment'));"
+        f"step = subprocess.Popen([sys.executable, '-c', {step!r}], close_fds=False, stdout=-3);"
+        "print(step.pid)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", start], cwd=project.folder, stdout=subprocess.PIPE, check=False
+    )
+    while not (project.folder / "started").exists():
+        time.sleep(0.01)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_step_whose_make_was_killed_is_named_and_stopped_and_its_run_goes_on(
+    project: Project,
+) -> None:
+    saves = "import signal; signal.signal(15, lambda *_: (open('saved', 'w'), sys.exit()))"
+    step = orphan(project, saves)
+    done = project.make("report")
+    assert done.returncode == 0, done.stderr
+    assert f"process {step} " in done.stdout.splitlines()[0]
+    assert (project.folder / "saved").exists()
+    assert project.report() == []
+
+
+@pytest.mark.parametrize("variable", ["TITLE", "CORPUS", "TEXT", "PARAMS"])
+def test_value_that_is_not_in_utf_8_is_refused_in_a_line(project: Project, variable: str) -> None:
+    refused = project.make("report", f"{variable}={os.fsdecode(bytes([97, 255]))}")
+    assert refused.returncode != 0
+    assert one_line(refused).startswith(f"{variable}: expected ") and "UTF-8" in refused.stderr
+
+
+def test_folder_for_temporary_files_that_cannot_be_is_refused_in_a_line(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError("no usable folder")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    with pytest.raises(SystemExit, match=r"^TMPDIR: expected .*, got /nowhere; "):
+        look_around()
+
+
+@pytest.mark.parametrize("mask", [0o777, 0o700, 0o277, 0o22, 0o77])
+def test_umask_that_takes_ones_own_files_away_is_refused_in_a_line(mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        if mask & 0o700:
+            with pytest.raises(SystemExit, match=r"^umask: expected .* run umask 022$"):
+                look_around()
+        else:
+            look_around()
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("name", [".check.values", ".sums"])
+def test_folder_in_the_place_of_a_file_is_named_and_what_to_do(project: Project, name: str) -> None:
+    project.report()
+    shutil.rmtree(project.run)
+    (project.run / name).mkdir(parents=True)
+    (project.run / name / "something of the user's").touch()
+    refused = project.make("report")
+    assert refused.returncode != 0
+    assert one_line(refused).startswith(f"reports/assignment/{name}: expected ")
+    assert "remove it" in refused.stderr
+    assert (project.run / name / "something of the user's").exists()
+
+
+def test_file_that_was_altered_is_named_and_its_step_run_again(project: Project) -> None:
+    project.report()
+    assert project.report() == []
+    for name, step in ((f"{TRAINING}.ipynb", TRAINING), ("history.csv", TRAINING)):
+        note_sum(project.run / name, project.run / f"{TRAINING}.ipynb")
+        (project.run / name).write_text("something else")
+        (project.folder / "steps").write_text("")
+        done = project.make("report")
+        assert f"reports/assignment/{name}: expected what a step left" in done.stdout
+        assert (project.folder / "steps").read_text().split() == [step, SAMPLE, RENDER]
+
+
+def test_settings_of_other_programs_do_not_reach_the_steps(project: Project) -> None:
+    python = project.folder / ".venv" / "bin" / "python"
+    python.write_text(python.read_text().replace("render)", "render)\n    env > variables", 1))
+    names = ("MPLBACKEND", "MATPLOTLIBRC", "NUMBA_NUM_THREADS", "PYPANDOC_PANDOC")
+    project.report(**dict.fromkeys(names, "nonsense"))
+    assert "nonsense" not in (project.folder / "variables").read_text()
+
+
+@pytest.mark.skipif(not shutil.which("bmake"), reason="no make of the BSDs")
+def test_make_that_is_not_gnu_make_says_so_in_a_line(project: Project) -> None:
+    done = subprocess.run(["bmake", "report"], cwd=project.folder, capture_output=True)
+    (line,) = (done.stderr + done.stdout).decode().splitlines()
+    assert done.returncode != 0 and "expected GNU make" in line and "gmake" in line
 
 
 def test_closing_lines_name_the_pages_and_the_numbers(project: Project) -> None:

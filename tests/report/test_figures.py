@@ -35,6 +35,14 @@ def test_the_same_figure_gives_the_same_bytes() -> None:
     assert svg(drawn()) == svg(drawn())
 
 
+def test_the_users_own_settings_change_nothing() -> None:
+    plain = svg(drawn())
+    own = {"text.usetex": True, "axes.labelsize": 30, "savefig.dpi": 20, "svg.image_inline": False}
+    own |= {"lines.markeredgewidth": 9, "savefig.bbox": "tight", "figure.dpi": 33}
+    with matplotlib.rc_context(own):
+        assert svg(drawn()) == plain
+
+
 def test_svg_is_a_bare_element_without_date_or_program() -> None:
     text = svg(drawn())
     assert text.startswith("<svg")

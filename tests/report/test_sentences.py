@@ -291,7 +291,7 @@ Träningen gjordes om med {{ seeds }} frön. Den lägsta förlusten är i medel
 Ett nät som ger alla tecken samma sannolikhet har förlusten {{ uniform | decimals }}. Den lägsta är
 {{ lowest_nats | nats }} per tecken, en perplexitet på {{ perplexity | decimals(3) }}.
 {% if diverged %}
-**Träningen avbröts: {{ diverged }}.**
+**Träningen avbröts vid uppdatering {{ diverged["update"] | thousands }}.**
 {% elif still_falling %}
 Den föll fortfarande, så en längre träning skulle hjälpa.
 {% endif %}
@@ -359,3 +359,12 @@ def test_sentences_are_shown_as_prose_and_nothing_where_they_say_nothing(
     one.prose("b", {"x": ""})
     one.prose("b", {"x": "A_book_*"})
     assert [out.data["text/markdown"] for out in outputs] == [r"The *best* of A\_book\_\*."]
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(7, "7 epochs"), (1, "1 epoch"), (1.999, "1.99 epochs"), (0.066, "0.06 epochs")],
+)
+def test_epochs_are_never_more_than_there_were(number: float, shown: str, own: Any) -> None:
+    sentences = own("{% block caption %}{{ n | epochs }}{% endblock %}")
+    assert sentences.render("test", "caption", {"n": number}) == shown

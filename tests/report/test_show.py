@@ -183,7 +183,7 @@ def test_a_text_without_a_title_is_told_of_where_it_is() -> None:
     about = {"report": {"kind": "texts", "texts": ["x"]}}
     output = new_output("display_data", {"text/plain": "x"}, metadata=about)
     with pytest.raises(ReportError, match="cell 1: expected texts with a title each"):
-        to_html(new_notebook(cells=[new_code_cell("x", outputs=[output])]))
+        to_html(new_notebook(cells=[new_code_cell("x", outputs=[output])]), strict=True)
 
 
 def test_prose_is_markdown_with_what_was_computed(section: Make, outputs: list[Any]) -> None:

@@ -50,6 +50,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 #: What Python shows of an object that has no words for itself.
 _NO_WORDS = re.compile(r"\s*<[\w.]+(?: object)?(?: at 0x[0-9a-f]+)?>\s*")
 _ONE_FORMULA = re.compile(r"\s*\$(?:\\displaystyle)?([^$]+)\$\s*")
+_OUTPUTS = ("stream", "error", "display_data", "execute_result")
 _Rendered = tuple[Any, dict[str, Any]]  # what an exporter makes, and its resources
 
 
@@ -115,6 +116,10 @@ class ReportExporter(TemplateExporter):
         for number, cell in enumerate(nb.cells, start=1):
             cell.setdefault("metadata", NotebookNode())
             cell.source = _joined(cell.get("source", ""))
+            for output in cell.get("outputs", ()):
+                if output.get("output_type") not in _OUTPUTS:  # nbconvert would refuse it
+                    data = {str(output.get("output_type")): ""}
+                    output |= {"output_type": "display_data", "data": data, "metadata": {}}
             name = re.sub(r"[^\w ,.-]", "", str(cell.metadata.get("source", "")))
             cell.metadata["report"] = Placed(name or f"cell {number}")
         return super().from_notebook_node(nb, resources, **kw)

@@ -106,7 +106,7 @@ def typst_math(node: Element) -> str:
         case "mtable":
             return _matrix(node)
         case "mphantom":
-            return f"hide({_row(kids)})"
+            return f"std.hide({_row(kids)})"
         case "menclose":
             return _enclosed(node.get("notation", ""), _row(kids))
         case "mstyle" if node.get("displaystyle") in ("true", "false"):

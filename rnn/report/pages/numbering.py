@@ -126,10 +126,9 @@ def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[st
     size = about.get(mimes[0]) if mimes else None
     if isinstance(size, dict) and re.fullmatch(r"\d{1,5}(\.\d+)?", str(size.get("width"))):
         one.width = str(size["width"])
-    unknown = kind not in ("display_data", "execute_result")
     scripts_alone = {*data} <= {"application/javascript", "text/plain"} and len(data) > 1
     if not mimes:
-        kinds = ", ".join(sorted(map(str, data))) or (str(kind) if unknown else "")
+        kinds = ", ".join(sorted(map(str, data)))
         one.note = f"Here the notebook shows something that a page cannot: {kinds[:200]}"
         if not kinds or {*data} == {"application/javascript"}:
             return False

@@ -111,6 +111,10 @@ class _Page:
         """Return a piece that cannot be set on a page of its own, an inner one if possible."""
         parts = [pieces.markup(source, number) for number in numbers]
         try:
+            self.compiled(head, alone="yes")
+        except _refusals():
+            return None  # no piece is to blame
+        try:
             self.compiled(head + "\n\n".join(parts), alone="yes")
         except _refusals():
             if len(numbers) > 1:

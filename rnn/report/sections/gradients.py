@@ -28,6 +28,7 @@ def show(
     The case was made of `corpus` with `sig`, the errors with `eps`.
     """
     values = facts(errors) | {"case": case, "corpus": corpus, "sig": sig, "eps": eps}
+    values["entries"] = case.sampled(check.MOST).entries
     values |= {"cell": name_of(case.architecture.cell), "layers": case.architecture.layers}
     section.prose("setting", values)
     section.table(
@@ -76,6 +77,8 @@ def oracles_facts(errors: pd.DataFrame, case: Case) -> dict[str, Any]:
         "U": U,
         "thresholds": list(check.THRESHOLDS.items()),
         "looked_at": len(dict(case.small().parts())["c"]),
+        "entries": case.small().sampled().entries,
+        "of_entries": case.small().entries,
         "not_read": case.architecture.K - len(np.unique(case.x)),
         "zeros": first_setting(errors, CENTRAL).loc[U, "exactly_zero"],
         "burn_in": check.BURN_IN,

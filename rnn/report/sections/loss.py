@@ -48,6 +48,9 @@ def facts(run: Run) -> dict[str, Any]:
         "uniform": run.settings.characters_in_loss * float(log(float(run.corpus.K))),
         "after_epochs": ends[ends["update"] % run.updates_per_epoch == 0]["smooth_loss"].tolist(),
         "diverged": run.state.diverged,
+        "clip": run.settings.clip,
+        "eta": run.settings.eta,
+        "risen": run.smooth_loss > run.state.history[0][1],
         "still_falling": run.best_update / run.last_update > 0.9,
     }
 

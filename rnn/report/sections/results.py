@@ -1,14 +1,11 @@
 """What a run's files hold: its text, what was asked for, and where the numbers come from."""
 
 import hashlib
-import json
 from contextlib import suppress
-from operator import index
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from rnn.errors import ReportError
 from rnn.gradient_check import ACCEPTED
@@ -16,8 +13,8 @@ from rnn.kernels.elementary import log
 from rnn.report.fonts import borrowed_fonts, own_fonts
 from rnn.report.show import Section
 from rnn.runs.models import load_model
-from rnn.runs.results import load_settings, read_results
-from rnn.runs.storage import read_file
+from rnn.runs.results import load_settings, read_results, read_snapshots, read_training
+from rnn.runs.storage import POSITIVE, read_table
 
 _SNAPSHOTS = [1, *range(10_000, 100_001, 10_000)]  # updates before which one is asked for
 _SNAPSHOT_LENGTH = 200
@@ -27,7 +24,7 @@ _SOURCE = ("commit", "clean", "versions")
 
 def book(section: Section, folder: Path) -> None:
     """Show the passport of a run's text, with what is unusual about it."""
-    training, counted = read_results(folder)["training"], load_settings(folder).characters_in_loss
+    training, counted = read_training(folder), load_settings(folder).characters_in_loss
     values = training["book"] | {
         "updates_per_epoch": training["updates_per_epoch"],
         "characters_in_loss": counted,
@@ -97,8 +94,8 @@ def checklist_facts(folder: Path) -> dict[str, Any]:
 
 
 def _gradients(path: Path) -> dict[str, Any]:
-    columns = ["oracle", "h", "parameter", "norm_wise"]
-    table = read_file(path, lambda path: pd.read_csv(path)[columns])
+    columns = {"oracle": str, "h": float, "parameter": str, "norm_wise": (float, None)}
+    table = read_table(path, columns)
     if table is None or table.empty:
         return {}
     # The check's own step comes first; rows with others show how the error depends on the step.
@@ -113,7 +110,7 @@ def _gradients(path: Path) -> dict[str, Any]:
 
 
 def _loss(path: Path, training: dict[str, Any]) -> dict[str, Any]:
-    history = read_file(path, lambda path: pd.read_csv(path)[["update", "smooth_loss"]])
+    history = read_table(path, {"update": POSITIVE, "smooth_loss": (float, None)})
     per_epoch = training.get("updates_per_epoch")
     if history is None or history.empty or not per_epoch:
         return {}
@@ -123,12 +120,10 @@ def _loss(path: Path, training: dict[str, Any]) -> dict[str, Any]:
 
 
 def _snapshots(path: Path) -> dict[str, Any]:
-    def lengths(path: Path) -> dict[int, int]:
-        return {index(one["update"]): len(one["text"]) for one in json.loads(path.read_bytes())}
-
-    there = read_file(path, lengths)
-    if there is None:
+    snapshots = read_snapshots(path)
+    if snapshots is None:
         return {}
+    there = {one["update"]: len(one["text"]) for one in snapshots}
     found = {update: there[update] for update in _SNAPSHOTS if update in there}
     missing = [update for update in _SNAPSHOTS if update not in there]
     short = [update for update in found if found[update] < _SNAPSHOT_LENGTH]

@@ -11,8 +11,8 @@ from rnn import ROOT
 from rnn.cells import CELLS
 from rnn.errors import ReportError
 from rnn.model import Architecture
-from rnn.runs.results import read_results
-from rnn.runs.storage import read_file, read_json
+from rnn.runs.results import read_results, read_snapshots
+from rnn.runs.storage import COUNT, POSITIVE, read_json, read_table
 from rnn.settings import LEFT_OUT
 from rnn.text.characters import printable
 
@@ -127,10 +127,13 @@ def _read(folder: Path, name: str) -> FinishedRun:
     where = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
     try:
         results = read_results(folder)
-        numbers = {"update": int, "smooth_loss": float}
-        history = read_file(folder / "history.csv", lambda p: pd.read_csv(p).astype(numbers))
-        snapshots = read_json(folder / "snapshots.json", [])
-        speed = read_json(folder / "speed.json", {})
+        history = read_table(
+            folder / "history.csv",
+            {"update": POSITIVE, "epoch": POSITIVE, "smooth_loss": (float, None)},
+            {"validation_loss": (float, None)},
+        )
+        snapshots = read_snapshots(folder / "snapshots.json") or []
+        speed = read_json(folder / "speed.json", {"updates": COUNT, "seconds": float}, {})
     except ReportError as error:
         raise ReportError(f"{name}: {error}") from None
     if history is None or not {path.split(".")[0] for path in _NEEDED} <= results.keys():
@@ -141,5 +144,11 @@ def _read(folder: Path, name: str) -> FinishedRun:
         raise ReportError(
             f"{name}: expected {lacking[0]} in {where / 'results.json'}, got a run of an older "
             f"version; {remedy}"
+        )
+    last = int(history["update"].max()) if len(history) else 0
+    if last != results["training"]["updates"]:
+        raise ReportError(
+            f"{name}: expected history.csv to end with update {results['training']['updates']:,}, "
+            f"as results.json says, got {last:,}; {remedy}"
         )
     return FinishedRun(name, results, history, snapshots, speed)

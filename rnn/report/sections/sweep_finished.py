@@ -12,10 +12,18 @@ import pandas as pd
 from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.runs.points import BEST
+from rnn.runs.results import read_snapshots
 from rnn.runs.storage import read_file, read_json
 
 #: Stands for what there is not.
 NONE = "–"
+
+#: What ``sweep.json`` holds, as far as it is read here.
+_SCHEMA = {
+    "points": [{"name": str, "parameters": dict, "stopped": int, "seeds": [dict]}],
+    "varied": [str],
+    "seeds": [int],
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class SweptPoint:
     @property
     def sample(self) -> str:
         """The last snapshot of the first seed; empty if there is none."""
-        snapshots = read_json(self.folder / "snapshots.json", [])
+        snapshots = read_snapshots(self.folder / "snapshots.json")
         return str(snapshots[-1]["text"]) if snapshots else ""
 
 
@@ -81,7 +89,7 @@ class Sweep:
 
 def read_sweep(folder: Path) -> Sweep:
     """Read a sweep; a ReportError if there is none that is finished in a folder."""
-    asked = read_json(folder / "sweep.json", {})
+    asked = read_json(folder / "sweep.json", _SCHEMA, {})
     if not asked:
         where = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
         raise ReportError(

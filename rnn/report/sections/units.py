@@ -44,7 +44,7 @@ class Passage(NamedTuple):
 def show(section: Section, model: Model, corpus: Corpus) -> None:
     """Show which hidden units indicate something, and the text coloured by them."""
     stretch = Stretch.of(model.parameters, model.h, model.vocabulary, corpus.ids)
-    told = tell(stretch, asked(Book.of(corpus), stretch.text))
+    told = tell(stretch, asked(corpus, stretch.text))
     values, source = facts(stretch, told), "best_model.npz"
     section.prose("reading", values)
     if not values["clear"]:
@@ -59,14 +59,15 @@ def show(section: Section, model: Model, corpus: Corpus) -> None:
     section.figure(figure(values["passages"]), "fig-units", values, source=source)
 
 
-def asked(book: Book, text: str) -> dict[str, Feature]:
+def asked(corpus: Corpus, text: str) -> dict[str, Feature]:
     """Return the features that a text has: none of words in one without, of vowels or capitals."""
+    has_words = Book.of(corpus).has_words
     bases = set(unicodedata.normalize("NFD", text.lower()))
     there = {
-        "a vowel was read": len(bases & set(VOWELS)) >= _VOWELS and book.has_words,
-        "letters of the word so far": book.has_words,
-        "inside a word that began with a capital": book.has_words,
-        "a capital is due after a full stop": book.has_words and any(map(str.isupper, text)),
+        "a vowel was read": len(bases & set(VOWELS)) >= _VOWELS and has_words,
+        "letters of the word so far": has_words,
+        "inside a word that began with a capital": has_words,
+        "a capital is due after a full stop": has_words and any(map(str.isupper, text)),
     }
     return {name: feature for name, feature in FEATURES.items() if there.get(name, True)}
 
@@ -129,6 +130,9 @@ def figure(passages: Sequence[Passage]) -> Figure:
     """
     lines = [places(passage.text)[-1][0] + 1 for passage in passages]
     height = sum(lines) + 2.2 * len(passages)
+    text = "".join(passage.text for passage in passages)
+    borrowed = [(font, cut_out(font, text)) for font in borrowed_fonts(text, own_fonts())]
+    families = {point: family(cut) for font, cut in borrowed for point in font.points}
     with page_figure(height * _LINE / 72) as figure:
         figure.set_layout_engine("none")
         room = {"left": 0, "bottom": 0.3 / height, "right": 1, "top": 1 - 1.9 / height}
@@ -139,7 +143,7 @@ def figure(passages: Sequence[Passage]) -> Figure:
             axes.set_axis_off()
             axes.set_title(passage.title.replace("$", r"\$"), loc="left", fontsize=8.5, pad=5)
             _draw_cells(axes, passage.text, np.asarray(passage.activations, float))
-            _draw_letters(axes, passage.text)
+            _draw_letters(axes, passage.text, families)
     return figure
 
 
@@ -167,22 +171,25 @@ def _draw_cells(axes: Axes, text: str, activations: np.ndarray) -> None:
     axes.add_collection(PatchCollection(bars, facecolors=(0.08, 0.2, 0.45), edgecolors="none"))
 
 
-def _draw_letters(axes: Axes, text: str) -> None:
-    """Write the characters into their cells; those without a glyph as small code points."""
+def _draw_letters(axes: Axes, text: str, families: dict[int, str]) -> None:
+    """Write the characters into their cells; those without a glyph as small code points.
+
+    Of some code points the families of the fonts are given.
+    """
     mono = FontProperties(family="DejaVu Sans Mono", size=_CELL / _ADVANCE)
     drawable, lines = get_font(findfont(mono)).get_charmap(), dict[int, str]()
-    borrowed = [(font, cut_out(font, text)) for font in borrowed_fonts(text, own_fonts())]
-    others = {point: family(cut) for font, cut in borrowed for point in font.points}
     for character, (line, column, width) in zip(text, places(text), strict=True):
         point, letter = ord(character), "\xa0" * width
         combines = unicodedata.category(character).startswith("M")
+        # Letters that would join or go from right to left stand alone, each in its cell.
+        alone = combines or unicodedata.bidirectional(character) in ("R", "AL")
         if character == "\n":
             letter = "↵"
-        elif point in others:
+        elif point in families or (point in drawable and alone):
             axes.text(column + width / 2, line + 0.66, "\u25cc" * combines + character,
                       ha="center", fontsize=width * _CELL if width > 1 else 1.3 * _CELL,
-                      family=[others[point], "DejaVu Sans Mono"])  # fmt: skip
-        elif point in drawable and character.isprintable() and not combines:
+                      family=[families.get(point, mono.get_name()), mono.get_name()])  # fmt: skip
+        elif point in drawable and character.isprintable():
             letter = "\xa0" if character == " " else character
         else:
             pairs = textwrap.wrap(f"{point:0{4 if point < 0x10000 else 6}X}", 2)

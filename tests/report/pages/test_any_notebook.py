@@ -144,7 +144,7 @@ def test_a_drawing_with_signs_that_no_font_has_leaves_the_rest_as_it_is() -> Non
     drawn = SVG.replace("<rect", '<text y="9">中文</text><rect')
     nb = notebook(prose("# One"), code("x", shown({"image/svg+xml": drawn})), prose("after 中"))
     pdf, page, told = both(nb)
-    assert len(told) == 1 and "cell 2" in told[0]
+    assert [line.split(":")[0] for line in told if line.startswith("cell")] == ["cell 2"]
     assert "after" in pdf_text(pdf) and len(list(Page(page).of("img"))) == 1
 
 
@@ -453,28 +453,27 @@ def test_long_outputs_take_time_in_proportion() -> None:
 
 # -- Anything at all -----------------------------------------------------------------------------
 
-PIECES = st.sampled_from(
-    [
-        *"$ $$ \\ { } [ ] ( ) < > # * _ ` ``` ~ | & % ^ ! = - + / \" ' : ; @".split(),
-        *r"\( \) \[ \] \\ \\( \\) \frac \left( \right) \begin{align} \end{align} \begin{array}{c|c}".split(),
-        *r"\end{array} \def\a \newcommand{\b}[1] \a \b #1 \over \rm \sqrt \sum_ \label{q} \eqref{q} \tag{1}".split(),
-        *"<b> </b> <table> <tr> <td> </table> <script> </script> <svg> </svg> <img src=x> <pre> <ul> <li>".split(),
-        *"![a](b.png) [Figure](#x) # ## > 1. --- | \u202e \x1b[31m \r \x00 \ud800 中 é 😀 \ufdd00\ufdd1".split(" "),
-        "\n", "\n\n", " ", "    ", "word", "$x$", "/*<0>*/", "/*</0>*/", '")#panic()',
-    ]
-)  # fmt: skip
+SIGNS = "$ $$ \\ { } [ ] ( ) < > # * _ ` ``` ~ | & % ^ ! = - + / \" ' : ; @ --- 1. ## 中 é 😀"
+TEX = r"""\( \) \[ \] \\ \\( \\) \frac \left( \right) \begin{align} \end{align} \end{array}
+\def\a \a #1 \begin{array}{c|c} \newcommand{\b}[1] \b \over \rm \sqrt \sum_
+\label{q} \eqref{q} \tag{1}"""
+HTML = """<b> </b> <table> <tr> <td> </table> <script> </script> <svg> </svg> <img src=x> <pre> <ul>
+<li> <!-- --> <math> ![a](b.png) [Figure](#x) /*<0>*/ /*</0>*/ ")#panic() $x$ word"""
+BLANKS = ["\n", "\n\n", " ", "    ", "\u202e", "\x1b[31m", "\r", "\x00", "\ud800", "\ufdd00\ufdd1"]
+PIECES = st.sampled_from([*SIGNS.split(), *TEX.split(), *HTML.split(), *BLANKS])
 TEXTS = st.lists(PIECES | st.text(max_size=5), max_size=25).map("".join)
-OUTPUTS = st.one_of(
-    st.builds(lambda t: stream(t), TEXTS),
-    st.builds(lambda m, t: shown({m: t}), st.sampled_from(["text/html", "text/latex", "text/markdown", "text/plain", "image/svg+xml", "image/png", "application/json"]), TEXTS),
-    st.builds(lambda t: new_output("error", ename=t, evalue=t, traceback=[t]), TEXTS),
-)  # fmt: skip
-CELLS = st.one_of(TEXTS.map(prose), st.builds(code, TEXTS, OUTPUTS, OUTPUTS))
-ALLOWED = set(
-    "html head meta title style body header h1 main p a em strong u del sub sup code pre span br img"
-    " h2 h3 h4 h5 h6 ul ol li blockquote hr table thead tbody tr td th div figure figcaption details"
-    " summary nav math".split()
+MIMES = (
+    "text/html text/latex text/markdown text/plain image/svg+xml image/png application/json".split()
 )
+OUTPUTS = st.one_of(
+    TEXTS.map(stream),
+    st.builds(lambda mime, text: shown({mime: text}), st.sampled_from(MIMES), TEXTS),
+    TEXTS.map(lambda text: new_output("error", ename=text, evalue=text, traceback=[text])),
+)
+CELLS = st.one_of(TEXTS.map(prose), st.builds(code, TEXTS, OUTPUTS, OUTPUTS))
+ALLOWED = """html head meta title style body header h1 main p a em strong u del sub sup code pre
+span br img h2 h3 h4 h5 h6 ul ol li blockquote hr table thead tbody tr td th div figure figcaption
+details summary nav math""".split()
 
 
 @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])
@@ -485,7 +484,7 @@ def test_no_notebook_fails_and_none_lets_markup_through(cells: list[NotebookNode
     text = pdf_text(pdf)
     assert "It begins" in text and "It ends" in text
     found = Page(page)
-    assert {tag for tag, _ in found.tags if not tag.startswith("m")} <= ALLOWED
+    assert {tag for tag, _ in found.tags if not tag.startswith("m")} <= {*ALLOWED}
     assert all(address.startswith("data:image/") for address in found.addresses())
     assert not [name for _, a in found.tags for name in a if name.startswith("on")]
     assert not [a for a in found.of("a") if not re.match("#|https?:|mailto:", str(a.get("href")))]

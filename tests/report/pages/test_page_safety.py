@@ -78,7 +78,7 @@ UNSEEN = {
 }
 
 #: Characters no embedded font has; a browser finds them elsewhere.
-GLYPHLESS = {"中": "U+4E2D", "😀": "U+1F600", "𓀀": "U+13000", "ꦀ": "U+A980"}
+GLYPHLESS = {"中": "U+4E2D", "😀": "U+1F600", "𓀀": "U+13000", "ꦄ": "U+A984"}
 
 
 @pytest.fixture

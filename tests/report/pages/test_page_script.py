@@ -76,7 +76,8 @@ def test_a_model_that_is_left_out_leaves_a_line_and_no_script(
 
 def test_the_script_is_small_plain_and_stores_or_sends_nothing() -> None:
     assert SCRIPT.isascii()
-    assert len(SCRIPT.splitlines()) < 300
+    lines = [line.strip() for line in SCRIPT.splitlines()]
+    assert len([line for line in lines if line and not line.startswith("//")]) < 300
     assert max(map(len, SCRIPT.splitlines())) <= 100
     assert "</script" not in SCRIPT and "<!--" not in SCRIPT
     words = "innerHTML outerHTML insertAdjacent eval Function fetch XMLHttp import localStorage"

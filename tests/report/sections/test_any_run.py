@@ -2,12 +2,15 @@
 
 import math
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from section_outputs import Outputs
 
+from rnn.report.sections.runs_finished import read_runs
 from rnn.runs import results
 from rnn.runs.driver import train
 from rnn.runs.models import load_model, write
@@ -23,11 +26,25 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "tiny": ("ab\nabc ", {"seq_length": 2, "snapshot_every": 1, "snapshot_length": 1}),
     "Chinese": (CHINESE, {"order": "random"}),
     "diverged": (ENGLISH, {"eta": 1e38, "clip": 0.0, "optimizer": "rmsprop"}),
+    "deep": (ENGLISH, {"layers": 2, "dropout": 0.3, "max_updates": 120}),
+    "lstm": (ENGLISH, {"cell": "lstm", "layers": 2, "dropout": 0.3, "max_updates": 120}),
+    "gru": (ENGLISH, {"cell": "gru", "max_updates": 120}),
+    "Adam at 1": (ENGLISH, {"optimizer": "adam", "eta": 1.0, "max_updates": 90}),
+    "eta 100": (ENGLISH, {"eta": 100.0, "dtype": "float64", "max_updates": 90}),
+    "eta 1000": (ENGLISH, {"eta": 1000.0, "max_updates": 90, "held_out": 0.1}),
+    "steep": (ENGLISH, {"sig": 1e5, "eta": 1e30, "clip": 0.0, "max_updates": 90}),
     "wild": (ENGLISH, {"eta": 1e3, "clip": 0.0, "optimizer": "rmsprop", "max_updates": 200}),
 }  # fmt: skip
 
 
-@pytest.fixture(params=RUNS, scope="module")
+#: Those that compile another cell.
+SLOW = ("lstm", "gru")
+
+
+@pytest.fixture(
+    params=[pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in RUNS],
+    scope="module",
+)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return a run of a few updates, its text and its folder with its results."""
     text, settings = RUNS[request.param]
@@ -113,6 +130,29 @@ def test_the_book_has_the_trainings_own_numbers(run: Any, shown) -> None:
     assert any("loss" in line and line[-1] == f"{uniform:.3f}" for line in lines)
     for facts in (run.corpus.sha256, f"{len(run.corpus.ids):,}", "a_*book*.txt"):
         assert facts in table
+
+
+def test_a_training_that_came_to_nothing_is_told_of_in_numbers(run: Any, shown) -> None:
+    run, _ = run
+    told, reached = shown("loss", [run]).prose, run.state.diverged
+    if reached:
+        assert f"{reached['update']:,}" in told and f"{run.settings.eta:g}" in told
+        assert reached["update"] == run.last_update + 1
+    elif run.smooth_loss > run.history["smooth_loss"][0]:
+        assert f"{run.smooth_loss:,.4f}" in told and f"{run.settings.eta:g}" in told
+    sound(shown("loss", [run, run]))
+
+
+def test_any_run_can_be_compared(run: Any, shown, tmp_path: Path) -> None:
+    run, folder = run
+    for name in "ab":
+        shutil.copytree(folder, tmp_path / name)
+        results.replace_section(tmp_path / name, "text_losses", run.text_losses())
+        drawn = {"seed": 0, "temperature": 1.0, "top_p": 1.0, "prime": "", "length": 3}
+        results.replace_section(tmp_path / name, "sampling", {**drawn, "text": "The"})
+    compared = read_runs(f"{tmp_path / 'a'} {tmp_path / 'b'}")
+    for section in ("runs.settings", "runs.numbers", "runs_curves", "runs.snapshots"):
+        sound(shown(section, compared))
 
 
 def test_folder_sections_hold(run: Any, shown) -> None:

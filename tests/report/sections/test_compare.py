@@ -31,6 +31,11 @@ from rnn.settings import Settings
 SHA = "0" * 64
 
 
+def plain_json(content: Any) -> str:
+    """Return content as JSON, with null in the place of NaN."""
+    return json.dumps(json.loads(json.dumps(content), parse_constant=lambda _: None))
+
+
 def leave(
     folder: Path,
     losses: dict[int, float],
@@ -74,13 +79,13 @@ def leave(
         "sampling": {"seed": 0, "text": f"text of <b>{folder.name}</b>", **(sampling or {})},
         "provenance": {"commit": "c", **(provenance or {})},
     }
-    (folder / "results.json").write_text(json.dumps(results))
+    (folder / "results.json").write_text(plain_json(results))
     end = "" if validation is None else f",{validation}"
     rows = [f"{at},1,{loss}{end}" for at, loss in losses.items()]
     head = f"update,epoch,smooth_loss{'' if validation is None else ',validation_loss'}"
     (folder / "history.csv").write_text("\n".join([head, *rows]) + "\n")
     snapshots = [{"update": at, "smooth_loss": x, "text": f"at {at}"} for at, x in losses.items()]
-    (folder / "snapshots.json").write_text(json.dumps(snapshots))
+    (folder / "snapshots.json").write_text(plain_json(snapshots))
     if seconds is not None:
         (folder / "speed.json").write_text(
             json.dumps({"seconds": seconds, "updates": last, "machine": machine})

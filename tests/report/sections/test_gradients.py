@@ -143,6 +143,7 @@ def test_a_title_is_no_markup(shown: Shown, cases: list[Case], errors: pd.DataFr
 
 def first_facts(errors: pd.DataFrame, case: Case, corpus: Corpus) -> dict[str, Any]:
     told = {"case": case, "corpus": corpus, "sig": 0.01, "eps": 1e-6}
+    told |= {"entries": case.entries, "cell": "vanilla", "layers": 1}
     return gradients.facts(errors) | told
 
 
@@ -225,6 +226,20 @@ def test_rows_that_were_left_out_are_told_of(
     )
 
 
+def test_entries_that_were_left_out_are_told_of_with_how_many(
+    errors: pd.DataFrame, cases: list[Case], corpus: Corpus
+) -> None:
+    size = cases[0].theta.size
+    values = first_facts(errors, cases[0], corpus)
+    assert f"{size:,} in all" in said("gradients", "setting", values | {"entries": size})
+    assert f"123 of the {size:,}" in said("gradients", "setting", values | {"entries": 123})
+    values = gradients.oracles_facts(errors, cases[0])
+    assert values["entries"] == values["of_entries"] == size
+    assert f"of the {size:,}" not in said("gradients_oracles", "setting", values)
+    told = said("gradients_oracles", "setting", values | {"entries": 123})
+    assert f"123 of the {size:,}" in told
+
+
 def test_thresholds_of_the_verdicts_are_told(errors: pd.DataFrame, cases: list[Case]) -> None:
     text = said("gradients_oracles", "setting", gradients.oracles_facts(errors, cases[0]))
     assert all(word in text for word in ("good", "acceptable", "too high", "$10^{-7}$", "0.01"))
@@ -301,8 +316,10 @@ def test_mistakes_stand_in_a_table_with_their_errors_in_both_settings(
 
 
 def test_mistakes_that_the_first_setting_hides_are_named(planted: pd.DataFrame) -> None:
-    values = gradients.mistakes_facts(planted)
-    hidden = [name for name in planted["mistake"] if name.startswith((LEFT_OUT, "gradients cl"))]
+    values = gradients.mistakes_facts(planted) | {"dropout": False}
+    errors = planted.set_index("mistake")["easy"].drop("none")
+    hidden = [name for name, error in errors.items() if error <= 1e-4]
+    assert LEFT_OUT in hidden and 1 < len(hidden) < 5
     assert values["hidden"] == hidden and values["planted"] == 5
     text = said("gradients_mistakes", "reading", values)
     assert all(escape(name) in text for name in [*hidden, values["nearest"]["mistake"]])

@@ -150,3 +150,32 @@ def test_the_caption_has_the_books_own_numbers() -> None:
     none = dict.fromkeys(OWN, math.nan)
     assert "%" not in said("snapshots_quality", "caption", measured(BOOK, SENTENCE, own=none))
     assert "[Figure](#fig-quality)" in said("snapshots_quality", "table_caption", {"names": []})
+
+
+def test_a_share_that_falls_is_said_to_fall_though_longer_words_are_as_good() -> None:
+    short = "it was to it was to it was to late said then took ferry over "
+    texts = short, "it qq ww zz vv qq late said then took ferry over it was q"
+    values = measured(BOOK, *texts)
+    assert values["spelling"]["all_fell"] and not values["spelling"]["worse"]
+    plain = measured(BOOK, short, short)
+    assert len(said("snapshots_quality", "reading", values)) > len(
+        said("snapshots_quality", "reading", plain)
+    )
+
+
+def test_a_few_long_words_decide_nothing() -> None:
+    assert measured(BOOK, "it was to it", "then it was late said to it")["spelling"] == {}
+
+
+def test_a_column_of_nothing_is_neither_shown_nor_promised() -> None:
+    values = measured(BOOK, "it was to it", "it was to it")
+    assert values["words"] and not values["long_words"]
+    snapshots = [{"update": 1, "smooth_loss": 9.0, "text": "it was to it"}]
+    assert "words of 4+ letters" not in table(quality_table(snapshots, BOOK))
+    assert "four" not in said("snapshots_quality", "caption", values)
+
+
+def test_a_line_end_in_a_copy_has_a_glyph() -> None:
+    book = Book("one line ends\nhere and there\n" * 30)
+    assert "␊" not in read(book, "line ends\nhere")
+    assert "ends↵here" in read(book, "line ends\nhere")

@@ -32,7 +32,7 @@ def test_only_what_a_unit_indicates_clearly_is_shown() -> None:
     there = stretch(quotation=4)
     shown, values = table(tell(there)), found(there)
     assert list(shown["feature"]) == ["inside quotation marks"]
-    assert list(shown["unit"]) == [5]
+    assert list(map(str, shown["unit"])) == ["5"]
     assert values["clear"] == 1 and len(values["missed"]) == values["features"] - 1
     text = said("units", "reading", values)
     assert f"1 of the {values['features']}" in text
@@ -94,3 +94,24 @@ def test_table_and_figure_say_what_is_coloured(shown, monkeypatch: pytest.Monkey
     assert out.labels == ["tab-units", "fig-units"]
     assert f"{len(TEXT) // 2:,} characters" in out.records[0].caption
     assert "of 252 characters" in out.records[1].alt and "unit 5" in out.records[1].alt
+
+
+class Text:
+    """A text as the sections read it."""
+
+    def __init__(self, text: str) -> None:
+        self.ids, self.decode = text, str
+
+
+def test_units_are_asked_only_about_what_the_text_has() -> None:
+    rng = np.random.default_rng(0)
+    dna = "\n".join("".join(rng.choice(list("ACGT"), 60)) for _ in range(200))
+    few = units.asked(Text(dna), dna)
+    assert not {"a vowel was read", "letters of the word so far"} & set(few)
+    assert "characters since the line began" in few
+    assert set(units.asked(Text(TEXT), TEXT)) == set(FEATURES)
+
+
+def test_wide_characters_take_two_columns() -> None:
+    assert units.places("a日\n") == [(0, 0, 1), (0, 1, 2), (0, 3, 1)]
+    assert units.places("日" * 43)[-1] == (1, 0, 2)
