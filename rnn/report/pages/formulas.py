@@ -500,6 +500,8 @@ def _second_reading(tex: str) -> str:
     names = re.findall(r"\\begin\{([^{}]*)\}", tex)
     if any(name.rstrip("*") not in _ENVIRONMENTS for name in names):
         return ""
+    if re.search(r"\\(?:g?def|let|(?:re)?newcommand)(?![A-Za-z])", tex):
+        return ""  # a definition that is left here is one without an end
     try:
         markup = convert(tex)
     except Exception:  # it raises whatever its parser comes across
