@@ -4,12 +4,10 @@
 #     reports/RUN/*.ipynb + templates    --nbconvert-->  reports/RUN/report.pdf, report.html
 #     the data of several runs + notebooks/04_compare_runs.ipynb  -->  the same in reports/COMPARISON
 #     a grid of values  --dask-->  many runs  --notebooks/05_sweep.ipynb-->  the same in reports/SWEEP
-# `make report` lets rnn/pipeline check the names, set up, hold the folder and note the values, in
-# files .*.values that change only when a value does, and call `make pages out=reports/RUN`.
+# `make report` lets rnn/pipeline note the values in .*.values and call `make pages out=reports/RUN`.
 
 # To GNU make names of targets that nobody makes; another make says the line and stops.
 .error expected GNU make, got another make: run gmake (or install GNU make) instead
-
 # ---- What can be said on the command line ---------------------------------------------------
 ## the run's name, and that of its folder in reports/
 RUN = assignment
@@ -71,7 +69,6 @@ compare:
 ## train every point of GRID with SEEDS seeds: reports/SWEEP/report.pdf, report.html, best.yaml, the runs
 sweep:
 	@$(pipeline) sweep "$(MAKE)" swept $(if $(titled),,TITLE="A sweep over settings")
-
 pages compared swept: $(out)/report.pdf $(out)/report.html
 	@$(run) rnn.pipeline.closing_lines $(out)
 $(out)/report.pdf: $(steps:%=$(out)/%.ipynb) $(out)/.pages.values $(page)

@@ -28,6 +28,9 @@ _WANTED = {
 #: What only a reader of the notebook needs (see `rnn.report.show` and `rnn.report.lab.live`).
 _NOT_ON_PAGES = {"caption", "live", "note"}
 _NOTHING = Shown("")
+#: A line of a progress bar, as tqdm writes it, and the widget that stands for one in JupyterLab.
+_BAR = re.compile(r"[^\n]*\d+%\|[^\n]*\|[^\n]*\[[^\n]*\][ \r]*")
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 _LINES = ("caption", "title", "lead")  # of a record, those that are Markdown
 
 
@@ -97,11 +100,16 @@ def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[st
     """Find out what the pages can show of an output; tell whether there is anything."""
     kind = output.get("output_type")
     if kind == "stream":
-        return bool(str(output.get("text", "")).strip())
+        if output.get("name") == "stderr":
+            told = re.split(r"(?<=\n)", _joined(output.get("text", "")))
+            output.text = "".join(line for line in told if not _BAR.fullmatch(line.strip("\n")))
+        return bool(_joined(output.get("text", "")).strip())
     if kind == "error":
         return True
     data = output.get("data")
     output.data = data = data if isinstance(data, dict) else {}
+    if _WIDGET in data and _BAR.fullmatch(_joined(data.get("text/plain", "")).strip("\n")):
+        return False
     about = output.get("metadata")
     about = about if isinstance(about, dict) else {}
     try:

@@ -233,6 +233,14 @@ def test_progress_is_left_out_where_that_is_wished_for() -> None:
         assert "printed" in text and "loading" not in text
 
 
+def test_progress_bars_are_left_out_and_what_is_printed_beside_them_is_not() -> None:
+    bar = "epoch 1/7:  50%|#####     | 2/4 [00:01<00:01, 1.9it/s]"
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "0"}, "text/plain": bar}
+    told = stream(f"\r{bar}\r{bar}\n50% of it | [printed]\n", "stderr")
+    page = Page(to_html(notebook(code("run", new_output("display_data", widget), told)))).text
+    assert "50% of it | [printed]" in page and "epoch" not in page
+
+
 def test_an_error_shows_its_traceback_or_its_last_line() -> None:
     trace = ["\x1b[0;31mTraceback\x1b[0m", 'File "/home/someone/secret.py"', "ValueError: wrong"]
     nb = notebook(code("x", new_output("error", ename="ValueError", evalue="bad", traceback=trace)))
