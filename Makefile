@@ -113,7 +113,7 @@ lab: ready
 test: lint
 	@$(run) pytest -q -n auto -m "not slow and not browser"
 ## run the tests that take minutes
-test-slow: workers
+test-slow: ready
 	@$(run) pytest -q -m slow
 ## work the notebooks and look at the pages in Chromium (installs what drives it, once)
 test-browser: browser

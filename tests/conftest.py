@@ -22,9 +22,10 @@ LACKING = (
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # Whoever does not ask for an hour of kills does not want it.
-    if "kills" not in config.option.markexpr:
-        items[:] = [item for item in items if not item.get_closest_marker("kills")]
+    # Whoever does not ask for what takes an hour does not want it.
+    for name in ("kills", "exhaustive"):
+        if name not in config.option.markexpr:
+            items[:] = [item for item in items if not item.get_closest_marker(name)]
     # Where everything is to be looked at, what cannot be looked at is a failure.
     if LACKING is None or os.environ.get("CI"):
         return

@@ -41,7 +41,7 @@ def test_every_system_reads_streams_side_by_side_alike(system):
     check(system.title, losses_of(system, **size), reference(build(**size), UPDATES))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("system", [s for s in SYSTEMS if s.name in ("pytorch", "jax", "rnn")],
                          ids=lambda system: system.name)  # fmt: skip
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
@@ -111,7 +111,7 @@ def test_the_parts_of_an_update_are_timed_beside_what_is_possible(tmp_path, caps
     assert all(name in shown for name in found["parts"])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_same_training_is_compiled_for_several_processors(tmp_path, capsys):
     assert command.main(["--quick", "--only", "targets", "--out", str(tmp_path)]) == 0
     found = json.loads((tmp_path / "bench.json").read_text())["targets"]

@@ -321,8 +321,8 @@ def test_mistakes_are_caught_in_networks_of_any_size(book: Corpus, few: dict[str
     ("cell", "layers"),
     [
         ("vanilla", 2),
-        pytest.param("gru", 1, marks=pytest.mark.slow),
-        pytest.param("lstm", 3, marks=pytest.mark.slow),
+        pytest.param("gru", 1, marks=pytest.mark.exhaustive),
+        pytest.param("lstm", 3, marks=pytest.mark.exhaustive),
     ],
 )
 def test_other_networks_are_checked_with_dropout_too_and_their_mistakes_are_caught(

@@ -19,7 +19,7 @@ import reference
 from rnn.runs.storage import read_json
 
 pytest.importorskip("distributed", reason="make sweep installs the extra 'sweep'")
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = "m=20,30 eta=0.05,0.1"

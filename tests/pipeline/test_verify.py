@@ -439,7 +439,7 @@ def test_interrupt_leaves_nothing_behind(run: Path) -> None:
     assert set((ROOT / ".cache").glob("verify*")) <= before
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_whole_run_is_verified_and_handed_in_and_what_was_changed_is_found(
     place: Path, book: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

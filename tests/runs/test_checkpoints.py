@@ -70,8 +70,8 @@ def go(book: Corpus, folder: Path, s: Settings) -> Run:
         {"document_end": " ", "held_out": 0.1},
         {"eta": 3.0},
         {"layers": 2, "batch_size": 2, "dropout": 0.3},
-        pytest.param({"cell": "gru", "held_out": 0.1}, marks=pytest.mark.slow),
-        pytest.param({"cell": "lstm", "layers": 2, "dropout": 0.3}, marks=pytest.mark.slow),
+        pytest.param({"cell": "gru", "held_out": 0.1}, marks=pytest.mark.exhaustive),
+        pytest.param({"cell": "lstm", "layers": 2, "dropout": 0.3}, marks=pytest.mark.exhaustive),
     ],
     ids=str,
 )

@@ -42,7 +42,7 @@ SLOW = ("lstm", "gru")
 
 
 @pytest.fixture(
-    params=[pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in RUNS],
+    params=[pytest.param(n, marks=[pytest.mark.exhaustive] if n in SLOW else []) for n in RUNS],
     scope="module",
 )
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
