@@ -346,7 +346,16 @@ def _by_type(function, kinds):
 
     def choose(x):
         kind = kinds.get(str(x))
-        return (lambda x: kind(x)) if kind else None
+        if kind is None:
+            return None
+
+        def call(x):
+            return kind(x)
+
+        # Machine code is linked by names: two functions of one name, one of them compiled before
+        # and kept, may be taken for each other.
+        call.__name__ = call.__qualname__ = f"call{kind.py_func.__name__}"
+        return call
 
     overload(function)(choose)
 
