@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from rnn.text.files import is_orphaned, is_running, lock
+from rnn.text.files import is_orphaned, lock
 
 
 def refuse(what: str, expected: str, got: str, remedy: str) -> NoReturn:
@@ -22,7 +22,7 @@ def hold(folder: Path) -> None:
     The folder is made if need be.  If another process holds it, this one ends here; but what a make
     that was killed has left at work is told to stop, and waited for: it saves what it has reached.
     """
-    path, told = folder / ".lock", False
+    path, seen = folder / ".lock", 0
     while True:
         try:
             with lock(path, wait=False) as file:
@@ -33,15 +33,18 @@ def hold(folder: Path) -> None:
             if not is_orphaned(path):
                 remedy = "wait for it, or choose another name with RUN=, COMPARISON= or SWEEP="
                 refuse(str(folder), "a folder that nobody works in", f"process {holder}", remedy)
-            if not told:
+            seen += 1
+            if seen == 2:  # once may be before a new holder has written its name
                 _stop_orphans(folder, path, holder)
-                told = True
             time.sleep(0.1)
 
 
 def _stop_orphans(folder: Path, path: Path, holder: str) -> None:
     """Tell the processes that hold a lock without a make above them to stop, and say so."""
-    at_work = [int(holder)] if holder.isdecimal() and is_running(int(holder)) else _open_in(path)
+    # Only those that have the lock open: another process may have been given an old number.
+    at_work = _open_in(path)
+    if holder.isdecimal() and int(holder) in at_work:
+        at_work = [int(holder)]  # make, which stops its steps
     named = ", ".join(map(str, at_work)) or "a step"
     went_on = f"process {named} still works in it for a make that has ended (process {holder})"
     print(f"{folder}: {went_on}; stopping it, to go on from what it saves", flush=True)

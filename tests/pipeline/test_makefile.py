@@ -377,6 +377,17 @@ def test_second_make_of_a_run_says_who_holds_it_and_stops(project: Project) -> N
     assert project.report("SEED=3") == [CHECK, TRAINING, SAMPLE, RENDER]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_process_that_was_given_the_number_of_a_dead_make_is_left_alone(project: Project) -> None:
+    """Its number stands in the lock, but it has not opened it."""
+    orphan(project, "import signal; signal.signal(15, lambda *_: sys.exit())")
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as innocent:
+        (project.run / ".lock").write_text(f"{innocent.pid} 999999999")
+        assert project.make("report").returncode == 0
+        assert innocent.poll() is None
+        innocent.kill()
+
+
 def orphan(project: Project, code: str) -> int:
     """Start a process that holds the run's folder as a step does whose make was killed."""
     step = f"import sys, time; {code}; open('started', 'w').write('x'); time.sleep(60)"
