@@ -518,10 +518,11 @@ _CHILDREN = {"mfrac": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2, "mroot":
 def _parsed(markup: str, formula: Formula) -> ElementTree.Element | None:
     """Return the tree of a formula, with the rules of its tables; None if it is damaged."""
     root = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", markup))
+    for parent in [*root.iter()]:
+        if [child.tag for child in parent] == ["semantics"]:
+            parent[:] = [parent[0][0]]
     for parent in root.iter():
         for child in [*parent]:
-            if child.tag == "semantics":
-                parent[:] = [child[0]]
             if child.tag == "mtable" and len(child) > 1 and not any(map(len, child[-1])):
                 child.remove(child[-1])
         if len(parent) != _CHILDREN.get(parent.tag, len(parent)):
