@@ -34,7 +34,7 @@ def a_model(
     vocabulary = "".join(sorted(set(vocabulary)))
     architecture = Architecture(CELLS[cell], m, len(vocabulary), layers)
     rng = np.random.default_rng(5)
-    # The page computes with float64, and some of these networks with weights this large are chaotic.
+    # The page computes with float64, and networks with weights as large as these are chaotic.
     theta = initialise(architecture, sig, rng, "float32").astype(np.float64)
     parameters = architecture.parameters(theta)
     h = rng.uniform(-1, 1, architecture.state_size).astype(np.float32).astype(np.float64)
