@@ -289,7 +289,7 @@ for given in json.loads(sys.argv[1]):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_process_that_compiles_gets_the_numbers_of_one_that_need_not(tmp_path: Path) -> None:
     given = [{"optimizer": name, "dtype": d} for name in OPTIMIZERS for d in ("float32", "float64")]
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
