@@ -32,6 +32,14 @@ _CLIP = 5.0  # the assignment's bound
 _lstm_back, _gru_back = LSTM.step_back, GRU.step_back
 
 
+@compiled
+def _exchange(dZ, begin, m):
+    """Exchange the m columns from `begin` on with the m that follow them."""
+    for s in range(dZ.shape[0]):
+        for j in range(begin, begin + m):
+            dZ[s, j], dZ[s, m + j] = dZ[s, m + j], dZ[s, j]
+
+
 class _WithoutTanhDerivative(Vanilla):
     """Its derivative of the step forgets the factor 1 - h^2."""
 
@@ -56,9 +64,7 @@ class _SwappedLSTM(LSTM):
     def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
         m = H.shape[2]
         _lstm_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
-        for s in range(H.shape[1]):
-            for j in range(m):
-                Z[t, s, j], Z[t, s, m + j] = Z[t, s, m + j], Z[t, s, j]
+        _exchange(Z[t], 0, m)
 
 
 class _WithoutCarriedState(LSTM):
@@ -100,9 +106,7 @@ class _SwappedGRU(GRU):
     def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
         m = H.shape[2]
         _gru_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
-        for s in range(H.shape[1]):
-            for j in range(m, 2 * m):
-                Z[t, s, j], Z[t, s, m + j] = Z[t, s, m + j], Z[t, s, j]
+        _exchange(Z[t], m, m)
 
 
 class _WithoutReset(GRU):

@@ -5,6 +5,7 @@ what is to stand in its place; see `rnn.report.pages.typesetting`.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -23,7 +24,7 @@ _LONGEST_WORD = 24  # characters of a word in a table that is not broken
 _WIDE = 30  # signs; a formula that is shorter needs no measuring
 
 
-class Writer:
+class Writer(ABC):
     """What both pages have in common: formulas, and where links may lead.
 
     Parameters
@@ -43,13 +44,13 @@ class Writer:
         self.where = ""
         self.warn: Callable[[str], None] = lambda line: None
 
+    @abstractmethod
     def blocks(self, body: Element) -> str:
         """Return the markup of a tree."""
-        raise NotImplementedError
 
+    @abstractmethod
     def line(self, body: Element) -> str:
         """Return the markup of what is in a tree, for one line."""
-        raise NotImplementedError
 
     def target(self, link: Element) -> tuple[str, str | None]:
         """Return where a link leads, "" for nowhere, and the words for it if they are known."""
