@@ -282,7 +282,7 @@ def _matrix(table: Element) -> str:
 
 
 def for_browsers(tree: Element) -> Element:
-    """Mend a tree where browsers set it otherwise than TeX: bars, functions, rules of arrays."""
+    """Mend a tree where browsers set it otherwise than TeX: bars, functions, rules."""
     for node in [*tree.iter()]:
         for left, right in pairwise([*node]):
             bar = left.tag == "mo" and _text(left) == "|"
@@ -298,4 +298,6 @@ def for_browsers(tree: Element) -> Element:
                 borders = [f"border-{s}: 1px solid" for s, n, all_ in sides if n and str(n) in all_]
                 if borders:
                     cell.set("style", "; ".join(filter(None, [cell.get("style"), *borders])))
+    for node in tree.iter():  # what is not seen would be written as its code point
+        node.text = "".join(c for c in node.text or "" if c not in _UNSEEN)
     return tree

@@ -247,6 +247,11 @@ def test_negative_space_does_not_overprint_and_bars_keep_their_size() -> None:
     assert "class" not in lines
 
 
+def test_functions_have_no_sign_behind_them() -> None:
+    for text in texts_of(notebook(prose(r"$\max(a, b)$ and $\operatorname{Im} z$"))):
+        assert "max" in text and "Im" in text and "2061" not in text
+
+
 def test_arrays_keep_their_rules_and_lose_the_row_that_is_not_there() -> None:
     page = to_html(notebook(prose(r"$\begin{array}{c|c} a & b \\ \hline c & d \\ \end{array}$")))
     page = page.partition("<main>")[2]
