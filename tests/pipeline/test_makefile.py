@@ -94,11 +94,14 @@ class Project:
         for path in folder.rglob("*"):
             os.utime(path, (1, 1), follow_symlinks=False)
 
-    def make(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def make(
+        self, *words: str, program: str = MAKE, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        # What the make that runs the tests says to its own steps is not for this one.
         ours = ("MAKE", "MFLAGS", "CONDA", "PYTHON", "JUPYTER")
         clean = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
         return subprocess.run(
-            [MAKE, *words],
+            [program, *words],
             cwd=self.folder,
             env=clean | environment,
             capture_output=True,
@@ -486,8 +489,9 @@ def test_settings_of_other_programs_do_not_reach_the_steps(project: Project) -> 
 
 @pytest.mark.skipif(not shutil.which("bmake"), reason="no make of the BSDs")
 def test_make_that_is_not_gnu_make_says_so_in_a_line(project: Project) -> None:
-    done = subprocess.run(["bmake", "report"], cwd=project.folder, capture_output=True)
-    (line,) = (done.stderr + done.stdout).decode().splitlines()
+    done = project.make("report", program="bmake")
+    # It may add where it works and where it stopped.
+    (line,) = (line for line in (done.stderr + done.stdout).splitlines() if '" line ' in line)
     assert done.returncode != 0 and "expected GNU make" in line and "gmake" in line
 
 
