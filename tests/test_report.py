@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from printed import Printed
 from pypdf import PdfReader
 
 from rnn import ROOT
 
 BOOK = (ROOT / "data" / "saltmarrow.txt").read_text(encoding="utf-8")[:24_000]
+APPENDIX = 4  # the number of its section
 TRAINING = {"m": "12", "epochs": "2", "snapshot_every": "300", "snapshot_length": "60"}
 
 
@@ -21,12 +23,12 @@ def python(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def run(folder: Path, book: Path) -> Path:
-    """Make a report as `make report` does, with a small network."""
+def run(folder: Path, book: str, training: dict[str, str] = TRAINING, length: int = 80) -> Path:
+    """Make a report as `make report` does, with a small network unless others are asked for."""
     for notebook, parameters in (
-        ("01_gradient_check", {"corpus": str(book)}),
-        ("02_training_evolution", {"corpus": str(book), **TRAINING}),
-        ("03_best_model_sampling", {"length": "80"}),
+        ("01_gradient_check", {"corpus": book}),
+        ("02_training_evolution", {"corpus": book, **training}),
+        ("03_best_model_sampling", {"length": str(length)}),
     ):
         given = [word for item in parameters.items() for word in ("-p", *item)]
         source, target = ROOT / "notebooks" / f"{notebook}.ipynb", folder / f"{notebook}.ipynb"
@@ -45,7 +47,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     book = folder / "book.txt"
     book.write_text(BOOK, encoding="utf-8")
-    return run(folder, book)
+    return run(folder, str(book))
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,19 @@ def test_pdf_tells_the_whole_story(pages: str) -> None:
         "Provenance",
     ):
         assert words in pages, words
+
+
+def test_the_pages_are_those_of_a_careful_printer(small: Path) -> None:
+    assert Printed((small / "report.pdf").read_bytes()).faults(APPENDIX) == []
+
+
+@pytest.mark.slow
+def test_the_default_report_has_six_pages_and_an_appendix_of_three(tmp_path: Path) -> None:
+    folder = run(tmp_path, "saltmarrow", training={}, length=1000)
+    printed = Printed((folder / "report.pdf").read_bytes())
+    assert printed.faults(APPENDIX) == []
+    assert printed.all("H1")[APPENDIX - 1].start[0] <= 6
+    assert printed.pages <= 9
 
 
 def test_every_figure_and_table_is_numbered_once_and_names_its_file(pages: str) -> None:
@@ -102,7 +117,7 @@ def test_html_needs_nothing_but_itself(small: Path) -> None:
 
 @pytest.mark.slow
 def test_two_runs_give_the_same_bytes(small: Path, tmp_path: Path) -> None:
-    again = run(tmp_path, small / "book.txt")
+    again = run(tmp_path, str(small / "book.txt"))
     for name in (
         "report.pdf", "report.html", "best_model.npz", "history.csv", "snapshots.json",
         "gradient_check.csv", "results.json",

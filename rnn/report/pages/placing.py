@@ -2,11 +2,10 @@
 
 Typst puts a float at the top or at the bottom of a page and lets the text go on; which of the two
 is best depends on everything that follows.  So the pages are set with one place after another for
-those around a hole, and the best are kept.
+what stands near a hole, and the best are kept.
 """
 
 import io
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,15 +13,20 @@ import numpy as np
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
-__all__ = ["PLACES", "Layout", "best_placements"]
+__all__ = ["Layout", "Placements", "best_placements"]
 
-#: In the text, or floating: at the top or the bottom of a page, or at the nearer of the two.
-PLACES = ("auto", "top", "bottom", "here")
+#: From the label of a figure or table to one of `_PLACES`; the style sheet knows the usual ones.
+Placements = Mapping[str, str]
 
-_GAP = 32.0  # points; more white than that between two things is a hole
-_FULL = 0.9  # a page that is filled to this share is not looked at again
-
-Placements = Mapping[str, str]  # from label to one of PLACES
+#: In the text, floating to the bottom or to the top of a page, or in the text over two pages.
+_PLACES = {"figure": ("here", "bottom", "top"), "table": ("here", "bottom", "top", "broken")}
+_GAP = 32.0  # points; more white than that between two things belongs to a hole
+_HOLE = 0.08  # of a page's height: a smaller one does no harm
+_TROUBLE = 0.12  # faults of a page that are smaller are left alone
+_FAR = 0.03  # a fault: a page between a figure and its place in the text
+_STRAY = {1: 2.0, 2: 0.1}  # a fault: to stand outside the section, by the level of its heading
+_BROKEN = 0.1  # a fault: a table that goes on overleaf
+_PAGE = 0.2  # how much a page less is worth
 
 
 class Layout(NamedTuple):
@@ -32,7 +36,7 @@ class Layout(NamedTuple):
     facts: Mapping[str, Any]  # `layout-facts` of style.typ
     points: float  # of a pixel
 
-    def white(self) -> list[float]:
+    def holes(self) -> list[float]:
         """Return what share of each page is white, but for the last of a part."""
         last = {part["page"] - 1 for part in self.facts["parts"]} | {len(self.pictures)}
         shares = enumerate(map(self._white, self.pictures), start=1)
@@ -40,73 +44,71 @@ class Layout(NamedTuple):
 
     def _white(self, picture: bytes) -> float:
         rows: NDArray[Any] = imread(io.BytesIO(picture), format="png")[..., :3].min(axis=(1, 2))
-        top, bottom = (round(self.facts[side] / self.points) for side in ("above", "below"))
-        inked = np.flatnonzero(rows[top : len(rows) - bottom] < 0.95)
-        height = len(rows) - bottom - top
+        above, below = (round(self.facts[side] / self.points) for side in ("above", "below"))
+        height = len(rows) - above - below
+        inked = np.flatnonzero(rows[above : above + height] < 0.95)
         gaps = np.diff(inked, prepend=-1, append=height) - 1
         return float(gaps[gaps * self.points > _GAP].sum() / height)
 
-    def faults(self) -> list[tuple[float, int]]:
-        """Return what a reader would find fault with: how much, and on which page."""
-        found = [(4 * max(w - 0.5 * (1 - _FULL), 0) ** 1.5 + (w > 1 - _FULL) * w, page)
-                 for page, w in enumerate(self.white(), start=1)]  # fmt: skip
-        headings = [(one["page"], one["y"], one["level"]) for one in self.facts["headings"]]
+    def faults(self) -> list[float]:
+        """Return how much of each page a careful reader would find fault with."""
+        found = [max(hole - _HOLE, 0) * 3 for hole in self.holes()]
+        headings = [(at["page"], at["y"], at["level"]) for at in self.facts["headings"]]
         for one in self.facts["floats"]:
             asked, placed = ((one[at]["page"], one[at]["y"]) for at in ("asked", "placed"))
-            for level, weight in ((1, 5.0), (2, 0.25)):
-                above = [h[:2] for h in headings if h[2] <= level and h[:2] <= asked]
-                below = [h[:2] for h in headings if h[2] <= level and h[:2] > asked]
-                if (above and placed < above[-1]) or (below and placed > below[0]):
-                    found.append((weight, placed[0]))
-            found.append((0.1 * max(placed[0] - asked[0], 0) ** 2, placed[0]))
+            page = min(placed[0], len(found)) - 1
+            found[page] += _FAR * max(placed[0] - asked[0], 0) ** 2
+            found[page] += _BROKEN * (one["ended"]["page"] > placed[0] and not one["fixed"])
+            for level, weight in _STRAY.items():
+                starts = [at[:2] for at in headings if at[2] <= level]
+                if any(placed < at <= asked or asked < at < placed for at in starts):
+                    found[page] += weight
         return found
 
-    def cost(self) -> float:
-        """Return how far it is from a layout without faults, in as few pages as can be."""
-        return sum(fault for fault, _ in self.faults()) + 0.1 * len(self.pictures)
 
-
-def best_placements(lay_out: Callable[[Placements], Layout], tries: int = 80) -> dict[str, str]:
-    """Return places for figures and tables with which no page is left with a hole, or few.
+def best_placements(lay_out: Callable[[Placements], Layout], tries: int = 60) -> dict[str, str]:
+    """Return places for figures and tables with which pages have no holes, or few.
 
     Parameters
     ----------
     lay_out : callable
         Sets the pages.
     tries : int
-        How often, at most.
+        How often it is called, at most.
     """
     chosen: dict[str, str] = {}
-    best = lay_out(chosen)
-    if not best.facts["floats"]:
-        return chosen
-    cost, left = best.cost(), tries
-    while left > 0:
-        for placements in itertools.islice(_around(best, chosen), left):
-            left -= 1
-            layout = lay_out(placements)
-            if layout.cost() < cost - 1e-6:
-                chosen, best, cost = placements, layout, layout.cost()
-                break
-        else:
+    layout = lay_out(chosen)
+    settled = 0  # pages
+    while layout.facts["floats"] and tries > 0:
+        faults = layout.faults()
+        troubled = [page for page, f in enumerate(faults, 1) if f > _TROUBLE and page > settled]
+        if not troubled:
             break
+        page = troubled[0]
+        best = _cost(layout, page), chosen, layout
+        for placements in _around(layout, page, chosen):
+            trial = lay_out(placements)
+            tries -= 1
+            best = min(best, (_cost(trial, page), placements, trial), key=lambda one: one[0])
+            if tries == 0 or max(best[2].faults()[:page]) <= _TROUBLE:
+                break
+        if best[1] == chosen:
+            settled = page
+        _, chosen, layout = best
     return chosen
 
 
-def _around(layout: Layout, chosen: Placements) -> Iterator[dict[str, str]]:
-    """Yield other places for the floats near faults, the worst first."""
-    seen = set()
-    for fault, page in sorted(layout.faults(), key=lambda one: (-one[0], one[1])):
-        if fault <= 0.01:
-            break
-        for one in layout.facts["floats"]:
-            near = min(abs(page - one[at]["page"]) for at in ("asked", "placed")) <= 1
-            for place in PLACES:
-                if (
-                    near
-                    and not one["long"]
-                    and place != one["chosen"]
-                    and (one["name"], place) not in seen
-                ):
-                    seen.add((one["name"], place))
+def _cost(layout: Layout, page: int) -> float:
+    """Return the faults of a layout; after `page` they count for half, as they may be mended."""
+    faults = layout.faults()
+    return sum(faults[:page]) + sum(faults[page:]) / 2 + _PAGE * len(faults)
+
+
+def _around(layout: Layout, page: int, chosen: Placements) -> Iterator[dict[str, str]]:
+    """Yield other places for what stands on a page or was to stand there, the last first."""
+    for one in reversed(layout.facts["floats"]):
+        first = min(one["asked"]["page"], one["placed"]["page"])
+        if not one["fixed"] and first - 1 <= page <= one["placed"]["page"] + 1:
+            for place in _PLACES[one["kind"]]:
+                if place != one["chosen"]:
                     yield {**chosen, one["name"]: place}
