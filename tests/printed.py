@@ -198,9 +198,8 @@ class Printed:
             lines = one.lines(one.pages()[0])
             if len(lines) > 4:
                 yield f"a caption of {len(lines)} lines on page {one.start[0] + 1}"
-        yield from (
-            f"a source on a line of its own: {line}" for line in self.text if _is_source(line)
-        )
+        for line in filter(_is_source, self.text):
+            yield f"a source on a line of its own: {line}"
 
     def _strays(self) -> Iterator[str]:
         """Find figures and tables outside of their section, and what is wider than the text."""
@@ -219,7 +218,7 @@ class Printed:
 
 
 def _is_source(line: str) -> bool:
-    return bool(re.fullmatch(r"(From )?(\w+\.(csv|json|npz)[., ]*)+", " ".join(line.split())))
+    return bool(re.fullmatch(r"(From )?(\w+\.(csv|json|npz)[, ]*)+\.", " ".join(line.split())))
 
 
 def _matrix(given: Any) -> Any:

@@ -101,7 +101,7 @@ class Section:
             about = self.line("points", values, plain=True)
             bundle[INTERACTIVE] = {"label": about, "points": _shares(figure, places)}
         _display(bundle, shown)
-        _display_caption(f"**Figure.** {words} {shown.source}")
+        _display_caption(f"**Figure.** {words} {shown.source}".rstrip())
 
     def table(
         self, dataframe: pd.DataFrame, label: str, values: Values, *, source: str = "",
@@ -116,13 +116,11 @@ class Section:
         HTML page can sort the rows of one that is `sortable`.
         """
         parts = max(math.ceil(dataframe.shape[1] / columns), 1) if columns else 1
+        origin = self._source(source)
         for number, places in enumerate(np.array_split(range(dataframe.shape[1]), parts), start=1):
             part = dataframe.iloc[:, places]
-            words, origin = (
-                self.line(caption if number == 1 else "more", values),
-                self._source(source),
-            )
-            _display_caption(f"**Table.** {words} {origin}")
+            words = self.line(caption if number == 1 else "more", values)
+            _display_caption(f"**Table.** {words} {origin}".rstrip())
             content = {"text/html": _table_html(part, float_format), "text/plain": part.to_string()}
             name = label if number == 1 else f"{label}-{number}"
             _display(content, Shown("table", label=name, caption=words, source=origin,

@@ -4,6 +4,7 @@ import random
 from itertools import count
 
 import pytest
+import typst
 from nbformat import NotebookNode
 from pages import code, notebook, prose, sample, shown, to_pdf
 from printed import Printed
@@ -23,9 +24,11 @@ def drawing(height: int) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" width="439" height="{height}">{frame}</svg>'
 
 
-def rows(luck: random.Random, number: int) -> str:
-    cells = (f"<tr><th>{words(luck, 2)}</th><td>1.5</td><td>2.5</td></tr>" for _ in range(number))
-    head = "<thead><tr><th>name</th><th>first</th><th>second</th></tr></thead>"
+def rows(luck: random.Random, number: int, columns: int) -> str:
+    values = "<td>1234.5</td>" * columns
+    cells = (f"<tr><th>{words(luck, 2)}</th>{values}</tr>" for _ in range(number))
+    heads = "".join(f"<th>value {n}</th>" for n in range(columns))
+    head = f"<thead><tr><th>name</th>{heads}</tr></thead>"
     return f"<table>{head}<tbody>{''.join(cells)}</tbody></table>"
 
 
@@ -50,7 +53,7 @@ def report(seed: int, sections: int, figures: int, tables: int, samples: int) ->
                 drawn = drawing(luck.randint(110, 240))
                 cells.append(code("f", shown({"image/svg+xml": drawn}, about(thing))))
             elif thing == "table":
-                table = rows(luck, luck.randint(3, 14))
+                table = rows(luck, luck.randint(3, 14), luck.choice([2, 5, 14]))
                 cells.append(code("t", shown({"text/html": table}, about(thing))))
             else:
                 text = words(luck, 34).replace(" reads ", " reads.\n\n")
@@ -72,3 +75,44 @@ def test_pages_of_any_report_are_full_and_nothing_leaves_its_section(made: dict[
     printed = Printed(to_pdf(report(1, **made)))
     assert printed.pages >= 3
     assert printed.faults() == []
+
+
+CRUDE = """
+#set document(title: "crude")
+#set page(width: 300pt, height: 200pt, margin: 40pt)
+#set text(size: 10pt, costs: (widow: 0%, orphan: 0%))
+#set par(leading: 5pt, spacing: 5pt)
+#show heading: it => block(sticky: false, text(size: 10pt, it.body))
+#let lines(n) = range(n).map(n => [line #n]).join(linebreak())
+#let drawn(width, caption) = figure(image("a.svg", width: width), caption: caption)
+#drawn(250pt, lines(5))
+= First
+#lines(9)
+= Late
+#lines(10)
+
+#lines(1)
+= Second
+#place(top, float: true, drawn(20pt, [first #linebreak() From a.csv.]))
+#lines(3)
+#pagebreak()
+#lines(9)
+
+#lines(12)
+"""
+
+
+@pytest.fixture(scope="module")
+def crude(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    source = tmp_path_factory.mktemp("crude") / "crude.typ"
+    source.write_text(CRUDE, encoding="utf-8")
+    source.with_name("a.svg").write_text(drawing(50), encoding="utf-8")
+    return Printed(typst.compile(source, timestamp=0)).faults()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["is filled", "orphan", "widow", "heading ends", "caption of 5", "source", "section", "wider"],
+)
+def test_what_a_crude_page_has_is_seen(crude: list[str], fault: str) -> None:
+    assert any(fault in one for one in crude), crude
