@@ -27,6 +27,7 @@ _FAR = 0.03  # a fault: a page between a figure and its place in the text
 _STRAY = {1: 2.0, 2: 0.1}  # a fault: to stand outside the section, by the level of its heading
 _BROKEN = 0.1  # a fault: a table that goes on overleaf
 _PAGE = 0.2  # how much a page less is worth
+_MOST = 1500  # pages to be set, all tries together
 
 
 class Layout(NamedTuple):
@@ -78,6 +79,7 @@ def best_placements(lay_out: Callable[[Placements], Layout], tries: int = 60) ->
     """
     chosen: dict[str, str] = {}
     layout = lay_out(chosen)
+    tries = min(tries, _MOST // len(layout.pictures))
     settled = 0  # pages
     while layout.facts["floats"] and tries > 0:
         faults = layout.faults()

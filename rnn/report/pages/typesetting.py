@@ -22,6 +22,8 @@ __all__ = ["Pieces", "compile_pdf"]
 
 #: In the template, the line between the title block and the cells.
 _BODY = "\n// cells\n"
+#: In the template, what sets a figure or a table with its caption.
+_FLOAT = "#captioned("
 #: Pixels of the small pictures in which holes on the pages are looked for.
 _PER_INCH = 18
 
@@ -103,9 +105,13 @@ class _Page:
             self.place(placements)
             pages = compiler.compile(format="png", ppi=_PER_INCH)
             facts = json.loads(compiler.query("<layout-facts>", field="value", one=True))
-            return Layout(pages if isinstance(pages, list) else [pages], facts, 72 / _PER_INCH)
+            pictures = pages if isinstance(pages, list) else [pages or b""]
+            return Layout(pictures, facts, 72 / _PER_INCH)
 
-        placements = best_placements(lay_out)
+        try:
+            placements = best_placements(lay_out)
+        except _refusals():
+            placements = {}
         self.place(placements)
         return bool(placements)
 
@@ -212,7 +218,8 @@ def compile_pdf(
         while True:
             try:
                 made = page.compiled(source)
-                return page.compiled(source) if page.arrange() else made
+                rearranged = _FLOAT in source and page.arrange()
+                return page.compiled(source) if rearranged else made
             except _refusals() as error:
                 number = _located(error, source, pieces)
                 if number is None:

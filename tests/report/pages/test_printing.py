@@ -72,7 +72,7 @@ def report(seed: int, sections: int, figures: int, tables: int, samples: int) ->
     ids=["figures", "tables", "samples"],
 )
 def test_pages_of_any_report_are_full_and_nothing_leaves_its_section(made: dict[str, int]) -> None:
-    printed = Printed(to_pdf(report(1, **made)))
+    printed = Printed(to_pdf(report(2, **made)))
     assert printed.pages >= 3
     assert printed.faults() == []
 
