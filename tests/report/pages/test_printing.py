@@ -56,7 +56,7 @@ def report(seed: int, sections: int, figures: int, tables: int, samples: int) ->
                 table = rows(luck, luck.randint(3, 14), luck.choice([2, 5, 14]))
                 cells.append(code("t", shown({"text/html": table}, about(thing))))
             else:
-                text = words(luck, 34).replace(" reads ", " reads.\n\n")
+                text = words(luck, luck.choice([34, 34, 170])).replace(" reads ", " reads.\n\n")
                 cells.append(code("s", sample(text, title=f"iter: {place}")))
             cells.append(prose(f"{words(luck, luck.randint(30, 160))}."))
     return notebook(*cells, title="A report")
@@ -116,3 +116,11 @@ def crude(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 )
 def test_what_a_crude_page_has_is_seen(crude: list[str], fault: str) -> None:
     assert any(fault in one for one in crude), crude
+
+
+@pytest.mark.parametrize("columns", [9, 14, 40])
+def test_a_table_with_a_caption_is_no_wider_than_the_text(columns: int) -> None:
+    about = {"kind": "table", "label": "tab-wide", "caption": "Wide", "source": "From `a.csv`."}
+    wide = code("t", shown({"text/html": rows(random.Random(0), 4, columns)}, about))
+    pdf = to_pdf(notebook(prose("See [Table](#tab-wide)."), wide, title="t"), strict=True)
+    assert Printed(pdf).faults() == []
