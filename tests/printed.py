@@ -189,6 +189,8 @@ class Printed:
                     ends, starts = len(one.lines(before)), len(one.lines(after))
                     yield from [f"orphan on page {before + 1}"] * (ends == 1)
                     yield from [f"widow on page {after + 1}"] * (starts == 1)
+                    short = one.tag == "Code" and ends + starts <= 6
+                    yield from [f"a short text breaks on page {after + 1}"] * short
             if one.tag in ("H1", "H2", "H3") and following and following.tag[0] != "H":
                 late = following.tag == "P" and following.start[0] > one.start[0]
                 yield from [f"a heading ends page {one.start[0] + 1}"] * late

@@ -79,30 +79,28 @@ def best_placements(lay_out: Callable[[Placements], Layout], tries: int = 60) ->
     """
     chosen: dict[str, str] = {}
     layout = lay_out(chosen)
-    tries = min(tries, _MOST // len(layout.pictures))
+    faults = layout.faults()
+    tries = min(tries, _MOST // len(faults))
     settled = 0  # pages
     while layout.facts["floats"] and tries > 0:
-        faults = layout.faults()
         troubled = [page for page, f in enumerate(faults, 1) if f > _TROUBLE and page > settled]
         if not troubled:
             break
         page = troubled[0]
-        best = _cost(layout, page), chosen, layout
+        settled = page  # unless something better is found
         for placements in _around(layout, page, chosen):
             trial = lay_out(placements)
+            found = trial.faults()
             tries -= 1
-            best = min(best, (_cost(trial, page), placements, trial), key=lambda one: one[0])
-            if tries == 0 or max(best[2].faults()[:page]) <= _TROUBLE:
+            if _cost(found, page) < _cost(faults, page):
+                chosen, layout, faults, settled = placements, trial, found, page - 1
+            if tries == 0 or max(faults[:page]) <= _TROUBLE:
                 break
-        if best[1] == chosen:
-            settled = page
-        _, chosen, layout = best
     return chosen
 
 
-def _cost(layout: Layout, page: int) -> float:
-    """Return the faults of a layout; after `page` they count for half, as they may be mended."""
-    faults = layout.faults()
+def _cost(faults: Sequence[float], page: int) -> float:
+    """Return how bad a layout is; faults after `page` count for half, as they may be mended."""
     return sum(faults[:page]) + sum(faults[page:]) / 2 + _PAGE * len(faults)
 
 
