@@ -1,6 +1,7 @@
 """The whole pipeline, small: notebooks through papermill, pages through nbconvert and Typst."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pypdf import PdfReader
+from test_equal_bits import LIBRARIES, TARGETS
 
 from rnn import ROOT
 
@@ -16,13 +18,16 @@ BOOK = (ROOT / "data" / "saltmarrow.txt").read_text(encoding="utf-8")[:24_000]
 TRAINING = {"m": "12", "epochs": "2", "snapshot_every": "300", "snapshot_length": "60"}
 
 
-def python(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def run(folder: Path, book: Path) -> Path:
+def run(folder: Path, book: Path, **environment: str) -> Path:
     """Make a report as `make report` does, with a small network."""
+
+    def python(*arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            env=os.environ | environment, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
     for notebook, parameters in (
         ("01_gradient_check", {"corpus": str(book)}),
         ("02_training_evolution", {"corpus": str(book), **TRAINING}),
@@ -101,8 +106,13 @@ def test_html_needs_nothing_but_itself(small: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_runs_give_the_same_bytes(small: Path, tmp_path: Path) -> None:
-    again = run(tmp_path, small / "book.txt")
+def test_two_runs_give_the_same_bytes_on_another_processor_too(small: Path, tmp_path: Path) -> None:
+    name, features = TARGETS["AMD, 32 bytes"]
+    (tmp_path / "run").mkdir()
+    again = run(
+        tmp_path / "run", small / "book.txt", NUMBA_CPU_NAME=name, NUMBA_CPU_FEATURES=features,
+        NUMBA_CACHE_DIR=str(tmp_path), **LIBRARIES["plain NumPy"], **LIBRARIES["BLAS for Haswell"],
+    )  # fmt: skip
     for name in (
         "report.pdf", "report.html", "best_model.npz", "history.csv", "snapshots.json",
         "gradient_check.csv", "results.json",
