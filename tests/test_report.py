@@ -1,6 +1,7 @@
 """The whole pipeline, small: notebooks through papermill, pages through nbconvert and Typst."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from printed import Printed
 from pypdf import PdfReader
+from test_equal_bits import LIBRARIES, TARGETS
 
 from rnn import ROOT
 
@@ -18,13 +20,19 @@ APPENDIX = 4  # the number of its section
 TRAINING = {"m": "12", "epochs": "2", "snapshot_every": "300", "snapshot_length": "60"}
 
 
-def python(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def run(folder: Path, book: str, training: dict[str, str] = TRAINING, length: int = 80) -> Path:
+def run(
+    folder: Path, book: str, training: dict[str, str] = TRAINING, length: int = 80,
+    **environment: str,
+) -> Path:  # fmt: skip
     """Make a report as `make report` does, with a small network unless others are asked for."""
+
+    def python(*arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            env=os.environ | environment, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
     for notebook, parameters in (
         ("01_gradient_check", {"corpus": book}),
         ("02_training_evolution", {"corpus": book, **training}),
@@ -116,8 +124,13 @@ def test_html_needs_nothing_but_itself(small: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_runs_give_the_same_bytes(small: Path, tmp_path: Path) -> None:
-    again = run(tmp_path, str(small / "book.txt"))
+def test_two_runs_give_the_same_bytes_on_another_processor_too(small: Path, tmp_path: Path) -> None:
+    name, features = TARGETS["AMD, 32 bytes"]
+    (tmp_path / "run").mkdir()
+    again = run(
+        tmp_path / "run", str(small / "book.txt"), NUMBA_CPU_NAME=name, NUMBA_CPU_FEATURES=features,
+        NUMBA_CACHE_DIR=str(tmp_path), **LIBRARIES["plain NumPy"], **LIBRARIES["BLAS for Haswell"],
+    )  # fmt: skip
     for name in (
         "report.pdf", "report.html", "best_model.npz", "history.csv", "snapshots.json",
         "gradient_check.csv", "results.json",
