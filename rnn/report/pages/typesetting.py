@@ -104,7 +104,7 @@ class _Page:
         def lay_out(placements: Placements) -> Layout:
             self.place(placements)
             pages = compiler.compile(format="png", ppi=_PER_INCH)
-            facts = json.loads(compiler.query("<layout-facts>", field="value", one=True))
+            facts = json.loads(compiler.query("<report:layout>", field="value", one=True))
             pictures = pages if isinstance(pages, list) else [pages or b""]
             return Layout(pictures, facts, 72 / _PER_INCH)
 

@@ -454,7 +454,7 @@ def test_long_outputs_take_time_in_proportion() -> None:
     begin = time.process_time()
     pdf = to_pdf(notebook(code("x", stream(lines))))
     print(time.process_time() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    assert len(reader(pdf).pages) > 1000
+    assert len(reader(pdf).pages) > 800  # of some 70 lines
 
 
 # -- Anything at all -----------------------------------------------------------------------------
