@@ -102,15 +102,15 @@ class Reading(NamedTuple):
 
 
 @compiled
-def train_segments(network, state, reading, mean, history_every, history):
+def train_segments(network, state, reading, etas, mean, history_every, history):
     """Train on segments, one update each; return whether every loss was finite.
 
     If one is not, the training stops there with parameters, state and losses as they were after the
     update before it.  The parameters of the `network` are views of the `theta` of `state`, a
     `Progress`, which is updated; U's gradients are zero before and after.  `reading` is a
-    `Reading`; `mean` tells whether the loss is the mean over a
-    segment, not its sum.  The smooth loss at the updates that `history_every` divides is stored in
-    `history`, (rows,) float64, one after the other.
+    `Reading`, `etas` (updates,) are the learning rates; `mean` tells whether the loss is the mean
+    over a segment, not its sum.  The smooth loss at the updates that `history_every` divides is
+    stored in `history`, (rows,) float64, one after the other.
     """
     parameters, gradients, begins, optimizer, segment, (dropout, key) = network
     theta, memory, h, best_theta, best_h, losses, counts = state
@@ -152,6 +152,7 @@ def train_segments(network, state, reading, mean, history_every, history):
         losses[0] = smooth
         counts[0] += 1
 
+        optimizer.eta[0] = etas[n]
         backward(parameters, segment, gradients, weight)
         dU, db, dc = gradients.U.reshape(-1), gradients.b.reshape(-1), gradients.c
         update_parameters(optimizer, theta, db, memory, counts[0], begins.b)
@@ -229,7 +230,8 @@ class Trainer:
         self._validate_every = steps * HISTORY_EVERY if settings.held_out else 0
         documents = bool(self.marks.size)
         architecture, real = settings.architecture(corpus.K), state.theta.dtype.type
-        optimizer = OPTIMIZERS[str(settings.optimizer)](real(settings.eta), real(settings.clip))
+        eta = np.zeros(1, real)  # each update's, see `train_segments`
+        optimizer = OPTIMIZERS[str(settings.optimizer)](eta, real(settings.clip))
         x, y = np.zeros((2, settings.seq_length, settings.batch_size), ids.dtype)
         parameters, rate = architecture.parameters(state.theta), settings.dropout
         mask = np.zeros((settings.layers, *x.shape, settings.m)) if rate else None
@@ -284,6 +286,7 @@ class Trainer:
             self._network,
             Progress.of(state),
             Reading(self.ids, self.marks, starts[part], resets[part]),
+            self.schedule.etas(done + 1, updates),
             self.settings.loss == "mean",
             HISTORY_EVERY,
             history,
