@@ -15,7 +15,7 @@ from rnn.errors import ReportError
 from rnn.report.sections import sweep as sections
 from rnn.report.sections import sweep_curves, sweep_effects
 from rnn.report.sections.sweep_finished import Sweep, read_sweep
-from rnn.runs.points import BEST
+from rnn.runs.run import LOWEST_SMOOTH
 from rnn.settings import Settings
 
 Show = Callable[..., Outputs]
@@ -24,7 +24,7 @@ Show = Callable[..., Outputs]
 def told(seed: int, loss: float | None, seconds: float = 2.0, **more: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {"seed": seed, "updates": 300, "seconds": seconds / 2}
     facts |= {"timed_updates": 150, "diverged": "", "validation_loss": None}
-    return facts | {"text_losses": {BEST: loss}, "stages": [[300, loss]]} | more
+    return facts | {"text_losses": {LOWEST_SMOOTH: loss}, "stages": [[300, loss]]} | more
 
 
 def written(
