@@ -146,8 +146,10 @@ def test_points_are_compared_by_the_held_out_part_where_all_have_one(tmp_path: P
     points = {
         "a": ({"held_out": 0.1, "m": 5}, [told(0, 1.0, validation_loss=1.9)]),
         "b": ({"held_out": 0.1, "m": 6}, [told(0, 1.1, validation_loss=1.8)]),
-    }
+    }  # as version 1.0 told it
     assert written(tmp_path, points).points[0].name == "b"
+    points["b"][1][0]["held_out_loss"], points["a"][1][0]["held_out_loss"] = 1.75, 1.7
+    assert written(tmp_path, points).points[0].name == "a", "the lowest counts, not the last"
     points["a"][0]["held_out"] = 0.0
     assert written(tmp_path, points).points[0].name == "a"
 
