@@ -70,7 +70,7 @@ def table(models: Losses, counts: Losses, held_out: Losses | None = None) -> pd.
     told = pd.DataFrame.from_dict(rows, orient="index", columns=heads)
     if held_out:
         others = [written(held_out.get(name, math.nan))[:2] for name in rows]
-        told[["held-out nats per character", "held-out bits per character"]] = others
+        told[["held-out nats", "held-out bits"]] = others
     return told
 
 
