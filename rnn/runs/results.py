@@ -220,7 +220,7 @@ def _losses(run: Run) -> dict[str, Any]:
     losses = {
         "lowest": run.lowest_held_out,
         "last": (run.last_update, run.validation_loss),
-        "lowest_smooth": (run.best_update, run.held_out_losses()[LOWEST_SMOOTH]),
+        "lowest_smooth": (run.best_update, run.held_out_text_losses()[LOWEST_SMOOTH]),
     }
     return told | {
         "held_out_loss": {

@@ -151,7 +151,7 @@ class Run:
             losses[name] = text_loss(parameters(theta), ids, marks, h[0])
         return losses | ({BEST_OF_EPOCHS: min(epochs)} if epochs else {})
 
-    def held_out_losses(self) -> dict[str, float]:
+    def held_out_text_losses(self) -> dict[str, float]:
         """Measure the same models on the held-out part, as `text_losses` does; none without one.
 
         The best model at the end of an epoch is one of them once `text_losses` has chosen it.

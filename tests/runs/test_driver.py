@@ -342,7 +342,7 @@ def test_the_last_model_is_the_best_on_the_held_out_part_if_its_loss_is_the_lowe
 
 def test_models_are_measured_on_the_held_out_part_too(book: Corpus) -> None:
     r = run(book, max_updates=0, epochs=3, held_out=0.1)
-    over_text, losses = r.text_losses(), r.held_out_losses()
+    over_text, losses = r.text_losses(), r.held_out_text_losses()
     assert losses.keys() == over_text.keys()
     ids, history = book.ids[r.schedule.trained :], r.history.set_index("update")
     for name, model in {
@@ -355,7 +355,7 @@ def test_models_are_measured_on_the_held_out_part_too(book: Corpus) -> None:
     assert losses["model with the lowest held-out loss"] == history["validation_loss"].min()
     end = (1 + int(np.argmin(r.state.epoch_losses))) * r.updates_per_epoch
     assert losses["best model at the end of an epoch"] == history["validation_loss"][end]
-    assert run(book).held_out_losses() == {} and run(book).best_held_out_model is None
+    assert run(book).held_out_text_losses() == {} and run(book).best_held_out_model is None
 
 
 # What goes wrong

@@ -24,7 +24,7 @@ def show(section: Section, run: Run, losses: Losses) -> None:
     ids, end, K = run.corpus.ids, run.schedule.trained, run.corpus.K
     counts, source = baselines(ids[:end], K), "results.json"
     values = facts(losses, counts) | {"held_out": run.settings.held_out}
-    held_out, held_out_counts = run.held_out_losses(), {}
+    held_out, held_out_counts = run.held_out_text_losses(), {}
     if held_out:
         held_out_counts = baselines(ids[end:], K)
         values["on_held_out"] = facts(held_out, held_out_counts)
