@@ -310,7 +310,8 @@ class Sweeping:
         kind = "held-out loss" if self.held_out else "loss over the text"
         print(
             f"sweep: {len(self.points)} points, {len(sweep.failed)} failed; the best is "
-            f"{best.name}, {kind} {best.loss:.4f} nats per character"
+            f"{best.name}, {kind} {best.loss:.4f} nats or {best.loss / math.log(2):.4f} bits per "
+            "character"
         )
 
 
