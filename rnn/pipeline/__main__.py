@@ -42,13 +42,14 @@ _STEPS = ("01_gradient_check.ipynb", "02_training_evolution.ipynb", "03_best_mod
 _PAGES = ("report.ipynb", "report.pdf", "report.html")
 
 #: The steps that leave a file, which are to be run again where it is gone.
-_MADE_BY = {
+_MADE_BY: dict[str, tuple[str, ...]] = {
     "results.json": _STEPS,
     "gradient_check.csv": _STEPS[:1],
     **dict.fromkeys(("history.csv", "snapshots.json", "best_model.npz"), _STEPS[1:2]),
 }
 #: What is made again, besides the file itself, where a file was altered.
-_MADE_WITH = {"last_model.npz": _STEPS[1:2], **_MADE_BY, **dict.fromkeys(_PAGES, _PAGES)}
+_MADE_WITH = _MADE_BY | dict.fromkeys(_PAGES, _PAGES)
+_MADE_WITH |= dict.fromkeys(("last_model.npz", "best_held_out_model.npz"), _STEPS[1:2])
 
 
 def main(python: str, verb: str, *command: str) -> None:

@@ -27,11 +27,13 @@ FILES = {
     "snapshots.json": "application/json",
     "best_model.npz": "application/zip",
     "last_model.npz": "application/zip",
+    "best_held_out_model.npz": "application/zip",
     "speed.json": "application/json",
 }
 
-#: Those that not every run has: the model of a training that diverged, and the speed.
-OPTIONAL = {"last_model.npz", "speed.json"}
+#: Those that not every run has: the last model, if it diverged, that with the lowest held-out loss,
+#: and the speed.
+OPTIONAL = {"last_model.npz", "best_held_out_model.npz", "speed.json"}
 
 #: What else a zip may hold: the text, and the run's own sentences.
 _MORE = re.compile(r"data/\w[\w. -]{0,50}|sentences/\w[\w-]{0,50}\.md")

@@ -34,8 +34,9 @@ def train(
     """Train on a text.
 
     The same text and settings give the same numbers to the last bit, on every processor and however
-    often the run was interrupted.  A loss that is not finite stops the training, with a line on
-    standard error; what was reached is kept.
+    often the run was interrupted.  A loss that is not finite stops the training, and so does a
+    held-out loss that has not fallen for the settings' patience, with a line on standard error;
+    what was reached is kept.
 
     Parameters
     ----------
@@ -136,6 +137,8 @@ def _train(
     run = Run(corpus, schedule, state, validation, reached - first, seconds, reached - timed)
     if run.diverged:
         print(run.diverged, file=sys.stderr)
+    elif run.early_stopping:
+        print(f"stopped early, {run.early_stopping}", file=sys.stderr)
     return run
 
 
@@ -171,7 +174,10 @@ def _move(bar: Any, shown: dict[Trainer, int], trainer: Trainer) -> None:
     if update:
         epoch = trainer.schedule.place(update)[0] + 1
         bar.set_description(f"epoch {epoch}/{trainer.settings.epochs}", False)
-        bar.set_postfix_str(f"smooth loss {trainer.state.losses[0]:.4f}", refresh=False)
+        told = f"smooth loss {trainer.state.losses[0]:.4f}"
+        if measured := trainer.state.held_out_losses:
+            told += f", held-out {measured[-1][1]:.4f}"
+        bar.set_postfix_str(told, refresh=False)
     if before > trainer.first:
         bar.update(update - before)
     else:

@@ -1,6 +1,7 @@
 """What a run leaves for anyone's own analysis: ``results.json``, and the files beside it."""
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -15,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from rnn import ROOT
-from rnn.errors import ReportError
+from rnn.errors import ReportError, one_of
 from rnn.gradient_check import CENTRAL, COMPLEX, first_setting
-from rnn.runs.models import save_model
-from rnn.runs.run import Run
+from rnn.runs.models import Model, load_model, save_model
+from rnn.runs.run import LOWEST_SMOOTH, Run
 from rnn.runs.storage import COUNT, POSITIVE, hold, read_json, write_whole
 from rnn.settings import Settings, without_defaults
 from rnn.text.corpus import Corpus, load_corpus
@@ -37,7 +38,12 @@ _MADE_FROM: dict[str, tuple[list[str], list[str]]] = {
 
 _TEXTS = ("title", "file", "sha256", "encoding", "byte_order_mark", "line_ends", "edition")
 _LOSS = (float, None)
-_LOSSES = {"lowest_smooth_loss": _LOSS, "last_smooth_loss": _LOSS}
+_HELD_OUT = {"update": COUNT, "nats": _LOSS, "bits": _LOSS}  # per character
+_LOSSES = {
+    "lowest_smooth_loss": _LOSS,
+    "last_smooth_loss": _LOSS,
+    "held_out_loss": dict.fromkeys(("lowest", "last", "lowest_smooth"), _HELD_OUT),
+}
 
 #: What ``results.json`` holds, as `rnn.runs.storage.misfit` reads it.
 _SCHEMA = {
@@ -72,11 +78,13 @@ _SCHEMA = {
         "first_smooth_loss": _LOSS,
         **_LOSSES,
         "diverged": str,
+        "early_stopping": str,
         "seeds": [_LOSSES | {"seed": COUNT}],
     },
     "text_losses": {str: _LOSS},
     "sampling": {
         "seed": COUNT,
+        "best_by": str,
         "temperature": float,
         "top_p": float,
         "prime": str,
@@ -90,6 +98,9 @@ _SCHEMA = {
         "machine": str,
     },
 }
+#: The files of the best models, by what is lowest: the smooth or the held-out loss.
+BEST_MODELS = {"smooth": "best_model.npz", "held_out": "best_held_out_model.npz"}
+
 #: What the training's section has in any version that is read.
 _NEEDED = ("corpus", "encoding", "parameters", "book", "updates_per_epoch")
 
@@ -163,7 +174,7 @@ def save_check(
 
 
 def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
-    """Write a training run's history, snapshots, best and last model and headline numbers.
+    """Write a training run's history, snapshots, models and headline numbers.
 
     The run is the first; of those with other seeds the losses are kept.  `corpus` is what
     `load_corpus` was given, so that the book is found again.
@@ -174,7 +185,10 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         _write_table(folder / "history.csv", run.history)
         _write_json(folder / "snapshots.json", run.state.snapshots, indent=1)
         save_model(folder / "best_model.npz", run.best_model)
-        (folder / "last_model.npz").unlink(missing_ok=True)
+        for name in ("last_model.npz", BEST_MODELS["held_out"]):
+            (folder / name).unlink(missing_ok=True)
+        if held_out := run.best_held_out_model:
+            save_model(folder / BEST_MODELS["held_out"], held_out)
         if np.isfinite(run.state.theta).all():
             save_model(folder / "last_model.npz", run.last_model)
         # How long it took, and on what, is not a result: results are the same everywhere.
@@ -193,13 +207,27 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         "first_smooth_loss": run.state.history[0][1],
         "lowest_smooth_loss_update": run.best_update,
         "diverged": run.diverged,
+        "early_stopping": run.early_stopping,
         "seeds": [_losses(one) | {"seed": one.settings.seed} for one in runs],
     }
     replace_section(folder, "training", facts | _losses(run), write)
 
 
-def _losses(run: Run) -> dict[str, float]:
-    return {"lowest_smooth_loss": run.lowest_smooth_loss, "last_smooth_loss": run.smooth_loss}
+def _losses(run: Run) -> dict[str, Any]:
+    told = {"lowest_smooth_loss": run.lowest_smooth_loss, "last_smooth_loss": run.smooth_loss}
+    if run.validation_loss is None:
+        return told
+    losses = {
+        "lowest": run.lowest_held_out,
+        "last": (run.last_update, run.validation_loss),
+        "lowest_smooth": (run.best_update, run.held_out_text_losses()[LOWEST_SMOOTH]),
+    }
+    return told | {
+        "held_out_loss": {
+            name: {"update": update, "nats": nats, "bits": nats / math.log(2)}
+            for name, (update, nats) in losses.items()
+        }
+    }
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -229,6 +257,24 @@ def load_settings(folder: Path) -> Settings:
             f"results.json: expected the settings of this version, got others ({error}); "
             "run 02_training_evolution.ipynb again"
         ) from None
+
+
+def load_best(folder: Path, best_by: str = "smooth") -> tuple[Model, float]:
+    """Load one of a run's `BEST_MODELS`; return its held-out loss, too.
+
+    The loss is in nats per character, NaN if nothing was held out.  A ReportError if there is no
+    such model.
+    """
+    path = folder / BEST_MODELS[one_of("best_by", best_by, BEST_MODELS)]
+    kind = "lowest" if best_by == "held_out" else "lowest_smooth"
+    losses = read_results(folder).get("training", {}).get("held_out_loss", {})
+    if best_by == "held_out" and not path.exists():
+        raise ReportError(
+            "best_by: expected smooth where no held-out loss was measured, got held_out; "
+            "choose smooth, or train with held_out, for instance 0.1"
+        )
+    nats = losses.get(kind, {}).get("nats")
+    return load_model(path), math.nan if nats is None else nats
 
 
 def load_book(folder: Path) -> Corpus:
