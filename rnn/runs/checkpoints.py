@@ -28,19 +28,20 @@ _SHARE = 0.01  # of the time may go into saving
 class Checkpoints:
     """The states of one training run, in a folder that is made, or a ReportError is raised.
 
-    A state is taken up only if the book, the settings other than `epochs` and `max_updates`, and
-    the sources of the math are the same.  From one to the next there are at least `seconds` of
+    A state is taken up only if the book, the settings other than `epochs` and `max_updates`, the
+    sources of the math and what it began with, the sha256 of a model or none, are the same.  From one to the next there are at least `seconds` of
     training, more where saving would take more than a hundredth of the time.
     """
 
     def __init__(
-        self, folder: Path, corpus: Corpus, settings: Settings, seconds: float = 5.0
+        self, folder: Path, corpus: Corpus, settings: Settings, seconds: float = 5.0, model: str = ""
     ) -> None:
         self.folder, self.settings = run_folder(folder), settings
         self.K, self.seconds = corpus.K, seconds
         same = settings.as_dict() | {
             "epochs": None, "max_updates": None, "book": corpus.sha256,
             "vocabulary": corpus.vocabulary, "sources": SOURCE_DIGEST, "numpy": np.__version__,
+            "model": model,
         }  # fmt: skip
         identity = hashlib.sha256(json.dumps(same, sort_keys=True).encode())
         self.identity, self.name = identity.digest(), identity.hexdigest()[:16]

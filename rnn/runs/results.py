@@ -31,7 +31,7 @@ _PAGES = ("report.ipynb", "report.pdf", "report.html")
 #: What is made from a section of the results: other sections, and files beside the pages.
 _MADE_FROM: dict[str, tuple[list[str], list[str]]] = {
     "gradient_check": ([], [_CHECK, _SAMPLING]),
-    "training": (["text_losses", "sampling"], [_TRAINING, _SAMPLING, "speed.json"]),
+    "training": (["text_losses", "losses_before_and_after", "sampling"], [_TRAINING, _SAMPLING, "speed.json"]),
     "sampling": ([], [_SAMPLING]),
 }
 
@@ -72,9 +72,15 @@ _SCHEMA = {
         "first_smooth_loss": _LOSS,
         **_LOSSES,
         "diverged": str,
+        "from_run": {
+            **dict.fromkeys(("run", "sha256", "vocabulary", "new"), str),
+            "update": COUNT,
+            "book": {"title": str, "sha256": str},
+        },
         "seeds": [_LOSSES | {"seed": COUNT}],
     },
     "text_losses": {str: _LOSS},
+    "losses_before_and_after": {str: {"before": _LOSS, "after": _LOSS}},
     "sampling": {
         "seed": COUNT,
         "temperature": float,
@@ -195,6 +201,8 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         "diverged": run.diverged,
         "seeds": [_losses(one) | {"seed": one.settings.seed} for one in runs],
     }
+    if run.pretrained:
+        facts["from_run"] = run.pretrained.facts(run.corpus)
     replace_section(folder, "training", facts | _losses(run), write)
 
 
@@ -234,7 +242,8 @@ def load_settings(folder: Path) -> Settings:
 def load_book(folder: Path) -> Corpus:
     """Load the text that a run was trained on; a ReportError if it is not what it was then."""
     training = read_training(folder)
-    book = load_corpus(training["corpus"], training["encoding"])
+    known = training.get("from_run", {}).get("vocabulary", "")
+    book = load_corpus(training["corpus"], training["encoding"], known)
     if book.sha256 != training["book"]["sha256"]:
         raise ReportError(
             f"{book.file}: expected the text that the model was trained on, got one that has "
