@@ -27,6 +27,11 @@ from rnn.text.segments import document_marks
 #: The file of a run that another one goes on with: the model with the lowest smooth loss.
 MODEL = "best_model.npz"
 
+#: The learning rate is at most this where none is given.  While the memory of an optimiser is
+#: empty its steps are about as long as the rate, in every entry, and AdaGrad's usual 0.1 spoils in
+#: a few updates what a network has learned.
+LARGEST_ETA = 0.01
+
 
 @dataclass(frozen=True)
 class Pretrained:
@@ -66,7 +71,7 @@ def load_pretrained(
         A run's name, or its folder, relative to the project's root; empty for none.
     names : dict
         The notebook's, as ``globals()`` gives them: `m`, `cell`, `layers` and `dtype` become those
-        of the model.
+        of the model, and an `eta` that is None at most `LARGEST_ETA`.
     given : collection of str
         The names among them that were given to the notebook.
 
@@ -106,6 +111,9 @@ def load_pretrained(
                 f"{shown(there)}; leave it out"
             )
         names[name] = value
+    if names.get("eta") is None:
+        chosen = {name: names[name] for name in ("course", "optimizer") if name in names}
+        names["eta"] = min(LARGEST_ETA, Settings(**chosen).eta or LARGEST_ETA)
     digest = hashlib.sha256((folder / MODEL).read_bytes()).hexdigest()
     name = printable(folder.name)
     return Pretrained(from_run, name, model, digest, training, settings)

@@ -63,7 +63,7 @@ _SCHEMA = {
         "book": {
             **dict.fromkeys(_TEXTS, str),
             **dict.fromkeys(("characters", "K", "updates_per_epoch", "seq_length"), POSITIVE),
-            "bytes": COUNT,
+            **dict.fromkeys(("bytes", "distinct"), COUNT),
             "first_loss": float,
             "rarest": [{"character": str, "code_point": str, "count": COUNT}],
             "warnings": [str],
@@ -113,7 +113,8 @@ def replace_section(
     Parameters
     ----------
     facts : dict
-        What it is to say: plain data, in which NaN and infinity are written as null.
+        What it is to say: plain data, in which NaN and infinity are written as null.  A section
+        that says nothing is left out.
     write : callable
         Writes the files that belong to it, before the section is there.
     """
@@ -129,7 +130,7 @@ def replace_section(
             results = {}
             for name in (_CHECK, _TRAINING, _SAMPLING, *_PAGES):
                 (folder / name).unlink(missing_ok=True)
-        if results.get(section) != facts:
+        if results.get(section, {}) != facts:
             sections, files = _MADE_FROM.get(section, ([], []))
             for name in (*files, *_PAGES):
                 (folder / name).unlink(missing_ok=True)
@@ -137,7 +138,8 @@ def replace_section(
                 results = {name: results[name] for name in results.keys() - gone}
                 _write_json(path, results, indent=2, sort_keys=True)
         write()
-        results |= {section: facts, "provenance": _noted() or provenance()}
+        results |= {section: facts} if facts else {}
+        results["provenance"] = _noted() or provenance()
         _write_json(path, results, indent=2, sort_keys=True)
 
 
