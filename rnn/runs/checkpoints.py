@@ -29,12 +29,18 @@ class Checkpoints:
     """The states of one training run, in a folder that is made, or a ReportError is raised.
 
     A state is taken up only if the book, the settings other than `epochs` and `max_updates`, the
-    sources of the math and what it began with, the sha256 of a model or none, are the same.  From one to the next there are at least `seconds` of
-    training, more where saving would take more than a hundredth of the time.
+    sources of the math, and the sha256 of the `model` that it went on with, if any, are the same.
+    From one to the next there are at least `seconds` of training, more where saving would take more
+    than a hundredth of the time.
     """
 
     def __init__(
-        self, folder: Path, corpus: Corpus, settings: Settings, seconds: float = 5.0, model: str = ""
+        self,
+        folder: Path,
+        corpus: Corpus,
+        settings: Settings,
+        seconds: float = 5.0,
+        model: str = "",
     ) -> None:
         self.folder, self.settings = run_folder(folder), settings
         self.K, self.seconds = corpus.K, seconds

@@ -114,9 +114,20 @@ def load_pretrained(
     if names.get("eta") is None:
         chosen = {name: names[name] for name in ("course", "optimizer") if name in names}
         names["eta"] = min(LARGEST_ETA, Settings(**chosen).eta or LARGEST_ETA)
-    digest = hashlib.sha256((folder / MODEL).read_bytes()).hexdigest()
     name = printable(folder.name)
-    return Pretrained(from_run, name, model, digest, training, settings)
+    return Pretrained(from_run, name, model, _sha256(folder / MODEL), training, settings)
+
+
+def pretrained_folder(from_run: str, sha256: str) -> Path:
+    """Return the folder of a run; a ReportError unless its best model has a sha256."""
+    folder = _folder(from_run)
+    if not (folder / MODEL).is_file() or _sha256(folder / MODEL) != sha256:
+        raise ReportError(
+            f"from_run: expected the {MODEL} of {printable(from_run)!r} with the sha256 "
+            f"{sha256[:12]}..., got another or none; make that run again as it was, or go on from "
+            "it as it is now"
+        )
+    return folder
 
 
 def load_text(corpus: str, encoding: str, pretrained: Pretrained | None) -> Corpus:
@@ -176,9 +187,7 @@ def losses_before_and_after(run: Run) -> dict[str, dict[str, float]]:
     for name in bar(texts, desc="before and after", unit="", delay=2):
         ids, end = texts[name]
         marks = document_marks(ids, corpus.encode(end))
-        losses[name] = dict(
-            zip(("before", "after"), text_losses(models, ids, marks), strict=True)
-        )
+        losses[name] = dict(zip(("before", "after"), text_losses(models, ids, marks), strict=True))
     return losses
 
 
@@ -192,6 +201,10 @@ def _old_text(pretrained: Pretrained, vocabulary: str) -> tuple[np.ndarray, str]
     if corpus.sha256 != training["book"]["sha256"] or corpus.vocabulary != vocabulary:
         raise ReportError(f"{corpus.file}: expected the text that was read then, got another")
     return corpus.ids[: Schedule.of(settings, len(corpus)).trained], settings.document_end
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _folder(from_run: str) -> Path:

@@ -31,7 +31,10 @@ _PAGES = ("report.ipynb", "report.pdf", "report.html")
 #: What is made from a section of the results: other sections, and files beside the pages.
 _MADE_FROM: dict[str, tuple[list[str], list[str]]] = {
     "gradient_check": ([], [_CHECK, _SAMPLING]),
-    "training": (["text_losses", "losses_before_and_after", "sampling"], [_TRAINING, _SAMPLING, "speed.json"]),
+    "training": (
+        ["text_losses", "losses_before_and_after", "sampling"],
+        [_TRAINING, _SAMPLING, "speed.json"],
+    ),
     "sampling": ([], [_SAMPLING]),
 }
 

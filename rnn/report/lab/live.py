@@ -47,9 +47,7 @@ def train(
     if not is_interactive():
         return train_seeds(corpus, settings, folder, seeds, pretrained=pretrained)
     view = LiveView()
-    runs = train_seeds(
-        corpus, settings, folder, seeds, watch=view.look, pretrained=pretrained
-    )
+    runs = train_seeds(corpus, settings, folder, seeds, watch=view.look, pretrained=pretrained)
     view.end(runs[0])
     return runs
 

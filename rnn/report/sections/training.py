@@ -14,7 +14,6 @@ def show(section: Section, run: Run) -> None:
     values = LEFT_OUT | run.settings.as_dict() | {"run": run, "epochs": epochs}
     section.prose("setting", values)
     if run.pretrained:
-        told = run.pretrained.facts(run.corpus)
+        told = run.pretrained.facts(run.corpus) | {"name": run.pretrained.name}
         named = [visible(character) for character in told["new"][:_NAMED]]
-        values |= told | {"name": run.pretrained.name, "named": named}
-        section.prose("pretrained", values)
+        section.prose("pretrained", values | {"source": told, "named": named})
