@@ -49,6 +49,7 @@ class Pretrained:
         known = self.model.vocabulary
         return {
             "run": self.run,
+            "name": self.name,
             "sha256": self.sha256,
             "update": self.model.update,
             "vocabulary": known,

@@ -76,7 +76,7 @@ _SCHEMA = {
         **_LOSSES,
         "diverged": str,
         "from_run": {
-            **dict.fromkeys(("run", "sha256", "vocabulary", "new"), str),
+            **dict.fromkeys(("run", "name", "sha256", "vocabulary", "new"), str),
             "update": COUNT,
             "book": {"title": str, "sha256": str},
         },

@@ -15,8 +15,7 @@ def show(section: Section, run: Run, losses: Losses) -> None:
     """Show what `rnn.runs.pretrained.losses_before_and_after` gives; nothing if it is empty."""
     if run.pretrained is None:
         return
-    told = run.pretrained.facts(run.corpus)
-    values = told | {"losses": losses, "title": run.corpus.title, "name": run.pretrained.name}
+    values = run.pretrained.facts(run.corpus) | {"losses": losses, "title": run.corpus.title}
     section.table(table(section, losses, values), "tab-pretrained", values, source="results.json")
     section.prose("reading", values)
 
@@ -29,5 +28,5 @@ def table(section: Section, losses: Losses, values: Mapping[str, object]) -> pd.
         bits = [nats / math.log(2) for nats in pair]
         name = section.line("row", {**values, "text": text}, plain=True)
         rows[name] = [f"{loss:.4f}" for loss in (*pair, *bits)]
-    heads = [f"{when} ({unit})" for unit in ("nats", "bits") for when in ("before", "after")]
+    heads = [f"{unit} {when}" for unit in ("nats", "bits") for when in ("before", "after")]
     return pd.DataFrame.from_dict(rows, orient="index", columns=heads)

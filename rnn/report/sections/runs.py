@@ -72,7 +72,7 @@ def settings_table(runs: Runs) -> pd.DataFrame:
     others = [name for run in runs for name in run.settings]
     for name in [*(field.name for field in fields(Settings)), *others]:
         found[name] = [run.settings.get(name) for run in runs]
-    found["from_run"] = [run.training.get("from_run", {}).get("run") for run in runs]
+    found["from_run"] = [run.training.get("from_run", {}).get("name") for run in runs]
     found["seeds"] = [len(run.seed_losses) or 1 for run in runs]
     rows = {
         name: [_written(name, value) for value in values]

@@ -12,8 +12,8 @@ def show(section: Section, run: Run) -> None:
     """Say what the network was trained on and how, and what it was before if it was trained."""
     epochs = run.last_update / run.updates_per_epoch
     values = LEFT_OUT | run.settings.as_dict() | {"run": run, "epochs": epochs}
-    section.prose("setting", values)
     if run.pretrained:
-        told = run.pretrained.facts(run.corpus) | {"name": run.pretrained.name}
+        told = run.pretrained.facts(run.corpus)
         named = [visible(character) for character in told["new"][:_NAMED]]
-        section.prose("pretrained", values | {"source": told, "named": named})
+        values |= {"source": told, "named": named}
+    section.prose("setting", values)
