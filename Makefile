@@ -15,7 +15,7 @@ RUN = assignment
 CORPUS = saltmarrow
 ## the text's encoding
 ENCODING = utf-8
-## the finished run whose best model is trained on (none: a new network)
+## go on training with the best model of this finished run (none: a new network)
 FROM =
 ## where all randomness comes from
 SEED = 0
