@@ -105,6 +105,7 @@ class Reading(NamedTuple):
 def train_segments(network, state, reading, etas, mean, history_every, history):
     """Train on segments, one update each; return whether every loss was finite.
 
+    The smooth loss begins with the first loss where it is infinite before.
     If one is not, the training stops there with parameters, state and losses as they were after the
     update before it.  The parameters of the `network` are views of the `theta` of `state`, a
     `Progress`, which is updated; U's gradients are zero before and after.  `reading` is a
@@ -141,7 +142,7 @@ def train_segments(network, state, reading, etas, mean, history_every, history):
 
         # While the smooth loss falls with every update only the last of the falling models can
         # stay the best, so that none needs to be copied before it rises again.
-        smooth = loss if counts[0] == 0 else 0.999 * losses[0] + 0.001 * loss
+        smooth = loss if np.isinf(losses[0]) else 0.999 * losses[0] + 0.001 * loss
         if smooth < losses[1]:
             best_is_current = True
             losses[1] = smooth

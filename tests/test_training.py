@@ -16,7 +16,7 @@ from rnn import training
 from rnn.kernels.randomness import DROPOUT, draw_mask, key
 from rnn.model import segment_loss
 from rnn.optimizers import OPTIMIZERS
-from rnn.runs import driver
+from rnn.runs import pretrained
 from rnn.runs.driver import train
 from rnn.runs.run import Run
 from rnn.settings import Schedule, Settings
@@ -262,7 +262,7 @@ def test_classic_training_is_chaotic_at_first_whatever_the_type(
 
     exact = smooth_losses(saltmarrow, dtype="float64", max_updates=300)
     single = smooth_losses(saltmarrow, dtype="float32", max_updates=300)
-    monkeypatch.setattr(driver, "first_state", start_nearby)
+    monkeypatch.setattr(pretrained, "first_state", start_nearby)
     nearby = smooth_losses(saltmarrow, dtype="float64", max_updates=300)
     np.testing.assert_allclose(single[:3], exact[:3], rtol=1e-6)
     np.testing.assert_allclose(nearby[:3], exact[:3], rtol=1e-12)

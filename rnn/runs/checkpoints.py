@@ -29,13 +29,19 @@ class Checkpoints:
     """The states of one training run, in a folder that is made, or a ReportError is raised.
 
     A state is taken up only if the book, the settings other than `epochs`, `max_updates` and
-    `patience`, and the sources of the math are the same; with a cosine schedule, which depends on
-    it, also the number of updates in all.  From one to the next there are at least `seconds` of
-    training, more where saving would take more than a hundredth of the time.
+    `patience`, the sources of the math, and the sha256 of the `model` that it went on with, if any,
+    are the same; with a cosine schedule, which depends on it, also the number of updates in all.
+    From one to the next there are at least `seconds` of training, more where saving would take more
+    than a hundredth of the time.
     """
 
     def __init__(
-        self, folder: Path, corpus: Corpus, settings: Settings, seconds: float = 5.0
+        self,
+        folder: Path,
+        corpus: Corpus,
+        settings: Settings,
+        seconds: float = 5.0,
+        model: str = "",
     ) -> None:
         self.folder, self.settings = run_folder(folder), settings
         self.K, self.seconds = corpus.K, seconds
@@ -45,6 +51,7 @@ class Checkpoints:
             "epochs": None, "max_updates": None, "patience": None, "book": corpus.sha256,
             "planned": schedule.planned if settings.eta_schedule == "cosine" else None,
             "vocabulary": corpus.vocabulary, "sources": SOURCE_DIGEST, "numpy": np.__version__,
+            "model": model,
         }  # fmt: skip
         identity = hashlib.sha256(json.dumps(same, sort_keys=True).encode())
         self.identity, self.name = identity.digest(), identity.hexdigest()[:16]

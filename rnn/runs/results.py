@@ -32,7 +32,10 @@ _PAGES = ("report.ipynb", "report.pdf", "report.html")
 #: What is made from a section of the results: other sections, and files beside the pages.
 _MADE_FROM: dict[str, tuple[list[str], list[str]]] = {
     "gradient_check": ([], [_CHECK, _SAMPLING]),
-    "training": (["text_losses", "sampling"], [_TRAINING, _SAMPLING, "speed.json"]),
+    "training": (
+        ["text_losses", "losses_before_and_after", "sampling"],
+        [_TRAINING, _SAMPLING, "speed.json"],
+    ),
     "sampling": ([], [_SAMPLING]),
 }
 
@@ -69,7 +72,7 @@ _SCHEMA = {
         "book": {
             **dict.fromkeys(_TEXTS, str),
             **dict.fromkeys(("characters", "K", "updates_per_epoch", "seq_length"), POSITIVE),
-            "bytes": COUNT,
+            **dict.fromkeys(("bytes", "distinct"), COUNT),
             "first_loss": float,
             "rarest": [{"character": str, "code_point": str, "count": COUNT}],
             "warnings": [str],
@@ -78,10 +81,16 @@ _SCHEMA = {
         "first_smooth_loss": _LOSS,
         **_LOSSES,
         "diverged": str,
+        "from_run": {
+            **dict.fromkeys(("run", "name", "sha256", "vocabulary", "new"), str),
+            "update": COUNT,
+            "book": {"title": str, "sha256": str},
+        },
         "early_stopping": str,
         "seeds": [_LOSSES | {"seed": COUNT}],
     },
     "text_losses": {str: _LOSS},
+    "losses_before_and_after": {str: {"before": _LOSS, "after": _LOSS}},
     "sampling": {
         "seed": COUNT,
         "best_by": str,
@@ -118,7 +127,8 @@ def replace_section(
     Parameters
     ----------
     facts : dict
-        What it is to say: plain data, in which NaN and infinity are written as null.
+        What it is to say: plain data, in which NaN and infinity are written as null.  A section
+        that says nothing is left out.
     write : callable
         Writes the files that belong to it, before the section is there.
     """
@@ -134,7 +144,7 @@ def replace_section(
             results = {}
             for name in (_CHECK, _TRAINING, _SAMPLING, *_PAGES):
                 (folder / name).unlink(missing_ok=True)
-        if results.get(section) != facts:
+        if results.get(section, {}) != facts:
             sections, files = _MADE_FROM.get(section, ([], []))
             for name in (*files, *_PAGES):
                 (folder / name).unlink(missing_ok=True)
@@ -142,7 +152,8 @@ def replace_section(
                 results = {name: results[name] for name in results.keys() - gone}
                 _write_json(path, results, indent=2, sort_keys=True)
         write()
-        results |= {section: facts, "provenance": _noted() or provenance()}
+        results |= {section: facts} if facts else {}
+        results["provenance"] = _noted() or provenance()
         _write_json(path, results, indent=2, sort_keys=True)
 
 
@@ -210,6 +221,8 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         "early_stopping": run.early_stopping,
         "seeds": [_losses(one) | {"seed": one.settings.seed} for one in runs],
     }
+    if run.pretrained:
+        facts["from_run"] = run.pretrained.facts(run.corpus)
     replace_section(folder, "training", facts | _losses(run), write)
 
 
@@ -280,7 +293,8 @@ def load_best(folder: Path, best_by: str = "smooth") -> tuple[Model, float]:
 def load_book(folder: Path) -> Corpus:
     """Load the text that a run was trained on; a ReportError if it is not what it was then."""
     training = read_training(folder)
-    book = load_corpus(training["corpus"], training["encoding"])
+    known = training.get("from_run", {}).get("vocabulary", "")
+    book = load_corpus(training["corpus"], training["encoding"], known)
     if book.sha256 != training["book"]["sha256"]:
         raise ReportError(
             f"{book.file}: expected the text that the model was trained on, got one that has "

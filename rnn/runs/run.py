@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from rnn.state import TrainingState
 from rnn.text.corpus import Corpus
 from rnn.text.segments import document_marks
 from rnn.training import measure_waiting
+
+if TYPE_CHECKING:
+    from rnn.runs.pretrained import Pretrained
 
 #: What models are called where their losses are told.
 LOWEST_SMOOTH = "model with the lowest smooth loss"
@@ -36,6 +40,7 @@ class Run:
     new_updates: int  # made in this process; fewer than all if it went on from a checkpoint
     seconds: float  # the time that the last ...
     timed_updates: int  # ... of these took: all but those of the first call, which may compile
+    pretrained: "Pretrained | None" = None  # what it went on with, if not with drawn weights
 
     @property
     def settings(self) -> Settings:

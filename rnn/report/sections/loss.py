@@ -52,6 +52,7 @@ def facts(run: Run) -> dict[str, Any]:
         "patience": run.settings.patience,
         "characters": run.settings.characters_in_loss,
         "K": run.corpus.K,
+        "pretrained": bool(run.pretrained),
         "uniform": run.settings.characters_in_loss * float(log(float(run.corpus.K))),
         "after_epochs": ends[ends["update"] % run.updates_per_epoch == 0]["smooth_loss"].tolist(),
         "diverged": run.state.diverged,

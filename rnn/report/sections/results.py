@@ -52,6 +52,7 @@ def provenance(section: Section, folder: Path) -> None:
         "settings": dict(training.get("parameters", {})),
         "sampling_seed": sampling.get("seed"),
         "book": training.get("book", {}).get("sha256"),
+        "from_run": training.get("from_run"),
         "files": {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in files

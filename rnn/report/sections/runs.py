@@ -56,6 +56,7 @@ def settings_facts(runs: Runs) -> dict[str, Any]:
         "same_commit": alike(source.get("commit") for source in sources),
         "same_machine": alike(run.machine for run in runs),
         "same_seeds": alike(max(len(run.seed_losses), 1) for run in runs),
+        "pretrained": [run.name for run in runs if "from_run" in run.training],
         "timed": any(math.isfinite(run.seconds_per_update) for run in runs),
         "one_seed": all(len(run.seed_losses) < 2 for run in runs),
     }
@@ -73,6 +74,7 @@ def settings_table(runs: Runs) -> pd.DataFrame:
     others = [name for run in runs for name in run.settings]
     for name in [*(field.name for field in fields(Settings)), *others]:
         found[name] = [run.settings.get(name) for run in runs]
+    found["from_run"] = [run.training.get("from_run", {}).get("name") for run in runs]
     found["seeds"] = [len(run.seed_losses) or 1 for run in runs]
     rows = {
         name: [_written(name, value) for value in values]
