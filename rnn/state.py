@@ -32,7 +32,7 @@ class TrainingState:
     waiting: np.ndarray
     losses: np.ndarray  # (2,) float64: smooth loss, lowest smooth loss; in the unit of the loss
     counts: np.ndarray  # (2,) int64: the number of the last update, that of the lowest; from 1
-    #: Update, smooth loss, and the validation loss where it was measured.
+    #: Update, smooth loss, and the held-out loss where it was measured.
     history: list[tuple[int, float, float | None]] = field(default_factory=list)
     snapshots: list[dict[str, Any]] = field(default_factory=list)  # update, smooth_loss, text
     epoch_losses: list[float] = field(default_factory=list)  # over the text, nats per character
@@ -46,7 +46,7 @@ class TrainingState:
         return int(self.counts[0])
 
     @property
-    def held_out_losses(self) -> list[tuple[int, float]]:
+    def held_out_history(self) -> list[tuple[int, float]]:
         """The updates after which the held-out loss was measured, and the losses."""
         measured = [(update, loss) for update, _, loss in self.history if loss is not None]
         return [(update, loss) for update, loss in measured if not math.isnan(loss)]
@@ -54,7 +54,7 @@ class TrainingState:
     @property
     def lowest_held_out(self) -> tuple[int, float]:
         """The update of the lowest held-out loss, and the loss; 0 and infinity if there is none."""
-        return min(self.held_out_losses, key=lambda one: one[1], default=(0, math.inf))
+        return min(self.held_out_history, key=lambda one: one[1], default=(0, math.inf))
 
     def stopped_at(self, patience: int) -> int:
         """Return where a training of so much patience ends, as far as it is known; else 0.
@@ -63,10 +63,10 @@ class TrainingState:
         patience of 0 has no end.
         """
         lowest, since = math.inf, 0
-        for update, loss in self.held_out_losses:
+        for update, loss in self.held_out_history if patience else ():
             if loss < lowest:
                 lowest, since = loss, update
-            elif 0 < patience <= update - since:
+            elif update - since >= patience:
                 return update
         return 0
 

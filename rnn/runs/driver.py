@@ -184,7 +184,7 @@ def _move(bar: Any, shown: dict[Trainer, int], trainer: Trainer) -> None:
         epoch = trainer.schedule.place(update)[0] + 1
         bar.set_description(f"epoch {epoch}/{trainer.settings.epochs}", False)
         told = f"smooth loss {trainer.state.losses[0]:.4f}"
-        if measured := trainer.state.held_out_losses:
+        if measured := trainer.state.held_out_history:
             told += f", held-out {measured[-1][1]:.4f}"
         bar.set_postfix_str(told, refresh=False)
     if before > trainer.first:

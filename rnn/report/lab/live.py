@@ -83,7 +83,7 @@ class LiveView:
             reading=_reading(first),
             last=first.schedule.last_update,
             snapshots=snapshots,
-            held_out=first.state.held_out_losses,
+            held_out=first.state.held_out_history,
         )
         bundle = {"text/html": page, "text/plain": ended or "training"}
         shown: Any = {"raw": True, "metadata": Shown("live").as_metadata()}

@@ -131,7 +131,7 @@ def points(run: Run) -> Iterator[tuple[float, float, dict[str, Any]]]:
 def figure(run: Run, *others: Run) -> Figure:
     """Draw the smooth loss over the updates, with the epochs and the best update marked.
 
-    A validation loss is drawn in the unit of the loss; of runs with other seeds, the band from the
+    A held-out loss is drawn in the unit of the loss; of runs with other seeds, the band from the
     lowest loss to the highest of all.
     """
     history, last = run.history, run.last_update
