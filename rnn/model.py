@@ -49,15 +49,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnn.cells import Parameters, step_back_of, step_of
-from rnn.kernels.compilation import compiled, inlined
+from rnn.kernels.compilation import inlined, separate
 from rnn.kernels.elementary import exp, log, normals
 from rnn.kernels.products import lay_out, multiply, nth, panels, transposed
 from rnn.kernels.vectors import largest, total
 
 __all__ = [
     *("Architecture", "Evaluation", "Segment", "backward", "copy", "empty_segment", "forward"),
-    *("get_state", "hidden_states", "initialise", "loss_and_gradients", "named", "segment_loss"),
-    "set_state",
+    *("hidden_states", "initialise", "loss_and_gradients", "named", "segment_loss"),
 ]
 
 
@@ -81,17 +80,18 @@ class Segment(NamedTuple):
     VT_panels: Any  # ... and that of V
 
 
-@compiled
-def forward(parameters, segment):
+@separate
+def forward(parameters, segment, h):
     """Compute states, probabilities and the loss of a segment.
 
-    ``x``, ``y``, ``fresh`` and the state before it (see `set_state`) are given, the rest is filled.
-    The loss is in nats: the sum over the tau characters, the mean over the B streams.
+    Its ``x``, ``y`` and ``fresh`` are given, the rest is filled.  `h`, (B, L states m), is the
+    state before it, and becomes the one after it.  The loss is in nats: the sum over the tau
+    characters, the mean over the B streams.
     """
     V, c = parameters.V, parameters.c
     y, P = segment.y, segment.P
     tau, B, K = P.shape
-    hidden_states(parameters, segment)
+    hidden_states(parameters, segment, h)
     H = segment.H_above[-1]
     # o_t = V h_t + c
     outputs = P.reshape(tau * B, K)
@@ -127,16 +127,16 @@ def forward(parameters, segment):
     return loss / B
 
 
-@compiled
-def hidden_states(parameters, segment):
-    """Compute the hidden states of a segment, layer by layer, step by step."""
+@separate
+def hidden_states(parameters, segment, h):
+    """Compute the hidden states of a segment, as `forward` does, layer by layer, step by step."""
     W, b, U = parameters.W, parameters.b, parameters.U
     x, fresh, mask = segment.x, segment.fresh, segment.mask
     tau, B = x.shape
     m, gates, blocks = W.shape[2], W.shape[1], b.shape[1]
     first = blocks - gates  # U x_t is added from this entry of a_t on, W h_{t-1} to the first ones
     r = np.empty((B, gates), W.dtype)
-    step = step_of(parameters)
+    step, end = step_of(parameters), 0
     for layer in range(W.shape[0]):
         Z, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]
         H, C, H_above, bias = segment.H[layer], segment.C[layer], segment.H_above[layer], b[layer]
@@ -161,11 +161,13 @@ def hidden_states(parameters, segment):
                         Z[t, s, first + i] = from_below[t * B + s, i] + bias[first + i]
         WT = segment.WT_panels[layer]  # W h, with h as a row as it lies in H, is h W^T
         lay_out(W[layer], WT, True)
+        begin, middle, end = end, end + m, end + m + C.shape[2]  # h and c in the state
+        copy(h[:, begin:middle], H_before[0])
+        copy(h[:, middle:end], C_before[0])
         for t in range(tau):
             if t > 0:
-                _carry(t, H, H_before)
-                if C.size:
-                    _carry(t, C, C_before)
+                copy(H[t - 1], H_before[t])
+                copy(C[t - 1], C_before[t])
             if fresh.size:
                 _clear(fresh[t], H_before[t], C_before[t])
             # a_t += W h_{t-1}; h_t, c_t = step(a_t, h_{t-1}, c_{t-1})
@@ -178,9 +180,11 @@ def hidden_states(parameters, segment):
                 for s in range(B):
                     for i in range(m):
                         H_above[t, s, i] = mask[layer, t, s, i] * H[t, s, i]
+        copy(H[tau - 1], h[:, begin:middle])
+        copy(C[tau - 1], h[:, middle:end])
 
 
-@compiled
+@separate
 def backward(parameters, segment, gradients, weight):
     """Compute the gradients of the loss, after `forward`, in the opposite order.
 
@@ -263,49 +267,13 @@ def hidden_states_back(parameters, segment, gradients):
         multiply(rows[:, :gates].T, H_before.reshape(tau * B, m), dW)
 
 
-@inlined
-def set_state(segment, h):
-    """Let a segment begin with the state `h`, shape (B, L states m)."""
-    layers, _, B, m = segment.H.shape
-    width = m + segment.C.shape[3]
-    for layer in range(layers):
-        for s in range(B):
-            state = h[s, layer * width : (layer + 1) * width]
-            for i in range(m):
-                segment.H_before[layer, 0, s, i] = state[i]
-            for i in range(m, width):
-                segment.C_before[layer, 0, s, i - m] = state[i]
-
-
-@inlined
-def get_state(segment, h):
-    """Put the state after a segment into `h`, shape (B, L states m)."""
-    layers, tau, B, m = segment.H.shape
-    width = m + segment.C.shape[3]
-    for layer in range(layers):
-        for s in range(B):
-            state = h[s, layer * width : (layer + 1) * width]
-            for i in range(m):
-                state[i] = segment.H[layer, tau - 1, s, i]
-            for i in range(m, width):
-                state[i] = segment.C[layer, tau - 1, s, i - m]
-
-
 # Assigning one array to another compiles the text of an error message too, for seconds.
 @inlined
 def copy(source, target):
     """Copy a matrix into another of its shape."""
-    source, target = source.reshape(-1), target.reshape(-1)
-    for i in range(target.size):
-        target[i] = source[i]
-
-
-@inlined
-def _carry(t, state, before):
-    """Let step t begin with the state that step t - 1 has left."""
-    for s in range(state.shape[1]):
-        for i in range(state.shape[2]):
-            before[t, s, i] = state[t - 1, s, i]
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[i, j] = source[i, j]
 
 
 @inlined
@@ -471,8 +439,7 @@ def segment_loss(
     (B, state size), and `mask` is as for `empty_segment`.
     """
     segment = empty_segment(parameters, x, y, mask=mask)
-    set_state(segment, h.astype(parameters.V.dtype))
-    return forward(parameters, segment)
+    return forward(parameters, segment, h.astype(parameters.V.dtype))
 
 
 def loss_and_gradients(
@@ -488,13 +455,10 @@ def loss_and_gradients(
     As for `segment_loss`; `mean` tells whether the loss is the mean over the segment's characters
     instead of their sum.
     """
-    segment = empty_segment(parameters, x, y, mask=mask)
-    set_state(segment, h)
+    segment, after = empty_segment(parameters, x, y, mask=mask), h.copy()
     tau, B = x.shape
     gradients = type(parameters)(*(np.zeros_like(part) for part in parameters))
-    loss = forward(parameters, segment)
+    loss = forward(parameters, segment, after)
     characters = tau if mean else 1
     backward(parameters, segment, gradients, parameters.V.dtype.type(1 / (B * characters)))
-    after = np.empty_like(h)
-    get_state(segment, after)
     return Evaluation(loss / characters, gradients, after)

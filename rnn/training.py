@@ -22,8 +22,6 @@ from rnn.model import (
     copy,
     empty_segment,
     forward,
-    get_state,
-    set_state,
 )
 from rnn.optimizers import OPTIMIZERS, Descent, skips_zeros, update_parameters
 from rnn.sampling import synthesize
@@ -118,6 +116,7 @@ def train_segments(network, state, reading, mean, history_every, history):
     K, width = parameters.U.shape
     seen = np.zeros(K, np.bool_)
     read = np.empty(min(K, tau * B), np.int64)
+    after = np.empty_like(h)
     weight = theta.dtype.type(1.0 / (B * tau) if mean else 1.0 / B)
     rows = 0
     best_is_current = False
@@ -125,14 +124,13 @@ def train_segments(network, state, reading, mean, history_every, history):
 
     for n in range(reading.starts.shape[0]):
         characters = _read_segments(segment, reading, n, seen, read)
-        set_state(segment, h)
+        # The state itself stays until the best model is looked after.
+        copy(h, after)
         if reading.resets[n]:
-            # The state itself stays until the best model is looked after.
-            segment.H_before[:, 0] = 0
-            segment.C_before[:, 0] = 0
+            after[:] = 0
         if segment.mask.size:
             draw_mask(segment.mask, dropout, key, counts[0] + 1)
-        loss = forward(parameters, segment)
+        loss = forward(parameters, segment, after)
         if mean:
             loss /= tau
         if not np.isfinite(loss):
@@ -167,7 +165,7 @@ def train_segments(network, state, reading, mean, history_every, history):
         for i in range(characters):
             gradients.U[read[i]] = 0
             seen[read[i]] = False
-        get_state(segment, h)
+        copy(after, h)
         if counts[0] % history_every == 0:
             history[rows] = smooth
             rows += 1

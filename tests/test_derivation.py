@@ -24,7 +24,6 @@ from rnn.model import (
     empty_segment,
     forward,
     hidden_states_back,
-    set_state,
 )
 from rnn.report.sentences import Sentences
 
@@ -160,9 +159,8 @@ def after(request: pytest.FixtureRequest) -> SimpleNamespace:
     x, y = rng.integers(K, size=(2, tau, B))
     h0 = rng.uniform(-1, 1, (B, architecture.state_size))
     segment = empty_segment(parameters, x, y)
-    set_state(segment, h0)
     gradients = architecture.cell(*map(np.zeros_like, parameters))
-    forward(parameters, segment)
+    forward(parameters, segment, h0.copy())
     Z = segment.Z[0].copy()
     backward(parameters, segment, gradients, 1 / B)
     return SimpleNamespace(

@@ -1,4 +1,4 @@
-"""How the math is compiled: a decorator, in three variants.
+"""How the math is compiled: a decorator, in four variants.
 
 Everything decorated with one of them is ordinary Python on NumPy arrays.  Numba compiles it on
 the first call and keeps the machine code beside the sources, in a folder named after what they
@@ -11,15 +11,23 @@ processor to processor.  Fused multiply-adds are written as such (`rnn.kernels.e
 """
 
 import ast
+import functools
 import hashlib
+import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import llvmlite.binding
 import numba
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
 
 __all__ = ["SOURCE_DIGEST", "VECTOR_BYTES", "compiled", "digest_of_code", "inlined", "scalar"]
+__all__ += ["separate"]
 
 _kernels = Path(__file__).parent
 
@@ -51,7 +59,7 @@ SOURCE_DIGEST = digest_of_code(
 if "NUMBA_CACHE_DIR" not in os.environ and os.access(_kernels, os.W_OK):
     numba.config.CACHE_DIR = str(_kernels / "__pycache__" / f"numba-{SOURCE_DIGEST}")
 
-_options = {"cache": True, "nogil": True, "error_model": "numpy"}
+_options = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 compiled = numba.njit(**_options)
 
@@ -60,6 +68,74 @@ inlined = numba.njit(inline="always", **_options)
 
 #: The same for arithmetic on a few numbers: loops over it become loops over vectors.
 scalar = numba.njit(forceinline=True, **_options)
+
+_separate: dict[str, Any] = {}  # by name: the compiled function
+
+
+def separate(function: Callable[..., Any]) -> Any:
+    """Compile a large function once for all that call it, also for other compiled functions.
+
+    A function that calls a `compiled` one contains it, and is compiled with it: what ten others
+    call is compiled ten times more.  A separate one is called by the address of its machine code,
+    which is looked up at the first call.
+    """
+    if numba.config.DISABLE_JIT:
+        return function
+    name = f"{function.__module__}.{function.__qualname__}"
+    _separate[name] = dispatcher = compiled(function)
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        return dispatcher(*arguments)
+
+    @overload(call)
+    def _overload(*arguments):
+        return lambda *arguments: by_address(arguments)
+
+    @intrinsic
+    def by_address(typing, arguments):
+        kinds = tuple(map(types.unliteral, arguments))
+        dispatcher.compile(kinds)
+        result = dispatcher.overloads[kinds].signature.return_type
+
+        def generate(context, builder, signature, values):
+            convention, python = context.call_conv, context.get_python_api(builder)
+            kind = convention.get_function_type(result, kinds).as_pointer()
+            place = builder.module.get_unique_name("address")
+            place = cgutils.add_global_variable(builder.module, kind, place)
+            place.initializer, place.linkage = ir.Constant(kind, None), "internal"
+            unknown = cgutils.is_null(builder, builder.load(place))
+            with builder.if_then(unknown, likely=False):
+                lock = python.gil_ensure()
+                look_up = python.unserialize(
+                    python.serialize_object(functools.partial(_address, name, kinds))
+                )
+                number = python.call_function_objargs(look_up, ())
+                python.decref(look_up)
+                with builder.if_then(cgutils.is_null(builder, number), likely=False):
+                    python.gil_release(lock)
+                    convention.return_exc(builder)
+                builder.store(builder.bitcast(python.long_as_voidptr(number), kind), place)
+                python.decref(number)
+                python.gil_release(lock)
+            status, value = convention.call_function(
+                builder, builder.load(place), result, kinds, cgutils.unpack_tuple(builder, *values)
+            )
+            with builder.if_then(status.is_error, likely=False):
+                convention.return_status_propagate(builder, status)
+            return value
+
+        return result(arguments), generate
+
+    return call
+
+
+def _address(name: str, kinds: tuple[Any, ...]) -> int:
+    """Return where the machine code of a separate function begins, for arguments of some types."""
+    importlib.import_module(name.partition(".<")[0].rpartition(".")[0])
+    _separate[name].compile(kinds)
+    found = _separate[name].overloads[kinds]
+    return int(found.library.get_pointer_to_function(found.fndesc.llvm_func_name))
 
 
 # What the processor that is compiled for can do, in LLVM's words.

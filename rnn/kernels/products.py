@@ -15,24 +15,21 @@ early that it ends where C does, and what it shares with the tile before is comp
 Where row after row is multiplied with one matrix, that matrix is laid out as `Panels`, in the order
 in which it is read.
 
-The tiles are written in the compiler's intermediate language, where a vector is a type.  They are
-compiled once, when this module is first imported, and called under a name, as a library's function
-is: as part of each compiled function that uses them they would be compiled with each.  All that is
+The tiles are written in the compiler's intermediate language, where a vector is a type.  What is
 not compiled is `numpy.dot`.
 """
 
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, types
+from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic, overload
 
-from rnn.kernels.compilation import VECTOR_BYTES, compiled, scalar
+from rnn.kernels.compilation import VECTOR_BYTES, compiled, scalar, separate
 from rnn.kernels.elementary import fma
-from rnn.kernels.vectors import VectorWriter
+from rnn.kernels.vectors import VectorWriter, first_of
 
 __all__ = ["lay_out", "multiply", "nth", "panels", "transposed"]
 
@@ -98,17 +95,17 @@ def _multiply(A, B, C, reverse=False):
         if in_panels:
             return lambda A, B, C, reverse=False: _multiply_complex(A, B[0], C)
         return lambda A, B, C, reverse=False: _multiply_complex(A, B, C)
-    product, size = _external("product", C.dtype), C.dtype.bitwidth // 8
+    size = C.dtype.bitwidth // 8
 
     def by_tiles(A, B, C, reverse=False):
         if in_panels:
             panels, panel, b_row = B.shape[0], B.strides[0] // size, B.shape[2]
         else:
             panels, panel, b_row = 0, 0, B.strides[0] // size
-        product(
-            A.ctypes, A.strides[0] // size, A.strides[1] // size, B.ctypes, b_row,
-            C.ctypes, C.strides[0] // size, A.shape[0], A.shape[1], C.shape[1],
-            panels, panel, reverse,
+        _product(
+            first_of(A), A.strides[0] // size, A.strides[1] // size, first_of(B), b_row,
+            first_of(C), C.strides[0] // size, A.shape[0], A.shape[1], C.shape[1],
+            panels, panel, bool(reverse),
         )  # fmt: skip
 
     return by_tiles
@@ -138,18 +135,17 @@ def _nth(matrices, n):
 
 @overload(transposed)
 def _transposed(A):
-    transpose = _external("transpose", A.dtype) if A.dtype in _TYPES else None
-    size = A.dtype.bitwidth // 8
+    by_vectors, size = A.dtype in _TYPES, A.dtype.bitwidth // 8
 
     def by_squares(A):
         M, N = A.shape
         T = np.empty((N, M), A.dtype)
-        if transpose is None:
+        if by_vectors:
+            _transpose(first_of(A), A.strides[0] // size, first_of(T), M, M, N)
+        else:
             for i in range(M):
                 for j in range(N):
                     T[j, i] = A[i, j]
-        else:
-            transpose(A.ctypes, A.strides[0] // size, T.ctypes, M, M, N)
         return T
 
     return by_squares
@@ -157,18 +153,18 @@ def _transposed(A):
 
 @overload(lay_out)
 def _lay_out(B, room, transpose):
-    arrange = _external("arrange", B.dtype) if B.dtype in _TYPES else None
-    size = B.dtype.bitwidth // 8
+    by_vectors, size = B.dtype in _TYPES, B.dtype.bitwidth // 8
 
     def vector_by_vector(B, room, transpose):
         number, P, width = room.shape
         N = B.shape[0] if transpose else B.shape[1]
-        if arrange is None:
+        if by_vectors:
+            row = B.strides[0] // size
+            _arrange(first_of(B), row, first_of(room), number, P, width, N, bool(transpose))
+        else:
             for p in range(P):
                 for i in range(N):
                     room[0, p, i] = B[i, p] if transpose else B[p, i]
-        else:
-            arrange(B.ctypes, B.strides[0] // size, room.ctypes, number, P, width, N, transpose)
 
     return vector_by_vector
 
@@ -200,6 +196,7 @@ def _rows(M: int) -> int:
     return 5 if M >= 5 else (2 if M > 1 else 1)
 
 
+@separate
 def _product(A, a_row, a_column, B, b_row, C, c_row, M, P, N, panels, b_panel, reverse):
     """Divide C into tiles.  `b_panel` is from panel to panel of B, if it has `panels`."""
     lanes = _lanes(C)
@@ -231,6 +228,7 @@ def _product(A, a_row, a_column, B, b_row, C, c_row, M, P, N, panels, b_panel, r
 _choose_rows = scalar(_rows)
 
 
+@separate
 def _transpose(A, a_row, T, t_row, M, N):
     lanes = _lanes(A)
     if min(M, N) >= lanes:
@@ -244,6 +242,7 @@ def _transpose(A, a_row, T, t_row, M, N):
             T[j * t_row + i] = A[i * a_row + j]
 
 
+@separate
 def _arrange(B, b_row, T, panels, P, width, N, transpose):
     """Fill panels: their vectors are those columns of the product that `_tiles` puts there."""
     lanes = _lanes(B)
@@ -369,26 +368,3 @@ def _square(typing, A, a_row, i, j, T, t_row, place):
 
     n = types.intp
     return types.void(A, n, n, n, T, n, n), generate
-
-
-_KERNELS = {"product": _product, "transpose": _transpose, "arrange": _arrange}
-
-
-def _external(name, dtype):
-    """Return one of the kernels as compiled code calls it."""
-    pointer, n = types.CPointer(dtype), types.intp
-    arguments = {
-        "product": [pointer, n, n, pointer, n, pointer, *[n] * 6, types.boolean],
-        "transpose": [pointer, n, pointer, n, n, n],
-        "arrange": [pointer, n, pointer, n, n, n, n, types.boolean],
-    }
-    return types.ExternalFunction(f"rnn_{name}_{dtype}", types.void(*arguments[name]))
-
-
-_compiled = []  # lives as long as the addresses below are used
-if not config.DISABLE_JIT:
-    for _name, _kernel in _KERNELS.items():
-        for _dtype in _TYPES:
-            _function = _external(_name, _dtype)
-            _compiled.append(cfunc(_function.sig, cache=True, error_model="numpy")(_kernel))
-            llvmlite.binding.add_symbol(_function.symbol, _compiled[-1].address)

@@ -9,7 +9,7 @@ from numba.extending import intrinsic, overload
 
 from rnn.kernels.compilation import VECTOR_BYTES
 
-__all__ = ["VectorWriter", "largest", "total"]
+__all__ = ["VectorWriter", "first_of", "largest", "total"]
 
 _PARTS = 16  # partial sums, on every processor
 
@@ -50,6 +50,16 @@ class VectorWriter:
         number = self.builder.load(address)
         first = self.builder.insert_element(empty, number, ir.IntType(32)(0))
         return self.builder.shuffle_vector(first, empty, self.places([0] * self.lanes))
+
+
+@intrinsic
+def first_of(typing, A):
+    """Return the address of an array's first entry."""
+
+    def generate(context, builder, signature, arguments):
+        return context.make_array(A)(context, builder, arguments[0]).data
+
+    return types.CPointer(A.dtype)(A), generate
 
 
 def largest(x: Any) -> Any:
