@@ -15,11 +15,11 @@ from rnn.errors import ReportError
 from rnn.evaluation import text_loss, text_losses
 from rnn.kernels.compilation import compiled, inlined
 from rnn.kernels.randomness import DROPOUT, SNAPSHOT, draw_mask, generator, key
+from rnn.kernels.vectors import copy
 from rnn.model import (
     Architecture,
     Segment,
     backward,
-    copy,
     empty_segment,
     forward,
 )
@@ -151,19 +151,17 @@ def train_segments(network, state, reading, mean, history_every, history):
         counts[0] += 1
 
         backward(parameters, segment, gradients, weight)
-        dU, db, dc = gradients.U.reshape(-1), gradients.b.reshape(-1), gradients.c
-        update_parameters(optimizer, theta, db, memory, counts[0], begins.b)
-        update_parameters(optimizer, theta, dc, memory, counts[0], begins.c)
-        if skips_zeros(optimizer):
-            for i in range(characters):
-                row = read[i] * width
-                update_parameters(
-                    optimizer, theta, dU[row : row + width], memory, counts[0], begins.U + row
-                )
-        else:
-            update_parameters(optimizer, theta, dU, memory, counts[0], begins.U)
+        for gradient, begin in ((gradients.b.reshape(-1), begins.b), (gradients.c, begins.c)):
+            update_parameters(optimizer, theta, gradient, memory, counts[0], begin)
+        # U last in theta: the rows of the characters read, or all of it
+        dU = gradients.U.reshape(-1)
+        pieces, size = (characters, width) if skips_zeros(optimizer) else (1, dU.size)
+        for i in range(pieces):
+            begin = read[i] * width if skips_zeros(optimizer) else 0
+            gradient = dU[begin : begin + size]
+            update_parameters(optimizer, theta, gradient, memory, counts[0], begins.U + begin)
         for i in range(characters):
-            gradients.U[read[i]] = 0
+            dU[read[i] * width : (read[i] + 1) * width] = 0
             seen[read[i]] = False
         copy(after, h)
         if counts[0] % history_every == 0:
@@ -197,7 +195,7 @@ def _read_segments(segment, reading, n, seen, read):
 
 @inlined
 def _keep_best(theta, best_theta, h, best_h):
-    copy(theta.reshape(1, -1), best_theta.reshape(1, -1))
+    copy(theta, best_theta)
     copy(h, best_h)
 
 

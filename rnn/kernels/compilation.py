@@ -14,6 +14,7 @@ import ast
 import functools
 import hashlib
 import importlib
+import inspect
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,7 +25,7 @@ import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import lower_builtin, type_callable
 
 __all__ = ["SOURCE_DIGEST", "VECTOR_BYTES", "compiled", "digest_of_code", "inlined", "scalar"]
 __all__ += ["separate"]
@@ -61,7 +62,7 @@ if "NUMBA_CACHE_DIR" not in os.environ and os.access(_kernels, os.W_OK):
 
 _options = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
-compiled = numba.njit(**_options)
+compiled = numba.njit(_nrt=True, **_options)
 
 #: The same for a small function inside a loop: it becomes a part of the function that calls it.
 inlined = numba.njit(inline="always", **_options)
@@ -78,54 +79,55 @@ def separate(function: Callable[..., Any]) -> Any:
     A function that calls a `compiled` one contains it, and is compiled with it: what ten others
     call is compiled ten times more.  A separate one is called by the address of its machine code,
     which is looked up at the first call.
+
+    It makes no arrays of its own: so references to those that it is given, and to parts of them,
+    need not be counted, which takes longer than a step of a small network.
     """
     if numba.config.DISABLE_JIT:
         return function
     name = f"{function.__module__}.{function.__qualname__}"
-    _separate[name] = dispatcher = compiled(function)
+    _separate[name] = dispatcher = numba.njit(_nrt=False, **_options)(function)
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
         return dispatcher(*arguments)
 
-    @overload(call)
-    def _overload(*arguments):
-        return lambda *arguments: by_address(arguments)
+    @type_callable(call)
+    def _type(context):
+        def typer(*arguments):
+            kinds = tuple(map(types.unliteral, arguments))
+            dispatcher.compile(kinds)
+            return dispatcher.overloads[kinds].signature
 
-    @intrinsic
-    def by_address(typing, arguments):
-        kinds = tuple(map(types.unliteral, arguments))
-        dispatcher.compile(kinds)
-        result = dispatcher.overloads[kinds].signature.return_type
+        typer.pysig = inspect.signature(function)
+        return typer
 
-        def generate(context, builder, signature, values):
-            convention, python = context.call_conv, context.get_python_api(builder)
-            kind = convention.get_function_type(result, kinds).as_pointer()
-            place = builder.module.get_unique_name("address")
-            place = cgutils.add_global_variable(builder.module, kind, place)
-            place.initializer, place.linkage = ir.Constant(kind, None), "internal"
-            unknown = cgutils.is_null(builder, builder.load(place))
-            with builder.if_then(unknown, likely=False):
-                lock = python.gil_ensure()
-                look_up = python.unserialize(
-                    python.serialize_object(functools.partial(_address, name, kinds))
-                )
-                number = python.call_function_objargs(look_up, ())
-                python.decref(look_up)
-                with builder.if_then(cgutils.is_null(builder, number), likely=False):
-                    python.gil_release(lock)
-                    convention.return_exc(builder)
-                builder.store(builder.bitcast(python.long_as_voidptr(number), kind), place)
-                python.decref(number)
+    @lower_builtin(call, types.VarArg(types.Any))
+    def _generate(context, builder, signature, values):
+        convention, python = context.call_conv, context.get_python_api(builder)
+        kind = convention.get_function_type(signature.return_type, signature.args).as_pointer()
+        place = builder.module.get_unique_name("address")
+        place = cgutils.add_global_variable(builder.module, kind, place)
+        place.initializer, place.linkage = ir.Constant(kind, None), "internal"
+        unknown = cgutils.is_null(builder, builder.load(place))
+        with builder.if_then(unknown, likely=False):
+            lock = python.gil_ensure()
+            look_up = functools.partial(_address, name, signature.args)
+            look_up = python.unserialize(python.serialize_object(look_up))
+            number = python.call_function_objargs(look_up, ())
+            python.decref(look_up)
+            with builder.if_then(cgutils.is_null(builder, number), likely=False):
                 python.gil_release(lock)
-            status, value = convention.call_function(
-                builder, builder.load(place), result, kinds, cgutils.unpack_tuple(builder, *values)
-            )
-            with builder.if_then(status.is_error, likely=False):
-                convention.return_status_propagate(builder, status)
-            return value
-
-        return result(arguments), generate
+                convention.return_exc(builder)
+            builder.store(builder.bitcast(python.long_as_voidptr(number), kind), place)
+            python.decref(number)
+            python.gil_release(lock)
+        status, value = convention.call_function(
+            builder, builder.load(place), signature.return_type, signature.args, values
+        )
+        with builder.if_then(status.is_error, likely=False):
+            convention.return_status_propagate(builder, status)
+        return value
 
     return call
 
