@@ -241,8 +241,7 @@ def hidden_states_back(parameters, segment, gradients):
         if mask.size:
             # dh_t is mask_t times the derivative by what is read above
             _scale(dH.reshape(-1), mask[layer].reshape(-1))
-        dh[:] = 0  # what reaches h_t and c_t from the steps after t
-        dc[:] = 0
+        dh[:], dc[:] = 0, 0  # what reaches h_t and c_t from the steps after t
         rows = dZ.reshape(tau * B, blocks)
         for t in range(tau - 1, -1, -1):
             # da_t, dc_{t-1} = derivative of the step, for dh_t = V^T do_t + dh

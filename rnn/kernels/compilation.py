@@ -11,6 +11,7 @@ processor to processor.  Fused multiply-adds are written as such (`rnn.kernels.e
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib
@@ -49,11 +50,27 @@ def digest_of_code(sources: Iterable[str]) -> str:
     return hashlib.sha256("".join(map(ast.dump, trees)).encode()).hexdigest()[:16]
 
 
+def _digest_of_files(paths: Iterable[Path]) -> str:
+    """Return `digest_of_code` of files, computed anew only if one of them has changed."""
+    paths = list(paths)
+    stamps = repr(
+        [(p.name, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for p in paths if (s := p.stat())]
+    )
+    kept = _kernels / "__pycache__" / "source-digest"
+    digest, _, known = (
+        kept.read_text(encoding="utf-8").partition(" ") if kept.exists() else [""] * 3
+    )
+    if known != stamps:
+        digest = digest_of_code(path.read_text(encoding="utf-8") for path in paths)
+        with contextlib.suppress(OSError):
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_text(f"{digest} {stamps}", encoding="utf-8")
+    return digest
+
+
 #: Identifies the math and the kernels: what was computed by other sources is not mixed in.
-SOURCE_DIGEST = digest_of_code(
-    path.read_text(encoding="utf-8")
-    for folder in (_kernels, _kernels.parent)
-    for path in sorted(folder.glob("*.py"))
+SOURCE_DIGEST = _digest_of_files(
+    path for folder in (_kernels, _kernels.parent) for path in sorted(folder.glob("*.py"))
 )
 
 # Numba looks at the file of the function alone; a change in a function it calls goes unnoticed.

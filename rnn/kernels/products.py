@@ -46,9 +46,7 @@ def multiply(
     still holds.
     """
     if isinstance(C, np.ndarray):
-        np.dot(A, B[0] if B.ndim == 3 else B, C)
-        if plus is not None:
-            C += plus
+        C[...] = np.dot(A, B[0] if B.ndim == 3 else B) + (0 if plus is None else plus)
     else:
         C.take(A, B)
 
