@@ -112,9 +112,9 @@ lab: ready
 ## lint, check types, and run the tests (those in a browser are make test-browser)
 test: lint
 	@$(run) pytest -q -n auto -m "not slow and not browser"
-## run the tests that take minutes
+## run the tests that take longer
 test-slow: ready
-	@$(run) pytest -q -m slow
+	@$(run) pytest -q -n auto --dist loadfile -m slow
 ## work the notebooks and look at the pages in Chromium (installs what drives it, once)
 test-browser: browser
 	@$(run) pytest -q -n 2 -m browser

@@ -102,6 +102,7 @@ def test_a_quick_run_writes_every_field(tmp_path, capsys):
         assert system.title in shown
 
 
+@pytest.mark.slow
 def test_the_parts_of_an_update_are_timed_beside_what_is_possible(tmp_path, capsys):
     assert command.main(["--quick", "--only", "parts", "--out", str(tmp_path)]) == 0
     found = json.loads((tmp_path / "bench.json").read_text())["parts"]

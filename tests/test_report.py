@@ -1,6 +1,7 @@
 """The whole pipeline, small: notebooks through papermill, pages through nbconvert and Typst."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,25 +9,34 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from printed import Printed
 from pypdf import PdfReader
+from test_equal_bits import LIBRARIES, TARGETS
 
 from rnn import ROOT
 
 BOOK = (ROOT / "data" / "saltmarrow.txt").read_text(encoding="utf-8")[:24_000]
+APPENDIX = 4  # the number of its section
 TRAINING = {"m": "12", "epochs": "2", "snapshot_every": "300", "snapshot_length": "60"}
 
 
-def python(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def run(
+    folder: Path, book: str, training: dict[str, str] = TRAINING, length: int = 80,
+    **environment: str,
+) -> Path:  # fmt: skip
+    """Make a report as `make report` does, with a small network unless others are asked for."""
 
+    def python(*arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            env=os.environ | environment, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
 
-def run(folder: Path, book: Path) -> Path:
-    """Make a report as `make report` does, with a small network."""
     for notebook, parameters in (
-        ("01_gradient_check", {"corpus": str(book)}),
-        ("02_training_evolution", {"corpus": str(book), **TRAINING}),
-        ("03_best_model_sampling", {"length": "80"}),
+        ("01_gradient_check", {"corpus": book}),
+        ("02_training_evolution", {"corpus": book, **training}),
+        ("03_best_model_sampling", {"length": str(length)}),
     ):
         given = [word for item in parameters.items() for word in ("-p", *item)]
         source, target = ROOT / "notebooks" / f"{notebook}.ipynb", folder / f"{notebook}.ipynb"
@@ -45,7 +55,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     book = folder / "book.txt"
     book.write_text(BOOK, encoding="utf-8")
-    return run(folder, book)
+    return run(folder, str(book))
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +78,19 @@ def test_pdf_tells_the_whole_story(pages: str) -> None:
         "Provenance",
     ):
         assert words in pages, words
+
+
+def test_the_pages_are_those_of_a_careful_printer(small: Path) -> None:
+    assert Printed((small / "report.pdf").read_bytes()).faults(APPENDIX) == []
+
+
+@pytest.mark.slow
+def test_the_default_report_has_six_pages_and_an_appendix_of_three(tmp_path: Path) -> None:
+    folder = run(tmp_path, "saltmarrow", training={}, length=1000)
+    printed = Printed((folder / "report.pdf").read_bytes())
+    assert printed.faults(APPENDIX) == []
+    assert printed.all("H1")[APPENDIX - 1].start[0] <= 6
+    assert printed.pages <= 9
 
 
 def test_every_figure_and_table_is_numbered_once_and_names_its_file(pages: str) -> None:
@@ -101,8 +124,13 @@ def test_html_needs_nothing_but_itself(small: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_runs_give_the_same_bytes(small: Path, tmp_path: Path) -> None:
-    again = run(tmp_path, small / "book.txt")
+def test_two_runs_give_the_same_bytes_on_another_processor_too(small: Path, tmp_path: Path) -> None:
+    name, features = TARGETS["AMD, 32 bytes"]
+    (tmp_path / "run").mkdir()
+    again = run(
+        tmp_path / "run", str(small / "book.txt"), NUMBA_CPU_NAME=name, NUMBA_CPU_FEATURES=features,
+        NUMBA_CACHE_DIR=str(tmp_path), **LIBRARIES["plain NumPy"], **LIBRARIES["BLAS for Haswell"],
+    )  # fmt: skip
     for name in (
         "report.pdf", "report.html", "best_model.npz", "history.csv", "snapshots.json",
         "gradient_check.csv", "results.json",

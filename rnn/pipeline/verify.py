@@ -31,6 +31,7 @@ import yaml
 from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.pipeline.differences import first_difference
+from rnn.pipeline.parameters import declared_parameters
 from rnn.pipeline.unpack import FILES, OPTIONAL, unpack
 from rnn.runs.results import provenance, read_results
 from rnn.runs.storage import read_json
@@ -51,6 +52,11 @@ PAGES = ("report.ipynb", "report.pdf", "report.html")
 
 _TIMED = "speed.json"  # how long it took, and where
 _PATIENCE = 40  # seconds that a step has to end after it was told to
+
+#: The sha256 of the files that the default values leave, on every processor.
+DEFAULT_RUN: dict[str, str] = json.loads(
+    Path(__file__).with_name("default_run.json").read_text(encoding="utf-8")
+)
 
 Values = Mapping[str, Any]
 
@@ -169,12 +175,16 @@ class Again:
         """Say of every file whether it is the same; return the exit status."""
         reason = "; ".join([*self.origin, *(["or it was edited"] if self.origin else [])])
         same = differ = 0
+        default = self._of_default_values()
         names = sorted(self._names())
         for name in names:
             there, again = self.there / name, self.folder / name
             if name in self.left_out or not again.exists():
                 why = self.left_out.get(name, "it could not be made again")
                 told = f"not compared: {why}"
+            elif default.get(name, _sha256(again)) != _sha256(again):
+                told = "made here, it is not the one of the project's default run"
+                told, differ = f"{told} ({reason or 'another machine; report it'})", differ + 1
             elif not there.exists():
                 told, differ = f"missing ({reason or 'it was deleted'})", differ + 1
             elif found := first_difference(there, again):
@@ -182,12 +192,31 @@ class Again:
             else:
                 whole = there.read_bytes() == again.read_bytes()
                 told = "same bytes" if whole else "same, but for messages and provenance"
+                told += ", those of the project's default run" if name in default else ""
                 same += 1
             print(f"{name:<30}{printable(told)}")
         print(f"verify: {len(names)} files, {same} the same, {differ} different", end="")
         left = len(names) - same - differ
         print(f", {left} not compared" if left else "")
         return DIFFERENT if differ else NOT_COMPARED if left else SAME
+
+    def _of_default_values(self) -> dict[str, str]:
+        """Return the sha256 by file of what the steps leave that were told the default values."""
+        of_check = {name for name in DEFAULT_RUN if name.startswith("gradient_check")}
+        files = {
+            STEPS["gradient_check"]: of_check,
+            STEPS["training"]: DEFAULT_RUN.keys() - of_check,
+        }
+        found: dict[str, str] = {}
+        for step in files.keys() & self.given.keys():
+            notebook = json.loads((ROOT / "notebooks" / f"{step}.ipynb").read_bytes())
+            cells = ["".join(cell["source"]) for cell in notebook["cells"]]
+            defaults = {name: ast.literal_eval(line.value)
+                        for name, line in declared_parameters(cells).items()}  # fmt: skip
+            told = {**self.given[step], "run_dir": defaults["run_dir"]}
+            if all(defaults.get(name) == value for name, value in told.items()):
+                found |= {name: DEFAULT_RUN[name] for name in files[step]}
+        return found
 
     def _names(self) -> set[str]:
         """Return the names of the files to compare: those made again, and what else a run has."""

@@ -55,9 +55,8 @@ class Section:
         """Return a block as one line of Markdown, or of plain text."""
         return " ".join(self._sentences.render(self.name, block, values, plain=plain).split())
 
-    def _caption(self, block: str, values: Values, source: str) -> str:
-        origin = source and self._sentences.render("captions", "source", {"source": source})
-        return " ".join(filter(None, (self.line(block, values), origin)))
+    def _source(self, source: str) -> str:
+        return source and self._sentences.render("captions", "source", {"source": source})
 
     def rows(self, block: str, values: Values) -> pd.DataFrame:
         """Return a block as a table of plain text.
@@ -90,18 +89,19 @@ class Section:
         """Show a figure under the block `caption`, with the block ``alt`` for those who cannot see.
 
         It is drawn in the style of `rnn.report.figures`, `source` is the file of the run that it is
-        drawn from, and `label` what references use: ``[Figure](#fig-loss)`` for ``fig-loss``.
+        drawn from, or several, and `label` what references use: ``[Figure](#fig-loss)`` for
+        ``fig-loss``.
         Who points at one of `points` of its first axes, in report.html, is told the block ``point``
         with the values of that point; the block ``points`` says what they are.
         """
-        words, told = self._caption(caption, values, source), self.line("alt", values, plain=True)
-        shown = Shown("figure", label=label, caption=words, alt=told)
+        words, told = self.line(caption, values), self.line("alt", values, plain=True)
+        shown = Shown("figure", label=label, caption=words, source=self._source(source), alt=told)
         bundle: dict[str, Any] = {"image/svg+xml": on_paper(svg(figure)), "text/plain": told}
         if places := [(x, y, self.line("point", of, plain=True)) for x, y, of in points]:
             about = self.line("points", values, plain=True)
             bundle[INTERACTIVE] = {"label": about, "points": _shares(figure, places)}
         _display(bundle, shown)
-        _display_caption(f"**Figure.** {words}")
+        _display_caption(f"**Figure.** {words} {shown.source}".rstrip())
 
     def table(
         self, dataframe: pd.DataFrame, label: str, values: Values, *, source: str = "",
@@ -116,14 +116,15 @@ class Section:
         HTML page can sort the rows of one that is `sortable`.
         """
         parts = max(math.ceil(dataframe.shape[1] / columns), 1) if columns else 1
+        origin = self._source(source)
         for number, places in enumerate(np.array_split(range(dataframe.shape[1]), parts), start=1):
             part = dataframe.iloc[:, places]
-            words = self._caption(caption if number == 1 else "more", values, source)
-            _display_caption(f"**Table.** {words}")
+            words = self.line(caption if number == 1 else "more", values)
+            _display_caption(f"**Table.** {words} {origin}".rstrip())
             content = {"text/html": _table_html(part, float_format), "text/plain": part.to_string()}
             name = label if number == 1 else f"{label}-{number}"
-            kind = Shown("table", label=name, caption=words, sortable="yes" if sortable else "")
-            _display(content, kind)
+            _display(content, Shown("table", label=name, caption=words, source=origin,
+                                    sortable="yes" if sortable else ""))  # fmt: skip
 
     def sample(self, text: str, values: Values, *, title: str = "title") -> None:
         """Show a text as it is, never read as markup, under the block `title`."""

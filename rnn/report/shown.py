@@ -19,6 +19,7 @@ class Shown:
     kind: str  # figure, table, sample, texts, interactive; in notebooks alone: caption, note, live
     label: str = ""  # what references use: [Figure](#fig-loss) for fig-loss
     caption: str = ""  # Markdown, below a figure or above a table
+    source: str = ""  # Markdown, the files that a figure or a table is made of
     title: str = ""  # Markdown, above a sample or of what is interactive
     sortable: str = ""  # "yes": readers of the HTML page can sort a table's rows by any column
     lead: str = ""  # Markdown, above texts side by side or what is interactive

@@ -12,6 +12,8 @@ from typing import Any
 import nbformat
 import papermill
 import pytest
+from click.testing import CliRunner
+from papermill.cli import papermill as papermill_command
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 TRAINING, SAMPLE = (
@@ -91,6 +93,7 @@ def test_nothing_interactive_is_in_the_executed_notebook(trained: Path) -> None:
         assert "rnn-live" not in json.dumps(output)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals of Unix")
 def test_command_shows_a_live_bar_and_says_where_it_wrote_on_a_terminal(tmp_path: Path) -> None:
     import pty
@@ -140,9 +143,8 @@ def test_sampling_before_training_says_what_to_run_first(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", [path.name for path in sorted(NOTEBOOKS.glob("0*.ipynb"))])
 def test_help_shows_type_default_and_a_sentence_for_every_parameter(name: str) -> None:
-    tool = Path(sys.executable).with_name("papermill")
-    words = [str(tool), "--help-notebook", str(NOTEBOOKS / name)]
-    told = " ".join(subprocess.run(words, capture_output=True, text=True).stdout.split())
+    words = ["--help-notebook", str(NOTEBOOKS / name)]
+    told = " ".join(CliRunner().invoke(papermill_command, words).output.split())
     declared = next(
         cell for cell in executed(NOTEBOOKS / name).cells
         if "parameters" in cell.metadata.get("tags", [])

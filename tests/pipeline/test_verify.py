@@ -135,6 +135,20 @@ def test_every_file_of_an_untouched_run_has_the_same_bytes(compare, run: Path) -
     assert not {"speed.json", ".results.lock"} & told.keys()
 
 
+@pytest.mark.parametrize(("m", "held"), [(100, True), (50, False)])
+def test_default_run_is_held_to_the_stored_sha256(
+    compare, again: Again, run: Path, monkeypatch: pytest.MonkeyPatch, m: int, held: bool
+) -> None:
+    monkeypatch.setattr(again, "given", {TRAINING: {"m": m, "seed": 0, "run_dir": "anywhere"}})
+    here = {name: verify._sha256(run / name) for name in ("history.csv", "snapshots.json")}
+    monkeypatch.setattr(verify, "DEFAULT_RUN", here | {"snapshots.json": "0" * 64})
+    status, told = compare(lambda folder: None)
+    assert status == (DIFFERENT if held else SAME)
+    assert ("default run" in told["history.csv"]) == held
+    assert ("not the one of the project's default run" in told["snapshots.json"]) == held
+    assert told["best_model.npz"] == "same bytes"
+
+
 def test_other_origin_is_said_and_what_the_run_noted_stands_on_its_pages(again: Again) -> None:
     told = "; ".join(again.origin)
     assert "another commit (0123456789" in told and "numpy 0.1, here" in told

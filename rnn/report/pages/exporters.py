@@ -189,7 +189,9 @@ class ReportExporter(TemplateExporter):
         for _, one in all_placed(nb):
             here = writer.where = one.where
             for key, tree in one.trees.items():
-                one.rendered[key] = writer.blocks(tree) if key == "body" else writer.line(tree)
+                free = one.shown.kind != "table"  # one with a caption stays with it
+                text = writer.blocks(tree, free) if key == "body" else writer.line(tree)
+                one.rendered[key] = text
         authors = nb.metadata.get("authors", [])
         authors = authors if isinstance(authors, list) else [authors]
         names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]

@@ -31,7 +31,7 @@ _NOTHING = Shown("")
 #: A line of a progress bar, as tqdm writes it, and the widget that stands for one in JupyterLab.
 _BAR = re.compile(r"[^\n]*\d+%\|[^\n]*\|[^\n]*\[[^\n]*\][ \r]*")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_LINES = ("caption", "title", "lead")  # of a record, those that are Markdown
+_LINES = ("caption", "source", "title", "lead")  # of a record, those that are Markdown
 
 
 @dataclass

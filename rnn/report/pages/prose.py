@@ -45,8 +45,8 @@ class Writer(ABC):
         self.warn: Callable[[str], None] = lambda line: None
 
     @abstractmethod
-    def blocks(self, body: Element) -> str:
-        """Return the markup of a tree."""
+    def blocks(self, body: Element, free: bool = True) -> str:
+        """Return the markup of a tree; if `free`, wide tables may have pages of their own."""
 
     @abstractmethod
     def line(self, body: Element) -> str:
@@ -74,8 +74,8 @@ class Writer(ABC):
 class HTMLWriter(Writer):
     """Writes trees as HTML."""
 
-    def blocks(self, body: Element) -> str:
-        """Return the markup of a tree."""
+    def blocks(self, body: Element, free: bool = True) -> str:
+        """Return the markup of a tree; tables scroll."""
         return "\n".join(map(_html, self._made(body)))
 
     def line(self, body: Element) -> str:
@@ -189,9 +189,9 @@ class TypstWriter(Writer):
         super().__init__(formulas, anchors, references)
         self._pieces = parts
 
-    def blocks(self, body: Element) -> str:
-        """Return the Typst of a tree; its tables may be set on pages of their own."""
-        return self._mixed(body, free=True).strip()
+    def blocks(self, body: Element, free: bool = True) -> str:
+        """Return the Typst of a tree; if `free`, wide tables may have pages of their own."""
+        return self._mixed(body, free).strip()
 
     def line(self, body: Element) -> str:
         """Return the Typst of what stands in one line."""

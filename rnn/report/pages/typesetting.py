@@ -16,11 +16,16 @@ import typst
 from rnn.errors import ReportError
 from rnn.report.escaping import is_invisible, stand_in
 from rnn.report.fonts import VARIATION_SELECTORS, Borrowed, code_points
+from rnn.report.pages.placing import Layout, Placements, best_placements
 
 __all__ = ["Pieces", "compile_pdf"]
 
 #: In the template, the line between the title block and the cells.
 _BODY = "\n// cells\n"
+#: In the template, what sets a figure or a table with its caption.
+_FLOAT = "#captioned("
+#: Pixels of the small pictures in which holes on the pages are looked for.
+_PER_INCH = 18
 
 
 class _Piece(NamedTuple):
@@ -79,12 +84,44 @@ class _Page:
         self._root, self._fonts, self._unseen = root, fonts, unseen
         self.inputs: dict[str, str] = {}
         self.standards: list[Any] = ["ua-1"]
+        self.place({})
+
+    def place(self, placements: Placements) -> None:
+        """Say where figures and tables stand."""
+        (self._root / "placements.json").write_text(json.dumps(placements), encoding="utf-8")
+
+    def arrange(self) -> bool:
+        """Find the best places for figures and tables; tell whether others than the usual."""
+        compiler = typst.Compiler(
+            self._root / "main.typ",
+            root=self._root,
+            font_paths=self._fonts,
+            package_path=self._root / "packages",
+            package_cache_path=self._root / "packages",
+            sys_inputs=self.inputs | {"unseen": self._points()},
+        )
+
+        def lay_out(placements: Placements) -> Layout:
+            self.place(placements)
+            pages = compiler.compile(format="png", ppi=_PER_INCH)
+            facts = json.loads(compiler.query("<layout-facts>", field="value", one=True))
+            pictures = pages if isinstance(pages, list) else [pages or b""]
+            return Layout(pictures, facts, 72 / _PER_INCH)
+
+        try:
+            placements = best_placements(lay_out)
+        except _refusals():
+            placements = {}
+        self.place(placements)
+        return bool(placements)
+
+    def _points(self) -> str:
+        return "".join(f"\\x{{{point:x}}}" for point in sorted(self._unseen))
 
     def compiled(self, source: str, **inputs: str) -> bytes:
         """Compile, with more and more characters known to have no glyph."""
         (self._root / "main.typ").write_text(source, encoding="utf-8")
         for _ in range(50):
-            points = "".join(f"\\x{{{point:x}}}" for point in sorted(self._unseen))
             try:
                 return typst.compile(
                     self._root / "main.typ",
@@ -92,7 +129,7 @@ class _Page:
                     font_paths=self._fonts,
                     package_path=self._root / "packages",
                     package_cache_path=self._root / "packages",
-                    sys_inputs=self.inputs | {"unseen": points} | inputs,
+                    sys_inputs=self.inputs | {"unseen": self._points()} | inputs,
                     pdf_standards=self.standards,
                     timestamp=0,
                 )
@@ -180,7 +217,9 @@ def compile_pdf(
             (Path(folder) / name).write_bytes(content)
         while True:
             try:
-                return page.compiled(source)
+                made = page.compiled(source)
+                rearranged = _FLOAT in source and page.arrange()
+                return page.compiled(source) if rearranged else made
             except _refusals() as error:
                 number = _located(error, source, pieces)
                 if number is None:

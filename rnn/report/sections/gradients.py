@@ -136,7 +136,7 @@ def steps_points(steps: pd.DataFrame) -> Iterator[tuple[float, float, dict[str, 
 
 def steps_figure(steps: pd.DataFrame, h: float) -> Figure:
     """Draw the norm-wise error of each parameter over the step, with the step `h` marked."""
-    with page_figure(2.5) as figure:
+    with page_figure(2.1) as figure:
         axes = figure.subplots()
         names = list(steps["parameter"].unique())
         for key, line in steps[steps["norm_wise"] > 0].groupby("parameter", sort=False):

@@ -95,7 +95,7 @@ def figure(run: Run, *others: Run) -> Figure:
     lowest loss to the highest of all.
     """
     history, last = run.history, run.last_update
-    with page_figure(2.9) as figure:
+    with page_figure(2.4) as figure:
         axes = figure.subplots()
         axes.grid(axis="x", visible=False)
         if others:

@@ -1,15 +1,12 @@
 """Losses over the whole text: models compared with one another and with counting."""
 
 import math
-import textwrap
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from rnn.analysis.baselines import baselines
 from rnn.kernels.elementary import exp
-from rnn.report.figures import COLOURS, page_figure
 from rnn.report.show import Section
 from rnn.runs.run import Run
 
@@ -21,8 +18,6 @@ def show(section: Section, run: Run, losses: Losses) -> None:
     counts, source = baselines(run.corpus.ids[: run.schedule.trained], run.corpus.K), "results.json"
     values = facts(losses, counts) | {"held_out": run.settings.held_out}
     section.table(table(losses, counts), "tab-models", values, source=source)
-    drawn = figure(losses, counts)
-    section.figure(drawn, "fig-models", values, source=source, caption="figure_caption")
     section.prose("reading", values)
 
 
@@ -56,26 +51,3 @@ def table(models: Losses, counts: Losses) -> pd.DataFrame:
     heads = ["nats per character", "bits per character", "perplexity"]
     rows = {name: written(nats) for name, nats in (counts | models).items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=heads)
-
-
-def figure(models: Losses, counts: Losses) -> Figure:
-    """Draw losses as dots on one axis, those of counting hollow and above."""
-    losses = counts | models
-    shown = [textwrap.shorten(name, 45, placeholder=" …").replace("$", r"\$") for name in losses]
-    with page_figure(0.55 + 0.24 * len(losses)) as figure:
-        axes = figure.subplots()
-        axes.grid(axis="y", visible=False)
-        for row, (name, loss) in enumerate(losses.items()):
-            edge, fill = (COLOURS[0], COLOURS[0]) if name in models else ("#555555", "white")
-            word, x = (f"{loss:.3f}", loss) if math.isfinite(loss) else ("not finite", 0.0)
-            if math.isfinite(loss):
-                axes.hlines(row, 0, loss, color="#bbbbbb", linewidth=0.5)
-                axes.plot(loss, row, "o", markeredgecolor=edge, markerfacecolor=fill)
-            axes.annotate(word, (x, row), xytext=(6, 0), textcoords="offset points", va="center",
-                          fontsize=8.5)  # fmt: skip
-        axes.set_yticks(range(len(losses)), shown)
-        axes.tick_params(axis="y", length=0)
-        highest = max(filter(math.isfinite, losses.values()), default=0)
-        axes.set(xlim=(0, 1.12 * max(highest, 1e-9)), ylim=(len(losses) - 0.5, -0.5),
-                 xlabel="loss over the whole text (nats per character)")  # fmt: skip
-    return figure

@@ -100,7 +100,7 @@ def figure(run: Run, places: pd.DataFrame) -> Figure:
     low, high = rows["smooth_loss"].min(), later["smooth_loss"].max()
     room = max(high - low, 1e-9) * 0.06
     bottom, top = low - room, high + room
-    with page_figure(3.0) as figure:
+    with page_figure(2.4) as figure:
         axes = figure.subplots()
         for epoch, part in rows.groupby("epoch"):
             axes.plot(part["place"], part["smooth_loss"], "-", color=colours[epoch], linewidth=0.8)

@@ -68,7 +68,8 @@ def checklist(section: Section, folder: Path) -> None:
     """Show what the assignment asks for, and what a run has of it."""
     values = checklist_facts(folder)
     table = section.rows("table", values)
-    section.table(table, "tab-checklist", values)
+    source = "gradient_check.csv, history.csv, snapshots.json, results.json"
+    section.table(table, "tab-checklist", values, source=source)
     items = zip(table.iloc[:, 0], ("gradients", "loss", "snapshots", "best"), strict=True)
     missing = [asked for asked, item in items if not values[item].get("done")]
     section.prose("reading", {"missing": missing})

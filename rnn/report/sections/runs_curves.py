@@ -30,7 +30,7 @@ def show(section: Section, runs: Runs) -> None:
     """Show the losses over one another, and what they were after the same effort."""
     labels = {axis: section.line(axis, {}, plain=True) for axis in AXES}
     values = facts(runs) | {"labels": labels}
-    section.figure(figure(runs, labels), "fig-runs", values)
+    section.figure(figure(runs, labels), "fig-runs", values, source="history.csv, speed.json")
     section.prose("budgets", values)
 
 

@@ -128,7 +128,7 @@ def figure(measured: pd.DataFrame, own: dict[str, float]) -> Figure:
         ("longest copy (characters)", {"copied": "copied"}),
     ]
     panels = [panel for panel in panels if not measured[next(iter(panel[1]))].isna().all()]
-    with page_figure(2.1) as figure:
+    with page_figure(2.0) as figure:
         grid = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (title, curves) in zip(grid, panels, strict=True):
             for i, (name, label) in enumerate(curves.items()):

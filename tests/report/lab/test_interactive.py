@@ -12,6 +12,8 @@ import pytest
 from nbclient import NotebookClient
 from pages import to_html
 
+pytestmark = pytest.mark.slow  # six notebooks are run
+
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 VALUES = {

@@ -93,7 +93,7 @@ def test_quality_place_and_models_hold(run: Any, shown) -> None:
     losses = run.text_losses()
     out = shown("models", run, losses)
     sound(out)
-    assert out.labels == ["tab-models", "fig-models"]
+    assert out.labels == ["tab-models"]
     assert all(name in out.texts[0] for name in losses)
     assert not (folder / "report.html").exists() and "text_losses" not in results.read_results(
         folder

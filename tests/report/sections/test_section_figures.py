@@ -1,6 +1,5 @@
 """Figures of sections: whatever the data, drawn whole and the same every time."""
 
-import math
 import warnings
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 
 from rnn.analysis.text_quality import Book, quality_table
 from rnn.report.figures import PAGE_WIDTH, svg
-from rnn.report.sections import models, place, snapshots, units
+from rnn.report.sections import place, snapshots, units
 from rnn.report.sections.units import Passage
 from rnn.settings import Settings
 
@@ -43,9 +42,6 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "half an epoch": lambda: places(0.5),
     "two and a half epochs": lambda: places(2.5),
     "thirty epochs": lambda: places(30, "mean"),
-    "losses": lambda: models.figure({"last model": 1.7}, {"all alike": 4.4}),
-    "losses that are NaN": lambda: models.figure({"a $x$": math.nan, "b": math.inf}, {}),
-    "a long name": lambda: models.figure({"a model with a name " * 9: 1.2}, {}),
     "quality": lambda: qualities("the sea qq and", "the sand and the sea"),
     "quality of one": lambda: qualities("小川"),
     "quality of nothing": lambda: qualities(""),

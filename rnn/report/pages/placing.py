@@ -1,0 +1,114 @@
+"""Where figures and tables stand: tried as a printer tries, until no page has a hole.
+
+Typst puts a float at the top or at the bottom of a page and lets the text go on; which of the two
+is best depends on everything that follows.  So the pages are set with one place after another for
+what stands near a hole, and the best are kept.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.image import imread
+from numpy.typing import NDArray
+
+__all__ = ["Layout", "Placements", "best_placements"]
+
+#: From the label of a figure or table to one of `_PLACES`; the style sheet knows the usual ones.
+Placements = Mapping[str, str]
+
+#: In the text, floating to the bottom or to the top of a page, or in the text over two pages.
+_PLACES = {"figure": ("here", "bottom", "top"), "table": ("here", "bottom", "top", "broken")}
+_GAP = 32.0  # points; more white than that between two things belongs to a hole
+_HOLE = 0.08  # of a page's height: a smaller one does no harm
+_TROUBLE = 0.12  # faults of a page that are smaller are left alone
+_FAR = 0.03  # a fault: a page between a figure and its place in the text
+_STRAY = {1: 2.0, 2: 0.1}  # a fault: to stand outside the section, by the level of its heading
+_BROKEN = 0.1  # a fault: a table that goes on overleaf
+_PAGE = 0.2  # how much a page less is worth
+_MOST = 1500  # pages to be set, all tries together
+
+
+class Layout(NamedTuple):
+    """Pages as they have been set, as small pictures, and what the style sheet says of them."""
+
+    pictures: Sequence[bytes]  # PNG
+    facts: Mapping[str, Any]  # `layout-facts` of style.typ
+    points: float  # of a pixel
+
+    def holes(self) -> list[float]:
+        """Return what share of each page is white, but for the last of a part."""
+        last = {part["page"] - 1 for part in self.facts["parts"]} | {len(self.pictures)}
+        shares = enumerate(map(self._white, self.pictures), start=1)
+        return [0.0 if page in last else share for page, share in shares]
+
+    def _white(self, picture: bytes) -> float:
+        rows: NDArray[Any] = imread(io.BytesIO(picture), format="png")[..., :3].min(axis=(1, 2))
+        above, below = (round(self.facts[side] / self.points) for side in ("above", "below"))
+        height = len(rows) - above - below
+        inked = np.flatnonzero(rows[above : above + height] < 0.95)
+        gaps = np.diff(inked, prepend=-1, append=height) - 1
+        return float(gaps[gaps * self.points > _GAP].sum() / height)
+
+    def faults(self) -> list[float]:
+        """Return how much of each page a careful reader would find fault with."""
+        found = [max(hole - _HOLE, 0) * 3 for hole in self.holes()]
+        headings = [(at["page"], at["y"], at["level"]) for at in self.facts["headings"]]
+        for one in self.facts["floats"]:
+            asked, placed = ((one[at]["page"], one[at]["y"]) for at in ("asked", "placed"))
+            page = min(placed[0], len(found)) - 1
+            found[page] += _FAR * max(placed[0] - asked[0], 0) ** 2
+            found[page] += _BROKEN * (one["ended"]["page"] > placed[0] and not one["fixed"])
+            for level, weight in _STRAY.items():
+                starts = [at[:2] for at in headings if at[2] <= level]
+                if any(placed < at <= asked or asked < at < placed for at in starts):
+                    found[page] += weight
+        return found
+
+
+def best_placements(lay_out: Callable[[Placements], Layout], tries: int = 60) -> dict[str, str]:
+    """Return places for figures and tables with which pages have no holes, or few.
+
+    Parameters
+    ----------
+    lay_out : callable
+        Sets the pages.
+    tries : int
+        How often it is called, at most.
+    """
+    chosen: dict[str, str] = {}
+    layout = lay_out(chosen)
+    faults = layout.faults()
+    tries = min(tries, _MOST // len(faults))
+    settled = 0  # pages
+    while layout.facts["floats"] and tries > 0:
+        troubled = [page for page, f in enumerate(faults, 1) if f > _TROUBLE and page > settled]
+        if not troubled:
+            break
+        page = troubled[0]
+        settled = page  # unless something better is found
+        for placements in _around(layout, page, chosen):
+            trial = lay_out(placements)
+            found = trial.faults()
+            tries -= 1
+            if _cost(found, page) < _cost(faults, page):
+                chosen, layout, faults, settled = placements, trial, found, page - 1
+            if tries == 0 or max(faults[:page]) <= _TROUBLE:
+                break
+    return chosen
+
+
+def _cost(faults: Sequence[float], page: int) -> float:
+    """Return how bad a layout is; faults after `page` count for half, as they may be mended."""
+    return sum(faults[:page]) + sum(faults[page:]) / 2 + _PAGE * len(faults)
+
+
+def _around(layout: Layout, page: int, chosen: Placements) -> Iterator[dict[str, str]]:
+    """Yield other places for what stands on a page or was to stand there, the last first."""
+    for one in reversed(layout.facts["floats"]):
+        first = min(one["asked"]["page"], one["placed"]["page"])
+        if not one["fixed"] and first - 1 <= page <= one["placed"]["page"] + 1:
+            for place in _PLACES[one["kind"]]:
+                if place != one["chosen"]:
+                    yield {**chosen, one["name"]: place}
