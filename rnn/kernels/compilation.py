@@ -116,7 +116,7 @@ def separate(function: Callable[..., Any]) -> Any:
             dispatcher.compile(kinds)
             return dispatcher.overloads[kinds].signature
 
-        typer.pysig = inspect.signature(function)
+        typer.pysig = inspect.signature(function)  # type: ignore[attr-defined]
         return typer
 
     @lower_builtin(call, types.VarArg(types.Any))
