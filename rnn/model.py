@@ -179,7 +179,7 @@ def hidden_states(parameters, segment, h):
             for s in range(B):
                 for i in range(gates, blocks):
                     Z[t, s, i] = now[s, i]
-            multiply(H_before[t], WT, Z[t][:, :gates], reverse=t % 2 == 1, plus=now)
+            multiply(H_before[t], WT, Z[t][:, :gates], reverse=t % 2 == 1, plus=now[:, :gates])
             step(t, Z, H_before, C_before, H, C)
             if mask.size:
                 for s in range(B):
