@@ -15,6 +15,8 @@ RUN = assignment
 CORPUS = saltmarrow
 ## the text's encoding
 ENCODING = utf-8
+## go on training with the best model of this finished run (none: a new network)
+FROM =
 ## where all randomness comes from
 SEED = 0
 ## options for the training, as papermill takes them: "-p m 200 -p eta 0.05"
@@ -82,7 +84,7 @@ $(out)/01_gradient_check.ipynb: notebooks/01_gradient_check.ipynb $(out)/.check.
 	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d run_dir $(out) --options "$$NETWORK $$CHECK_PARAMS"
 
 $(out)/02_training_evolution.ipynb: notebooks/02_training_evolution.ipynb $(out)/.training.values $(code) $(locked)
-	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d seeds "$$SEEDS" -d run_dir $(out) --options "$$PARAMS"
+	@$(execute) -d corpus "$$CORPUS" -d encoding "$$ENCODING" -d seed "$$SEED" -d seeds "$$SEEDS" -d from_run "$$FROM" -d run_dir $(out) --options "$$PARAMS"
 
 # Its checklist looks at what all the steps left.
 $(out)/03_best_model_sampling.ipynb: notebooks/03_best_model_sampling.ipynb $(out)/01_gradient_check.ipynb $(out)/02_training_evolution.ipynb $(out)/.sample.values $(code) $(locked)
@@ -102,7 +104,7 @@ handin:
 verify:
 ## delete the folder of a run, a comparison or a sweep
 clean:
-handin verify clean ready browser workers:
+handin verify clean ready browser workers lock:
 	@$(pipeline) $@ "$(MAKE_COMMAND)"
 
 # ---- Working on it --------------------------------------------------------------------------
@@ -133,8 +135,6 @@ bench: ready
 	@$(run) benchmarks
 ## write requirements.lock anew from pyproject.toml (needs uv and a network)
 lock:
-	@command -v uv >/dev/null || { echo "lock: expected uv on PATH, got none; run pip install uv" >&2; exit 1; }
-	@uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev --extra lab pyproject.toml -o requirements.lock
 ## show this
 help:
 	@awk -f rnn/pipeline/help.awk Makefile

@@ -63,7 +63,8 @@ def parts(m: int, tau: int, batch: int) -> dict[str, Any]:
     h = np.zeros((batch, architecture.state_size), np.float32)
     gradient = np.zeros_like(theta)
     gradients = architecture.parameters(gradient)
-    memory, optimizer = np.ones((1, theta.size), np.float32), AdaGrad(*np.float32([0.0, 5.0]))
+    memory = np.ones((1, theta.size), np.float32)
+    optimizer = AdaGrad(np.zeros(1, np.float32), np.float32(5.0))
     rows, K = tau * batch, problem.K
     dO, H, dH = segment.P.reshape(rows, K), segment.H[0].reshape(rows, m), np.empty((rows, m), "f4")
     dZ, before = segment.Z[0].reshape(rows, m), segment.H_before[0].reshape(rows, m)

@@ -49,7 +49,7 @@ ACCEPTED = THRESHOLDS["acceptable"]
 
 #: Updates before the cases after training, with the assignment's learning rate and clipping.
 BURN_IN = 300
-_OPTIMIZER = AdaGrad(0.1, 5.0)
+_OPTIMIZER = AdaGrad(np.full(1, 0.1), 5.0)
 
 #: With more characters than `MANY`, rows of U, V and c that belong to `FEW` of them have to do
 #: for everything but Table 1: thousands would take minutes.

@@ -1,7 +1,8 @@
 """How parameters follow from gradients: a class per optimiser.
 
-An optimiser is a named tuple of its settings, the learning rate `eta` and the bound `clip` on the
-entries of a gradient (infinity for none), both of the type of the parameters, with
+An optimiser is a named tuple of its settings, the learning rate `eta`, an array (1,) as it may
+change from step to step, and the bound `clip` on the entries of a gradient (infinity for none),
+both of the type of the parameters, with
 
 ``usual_eta``
     its usual learning rate;
@@ -42,7 +43,7 @@ def clipped(g, clip):
 class Optimizer(NamedTuple):
     """The settings of an optimiser."""
 
-    eta: Any
+    eta: Any  # (1,)
     clip: Any
 
 
@@ -63,13 +64,13 @@ class AdaGrad(Optimizer):
     @scalar
     def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
-        eps = theta.dtype.type(_EPS)
+        eps, eta = theta.dtype.type(_EPS), optimizer.eta[0]
         end = begin + gradient.size
         theta, squares = theta[begin:end], memory[0][begin:end]
         for i in range(theta.size):
             g = clipped(gradient[i], optimizer.clip)
             squares[i] = fma(g, g, squares[i])
-            theta[i] = fma(-optimizer.eta * g, inverse_sqrt(squares[i] + eps), theta[i])
+            theta[i] = fma(-eta * g, inverse_sqrt(squares[i] + eps), theta[i])
 
 
 class RMSProp(Optimizer):
@@ -90,13 +91,13 @@ class RMSProp(Optimizer):
     def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
         eps, gamma = theta.dtype.type(_EPS), theta.dtype.type(0.9)
-        rest = theta.dtype.type(1 - 0.9)
+        rest, eta = theta.dtype.type(1 - 0.9), optimizer.eta[0]
         end = begin + gradient.size
         theta, squares = theta[begin:end], memory[0][begin:end]
         for i in range(theta.size):
             g = clipped(gradient[i], optimizer.clip)
             squares[i] = fma(gamma, squares[i], rest * (g * g))
-            theta[i] = fma(-optimizer.eta * g, inverse_sqrt(squares[i] + eps), theta[i])
+            theta[i] = fma(-eta * g, inverse_sqrt(squares[i] + eps), theta[i])
 
 
 class Adam(Optimizer):
@@ -116,7 +117,7 @@ class Adam(Optimizer):
     @scalar
     def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
-        real = theta.dtype.type
+        real, eta = theta.dtype.type, optimizer.eta[0]
         eps, beta1, beta2 = real(_EPS), real(0.9), real(0.999)
         rest1, rest2 = real(1 - 0.9), real(1 - 0.999)
         mean_scale = real(1 / (1 - power(0.9, n)))
@@ -127,7 +128,7 @@ class Adam(Optimizer):
             g = clipped(gradient[i], optimizer.clip)
             means[i] = fma(beta1, means[i], rest1 * g)
             squares[i] = fma(beta2, squares[i], rest2 * (g * g))
-            step = optimizer.eta * (means[i] * mean_scale)
+            step = eta * (means[i] * mean_scale)
             theta[i] -= step / (np.sqrt(squares[i] * square_scale) + eps)
 
 

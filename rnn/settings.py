@@ -9,6 +9,7 @@ import numpy as np
 
 from rnn.cells import CELLS
 from rnn.errors import ReportError, one_of, require_number, require_whole, shown
+from rnn.kernels.elementary import cosines, power
 from rnn.kernels.randomness import ORDER, generator
 from rnn.model import Architecture
 from rnn.optimizers import OPTIMIZERS
@@ -22,10 +23,14 @@ COURSES = {
 
 #: The least value of every whole number.
 _WHOLE = dict.fromkeys(("m", "seq_length", "epochs", "snapshot_every", "snapshot_length"), 1)
-_WHOLE |= {"max_updates": 0, "seed": 0, "chunks": 1, "batch_size": 1, "layers": 1}
+_WHOLE |= {"max_updates": 0, "seed": 0, "chunks": 1, "batch_size": 1, "layers": 1, "patience": 0}
+
+#: The learning rate over the updates, see `Schedule.etas`.
+ETA_SCHEDULES = ("constant", "step", "cosine")
 
 #: Settings that version 1.0 does not know; files leave them out where they have these values.
 LEFT_OUT = {"cell": "vanilla", "layers": 1, "dropout": 0.0}
+LEFT_OUT |= {"eta_schedule": "constant", "eta_decay": 0.9, "patience": 0}
 
 
 def without_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,6 +71,9 @@ class Settings:
     cell: str = "vanilla"  # one of `rnn.cells.CELLS`
     layers: int = 1  # layers, each of m hidden units
     dropout: float = 0.0  # share of what a layer passes on that is left out in training
+    eta_schedule: str = "constant"  # one of `ETA_SCHEDULES`: how eta changes over the updates
+    eta_decay: float = 0.9  # what eta is multiplied by after every epoch, for the schedule "step"
+    patience: int = 0  # stop after so many epochs without a lower held-out loss; 0 for never
 
     def __post_init__(self) -> None:
         """Check every setting and fill in what the course gives."""
@@ -86,6 +94,7 @@ class Settings:
         one_of("loss", self.loss, ("sum", "mean"))
         one_of("init", self.init, ("normal", "scaled"))
         one_of("order", self.order, ORDERS)
+        one_of("eta_schedule", self.eta_schedule, ETA_SCHEDULES)
         one_of("dtype", self.dtype, ("float32", "float64"))
         if self.eta is None:
             put("eta", OPTIMIZERS[str(self.optimizer)].usual_eta)
@@ -95,6 +104,12 @@ class Settings:
             put("clip", require_number("clip", self.clip, least=0) or math.inf)
         put("held_out", require_number("held_out", self.held_out, least=0, below=1))
         put("dropout", require_number("dropout", self.dropout, least=0, below=1))
+        put("eta_decay", require_number("eta_decay", self.eta_decay, above=0, most=1))
+        if self.patience and not self.held_out:
+            raise ReportError(
+                f"patience: expected 0 where nothing is held out, got {self.patience}; "
+                "set held_out, for instance to 0.1"
+            )
         if not isinstance(self.document_end, str):
             raise ReportError(f"document_end: expected a text, got {shown(self.document_end)}")
 
@@ -145,6 +160,7 @@ class Schedule:
     trained: int  # characters at the beginning that are trained on; the rest is held out
     updates_per_epoch: int  # updates that read the trained part once
     last_update: int  # the number of the last update
+    planned: int  # the same, even of a part of a training that makes fewer
 
     @classmethod
     def of(cls, settings: Settings, characters: int) -> "Schedule":
@@ -185,8 +201,31 @@ class Schedule:
                 f"streams of {trained:,} characters in all; lower batch_size or seq_length"
             )
         last = settings.epochs * per_epoch
-        limit = settings.max_updates or last
-        return cls(settings, trained, per_epoch, min(last, limit))
+        last = min(last, settings.max_updates or last)
+        return cls(settings, trained, per_epoch, last, last)
+
+    @property
+    def patience(self) -> int:
+        """The updates without a lower held-out loss after which training stops; 0 for never."""
+        return self.settings.patience * self.updates_per_epoch
+
+    def etas(self, update: int, updates: int) -> np.ndarray:
+        """Return the learning rates of so many updates from `update` on, (updates,) float64.
+
+        Of update n of N, in epoch e (both from 0), it is the settings' eta times 1 ("constant"),
+        decay^e ("step") or (1 + cos(pi n / N)) / 2 ("cosine").
+
+        Notes
+        -----
+        Loshchilov and Hutter (2017), 'SGDR', equation 5, over one period down to zero.
+        """
+        s, n = self.settings, np.arange(update - 1, update - 1 + updates)
+        if s.eta_schedule == "cosine":
+            return s.eta * ((1 + cosines(np.pi * (n / self.planned))) / 2)
+        if s.eta_schedule == "step":
+            epochs, where = np.unique(n // self.updates_per_epoch, return_inverse=True)
+            return s.eta * np.array([power(s.eta_decay, e) for e in epochs])[where]
+        return np.full(updates, s.eta)
 
     def epoch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return where the updates of an epoch (from 0) read, as `segment_starts` does."""

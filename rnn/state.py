@@ -1,8 +1,9 @@
 """The one record of a training in progress: what is passed is what is saved."""
 
+import math
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,10 @@ class TrainingState:
     h: np.ndarray  # (B, state size) the network's state after the last update
     best_theta: np.ndarray  # (n,) the model with the lowest smooth loss, after its update ...
     best_h: np.ndarray  # (B, state size) ... and its state
+    #: (n,) of the measured models the one with the lowest held-out loss, and its state (B, state
+    #: size); (0,) and (B, 0) where nothing is held out.
+    held_out_theta: np.ndarray
+    held_out_h: np.ndarray
     #: (q, n + state size): models at the ends of epochs that are not measured yet, each followed
     #: by the state of its first stream.
     waiting: np.ndarray
@@ -40,21 +45,65 @@ class TrainingState:
         """The number of the last update; 0 before the first."""
         return int(self.counts[0])
 
+    @property
+    def held_out_losses(self) -> list[tuple[int, float]]:
+        """The updates after which the held-out loss was measured, and the losses."""
+        measured = [(update, loss) for update, _, loss in self.history if loss is not None]
+        return [(update, loss) for update, loss in measured if not math.isnan(loss)]
 
-def first_state(settings: Settings, K: int) -> TrainingState:
-    """Return the state before the first update, for `K` characters."""
+    @property
+    def lowest_held_out(self) -> tuple[int, float]:
+        """The update of the lowest held-out loss, and the loss; 0 and infinity if there is none."""
+        return min(self.held_out_losses, key=lambda one: one[1], default=(0, math.inf))
+
+    def stopped_at(self, patience: int) -> int:
+        """Return where a training of so much patience ends, as far as it is known; else 0.
+
+        That is the first measured update after `patience` updates without a lower held-out loss; a
+        patience of 0 has no end.
+        """
+        lowest, since = math.inf, 0
+        for update, loss in self.held_out_losses:
+            if loss < lowest:
+                lowest, since = loss, update
+            elif 0 < patience <= update - since:
+                return update
+        return 0
+
+
+class Known(NamedTuple):
+    """A trained network that another one takes over."""
+
+    parameters: Any
+    h: np.ndarray  # (state size,) its state
+    rows: np.ndarray  # (its K,) the ids that its characters have in the other one's vocabulary
+
+
+def first_state(settings: Settings, K: int, known: Known | None = None) -> TrainingState:
+    """Return the state before the first update, for `K` characters.
+
+    All that a `known` network has is taken over.  What it lacks, the rows of U and V and the
+    entries of c for characters that it does not know, is as without it.
+    """
     architecture = settings.architecture(K)
     rng = generator(settings.seed, FIRST_PARAMETERS)
     sig = settings.sig if settings.init == "normal" else None
     theta = initialise(architecture, sig, rng, settings.dtype)
     h = np.zeros((settings.batch_size, architecture.state_size), theta.dtype)
+    if known:
+        h[:] = known.h
+        for name, part in architecture.parameters(theta)._asdict().items():
+            part[known.rows if name in ("U", "V", "c") else ...] = getattr(known.parameters, name)
     rows = OPTIMIZERS[str(settings.optimizer)].memory_rows
+    measured = bool(settings.held_out)
     return TrainingState(
         theta=theta,
         memory=np.zeros((rows, theta.size), theta.dtype),
         h=h,
         best_theta=theta.copy(),
         best_h=h.copy(),
+        held_out_theta=theta[: theta.size * measured].copy(),
+        held_out_h=h[:, : architecture.state_size * measured].copy(),
         waiting=np.zeros((0, theta.size + architecture.state_size), theta.dtype),
         losses=np.array([np.inf, np.inf]),
         counts=np.zeros(2, np.int64),
@@ -70,8 +119,8 @@ def require_memory(settings: Settings, K: int) -> None:
         If they need more than there is.
     """
     s, architecture = settings, settings.architecture(K)
-    # Parameters, gradient, both best models with a copy of each, a float64 draft, and the memory.
-    numbers = (8 + OPTIMIZERS[str(s.optimizer)].memory_rows) * architecture.size
+    # Parameters, gradient, three best models and copies of two, a float64 draft, and the memory.
+    numbers = (9 + OPTIMIZERS[str(s.optimizer)].memory_rows) * architecture.size
     # Per character read: P, dH, Z, and the states with those before them.
     blocks = len(architecture.cell.biases) + (2 if s.dropout else 0)  # two: masks and their product
     width = K + s.m + s.layers * blocks * s.m + 2 * architecture.state_size

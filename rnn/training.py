@@ -100,15 +100,16 @@ class Reading(NamedTuple):
 
 
 @compiled
-def train_segments(network, state, reading, mean, history_every, history):
+def train_segments(network, state, reading, etas, mean, history_every, history):
     """Train on segments, one update each; return whether every loss was finite.
 
+    The smooth loss begins with the first loss where it is infinite before.
     If one is not, the training stops there with parameters, state and losses as they were after the
     update before it.  The parameters of the `network` are views of the `theta` of `state`, a
     `Progress`, which is updated; U's gradients are zero before and after.  `reading` is a
-    `Reading`; `mean` tells whether the loss is the mean over a
-    segment, not its sum.  The smooth loss at the updates that `history_every` divides is stored in
-    `history`, (rows,) float64, one after the other.
+    `Reading`, `etas` (updates,) are the learning rates; `mean` tells whether the loss is the mean
+    over a segment, not its sum.  The smooth loss at the updates that `history_every` divides is
+    stored in `history`, (rows,) float64, one after the other.
     """
     parameters, gradients, begins, optimizer, segment, (dropout, key) = network
     theta, memory, h, best_theta, best_h, losses, counts = state
@@ -139,7 +140,7 @@ def train_segments(network, state, reading, mean, history_every, history):
 
         # While the smooth loss falls with every update only the last of the falling models can
         # stay the best, so that none needs to be copied before it rises again.
-        smooth = loss if counts[0] == 0 else 0.999 * losses[0] + 0.001 * loss
+        smooth = loss if np.isinf(losses[0]) else 0.999 * losses[0] + 0.001 * loss
         if smooth < losses[1]:
             best_is_current = True
             losses[1] = smooth
@@ -150,6 +151,7 @@ def train_segments(network, state, reading, mean, history_every, history):
         losses[0] = smooth
         counts[0] += 1
 
+        optimizer.eta[0] = etas[n]
         backward(parameters, segment, gradients, weight)
         for gradient, begin in ((gradients.b.reshape(-1), begins.b), (gradients.c, begins.c)):
             update_parameters(optimizer, theta, gradient, memory, counts[0], begin)
@@ -220,12 +222,13 @@ class Trainer:
         self.ids, self.held_out = ids[: schedule.trained], ids[schedule.trained :]
         self.marks = document_marks(self.ids, self.end)
         self.held_out_marks = document_marks(self.held_out, self.end)
-        # Five times an epoch, at an update that the history has a row for.
+        # Five times an epoch, at an update that the history has a row for, and at its end.
         steps = max(1, round(schedule.updates_per_epoch / 5 / HISTORY_EVERY))
         self._validate_every = steps * HISTORY_EVERY if settings.held_out else 0
         documents = bool(self.marks.size)
         architecture, real = settings.architecture(corpus.K), state.theta.dtype.type
-        optimizer = OPTIMIZERS[str(settings.optimizer)](real(settings.eta), real(settings.clip))
+        eta = np.zeros(1, real)  # each update's, see `train_segments`
+        optimizer = OPTIMIZERS[str(settings.optimizer)](eta, real(settings.clip))
         x, y = np.zeros((2, settings.seq_length, settings.batch_size), ids.dtype)
         parameters, rate = architecture.parameters(state.theta), settings.dropout
         mask = np.zeros((settings.layers, *x.shape, settings.m)) if rate else None
@@ -234,11 +237,18 @@ class Trainer:
         self._read = lru_cache(maxsize=1)(schedule.epoch)
         self._updates_per_call = 100
 
+    @property
+    def ended(self) -> bool:
+        """Whether the last update is made, no other can be, or patience has run out."""
+        state, schedule = self.state, self.schedule
+        stopped = bool(state.diverged) or state.stopped_at(schedule.patience) > 0
+        return stopped or state.update >= schedule.last_update
+
     def __iter__(self) -> Iterator[TrainingState]:
-        """Yield the state every now and then, until the last update is made or none can be."""
+        """Yield the state every now and then, until the training has ended."""
         state, per_epoch = self.state, self.schedule.updates_per_epoch
-        while (done := state.update) < self.schedule.last_update and not state.diverged:
-            update = done + 1
+        while not self.ended:
+            update = (done := state.update) + 1
             if update == 1 or update % self.settings.snapshot_every == 0:
                 text = self._snapshot(update)
                 self._advance(1)
@@ -280,6 +290,7 @@ class Trainer:
             self._network,
             Progress.of(state),
             Reading(self.ids, self.marks, starts[part], resets[part]),
+            self.schedule.etas(done + 1, updates),
             self.settings.loss == "mean",
             HISTORY_EVERY,
             history,
@@ -316,12 +327,21 @@ class Trainer:
         self.state.diverged = {"update": update, "largest_weight": largest}
 
     def _record(self, update: int, smooth_loss: float) -> None:
-        measured = self._validate_every and update % self._validate_every == 0
-        validation = self.validation_loss() if measured else None
-        self.state.history.append((update, smooth_loss, validation))
+        state, events = self.state, (self._validate_every, self.schedule.updates_per_epoch)
+        validation = None
+        if self._validate_every and any(update % every == 0 for every in events):
+            validation = self.validation_loss()
+            if validation < state.lowest_held_out[1]:
+                state.held_out_theta[...], state.held_out_h[...] = state.theta, state.h
+        state.history.append((update, smooth_loss, validation))
 
     def validation_loss(self) -> float:
-        """Return the loss on the held-out part, in nats per character."""
+        """Return the loss on the held-out part, in nats per character.
+
+        It is NaN if a parameter is not finite, even one that this part does not need.
+        """
+        if not np.isfinite(self.state.theta).all():
+            return np.nan
         return text_loss(
             self._network.parameters, self.held_out, self.held_out_marks, self.state.h[0]
         )

@@ -64,7 +64,9 @@ def optimizers() -> str:
             memory = np.zeros((kind.memory_rows, theta.size), dtype)
             for n in range(1, 20):
                 gradient = np.random.default_rng(n).random(theta.size).astype(dtype) - dtype(0.5)
-                update_parameters(kind(dtype(0.1), dtype(0.3)), theta, gradient, memory, n, 0)
+                update_parameters(
+                    kind(np.full(1, 0.1, dtype), dtype(0.3)), theta, gradient, memory, n, 0
+                )
             results += [theta, memory]
     return digest(*results)
 

@@ -141,6 +141,18 @@ def adam(g: np.ndarray, memory: list[np.ndarray], n: int) -> np.ndarray:
 STEPS = {"adagrad": adagrad, "rmsprop": rmsprop, "adam": adam}
 
 
+def learning_rate(s: Settings, n: int, per_epoch: int, updates: int) -> float:
+    """Return the learning rate of update n (from 0) of so many, by the settings' schedule."""
+    return (
+        s.eta
+        * {
+            "constant": 1.0,
+            "step": s.eta_decay ** (n // per_epoch),
+            "cosine": 0.5 + 0.5 * math.cos(math.pi * n / updates),
+        }[s.eta_schedule]
+    )
+
+
 def sequential(characters: int, s: Settings) -> Iterator[tuple[list[int], bool]]:
     """Walk through the text as the assignment does, every stream through its part."""
     part = characters // s.batch_size
@@ -154,11 +166,12 @@ def sequential(characters: int, s: Settings) -> Iterator[tuple[list[int], bool]]
 
 def run(
     ids: np.ndarray, first: TrainingState, s: Settings, updates: int, positions: Any,
-    marks: np.ndarray | None = None,
+    marks: np.ndarray | None = None, per_epoch: int = 1,
 ) -> SimpleNamespace:  # fmt: skip
     """Train, and return all that is to be compared.
 
-    `positions` yields, for every update, where the streams read and whether they are reset.
+    `positions` yields, for every update, where the streams read and whether they are reset;
+    `per_epoch` updates, after which a learning rate may take a step, are an epoch.
     """
     K = int(ids.max()) + 1
     p, update = named(first.theta, s.m, K, s.layers), STEPS[str(s.optimizer)]
@@ -182,7 +195,8 @@ def run(
         smooth = loss if n == 1 else 0.999 * out.smooth[-1] + 0.001 * loss
         out.smooth.append(smooth)
         for name in p:
-            p[name] -= s.eta * update(np.clip(g[name], -s.clip, s.clip), memory[name], n)
+            eta = learning_rate(s, n - 1, per_epoch, updates)
+            p[name] -= eta * update(np.clip(g[name], -s.clip, s.clip), memory[name], n)
         if smooth < out.lowest_smooth_loss:
             out.lowest_smooth_loss, out.best_update = smooth, n
             out.best_h, out.best = h.copy(), {name: value.copy() for name, value in p.items()}

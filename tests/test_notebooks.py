@@ -34,7 +34,7 @@ PARAMETERS = {
 }
 
 #: Parameters of the training that say what is read and where results go, not how to train.
-NO_SETTINGS = {"corpus", "encoding", "seeds", "run_dir", "checkpoints", "text"}
+NO_SETTINGS = {"corpus", "encoding", "seeds", "run_dir", "checkpoints", "from_run", "text"}
 
 
 @pytest.fixture(params=PARAMETERS)

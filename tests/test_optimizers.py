@@ -12,13 +12,14 @@ from rnn.optimizers import OPTIMIZERS, skips_zeros, update_parameters
 #: Three steps for two parameters; the second gradient of the first one is to be clipped at 5.
 GRADIENTS = [(0.5, -2.0), (8.0, 0.25), (-1.0, 0.0)]
 ETA = 0.1
+ETAS = np.full(1, ETA)
 
 
 def step(
     name: str, theta: np.ndarray, gradient: Any, memory: np.ndarray, n: int = 1, clip: float = 5.0
 ) -> None:
     """Take a step for all entries of `theta`, in place."""
-    optimizer = OPTIMIZERS[name](ETA, clip)
+    optimizer = OPTIMIZERS[name](ETAS, clip)
     update_parameters(optimizer, theta, np.array(gradient), memory, n, 0)
 
 
@@ -96,7 +97,7 @@ class TestEveryOptimizer:
 
     def test_gradients_are_left_as_they_are(self, name: str) -> None:
         gradient = np.array([8.0, -8.0])
-        optimizer = OPTIMIZERS[name](ETA, 5.0)
+        optimizer = OPTIMIZERS[name](ETAS, 5.0)
         update_parameters(optimizer, np.zeros(2), gradient, empty_memory(name, 2), 1, 0)
         assert gradient.tolist() == [8.0, -8.0]
 
@@ -125,12 +126,12 @@ class TestEveryOptimizer:
         before = theta[1], memory[:, 1].tolist()
         step(name, theta, [1.0, 0.0], memory, 2)
         assert (before == (theta[1], memory[:, 1].tolist())) == skips_zeros(
-            OPTIMIZERS[name](ETA, 5.0)
+            OPTIMIZERS[name](ETAS, 5.0)
         )
 
     def test_entries_updated_part_by_part_are_updated_as_all_at_once(self, name: str) -> None:
         gradient = np.array([1.0, -2.0, 8.0, 0.5])
-        optimizer, results = OPTIMIZERS[name](ETA, 5.0), []
+        optimizer, results = OPTIMIZERS[name](ETAS, 5.0), []
         for parts in ([(0, 4)], [(2, 4), (0, 2)], [(1, 3)]):
             theta, memory = np.ones(4), empty_memory(name, 4)
             for begin, end in parts:
@@ -142,7 +143,7 @@ class TestEveryOptimizer:
 
 
 class Unknown(NamedTuple):
-    eta: float
+    eta: np.ndarray
     clip: float
 
 
@@ -154,7 +155,7 @@ def compiled_update(optimizer, theta, gradient, memory):
 def test_what_is_no_optimizer_is_an_error_compiled_or_not() -> None:
     theta = np.zeros(2)
     with pytest.raises(AttributeError):
-        update_parameters(Unknown(ETA, 5.0), theta, np.ones(2), np.zeros((1, 2)), 1, 0)
+        update_parameters(Unknown(ETAS, 5.0), theta, np.ones(2), np.zeros((1, 2)), 1, 0)
     with pytest.raises((AttributeError, numba.TypingError)):
-        compiled_update(Unknown(ETA, 5.0), theta, np.ones(2), np.zeros((1, 2)))
+        compiled_update(Unknown(ETAS, 5.0), theta, np.ones(2), np.zeros((1, 2)))
     assert not theta.any()

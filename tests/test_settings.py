@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from rnn.cells import CELLS
 from rnn.errors import LARGEST, ReportError
 from rnn.model import Architecture
-from rnn.settings import Settings
+from rnn.settings import ETA_SCHEDULES, Schedule, Settings
 
 
 def refusal(**given: Any) -> str:
@@ -60,6 +61,7 @@ def test_a_clip_of_zero_means_no_clipping() -> None:
         {"clip": 0},
         {"document_end": "\n\n"},
         {"cell": "gru", "dropout": 0.5},
+        {"eta_schedule": "step", "eta_decay": 0.5, "held_out": 0.1, "patience": 3},
     ],
 )
 def test_settings_survive_json(given: dict[str, Any]) -> None:
@@ -126,6 +128,21 @@ def test_what_is_no_finite_number_is_refused(name: str, value: Any) -> None:
             "did you mean adagrad?",
         ),
         ({"optimizer": "xyz"}, "optimizer: expected one of adagrad, rmsprop, adam, got 'xyz'"),
+        (
+            {"eta_schedule": "cosin"},
+            "eta_schedule: expected one of constant, step, cosine, got 'cosin'; "
+            "did you mean cosine?",
+        ),
+        (
+            {"eta_decay": 1.5},
+            "eta_decay: expected a finite number above 0 and at most 1, got 1.5",
+        ),
+        ({"patience": -1}, "patience: expected a whole number of at least 0, got -1"),
+        (
+            {"patience": 2},
+            "patience: expected 0 where nothing is held out, got 2; "
+            "set held_out, for instance to 0.1",
+        ),
         ({"loss": "average"}, "loss: expected one of sum, mean, got 'average'"),
         (
             {"order": "shuffled"},
@@ -163,7 +180,7 @@ def test_the_network_is_what_the_settings_and_the_text_say() -> None:
 
 def test_the_classic_network_is_told_as_version_1_0_told_it() -> None:
     told = Settings().as_dict()
-    assert not {"cell", "layers", "dropout"} & set(told)
+    assert not {"cell", "layers", "dropout", "eta_schedule", "eta_decay", "patience"} & set(told)
     other = Settings(cell="lstm", layers=2, dropout=0.1).as_dict()
     assert (other["cell"], other["layers"], other["dropout"]) == ("lstm", 2, 0.1)
     assert told.items() <= other.items()
@@ -178,3 +195,41 @@ def test_the_unit_of_the_loss_is_fixed_by_the_settings(
     s = Settings(loss=loss, seq_length=9)
     assert (s.loss_unit, s.characters_in_loss) == (unit, characters)
     assert s.per_character(18.0) == 18.0 / characters
+
+
+# ---- The learning rate ----------------------------------------------------------------------
+
+
+def etas(**given: Any) -> np.ndarray:
+    """Return all learning rates of four epochs of 10 updates, or as many as are asked for."""
+    schedule = Schedule.of(Settings(seq_length=5, epochs=4, eta=0.3, **given), 51)
+    assert schedule.updates_per_epoch == 10
+    return schedule.etas(1, schedule.last_update)
+
+
+def test_a_constant_learning_rate_is_eta_itself() -> None:
+    assert etas().tolist() == [0.3] * 40
+
+
+def test_a_stepwise_learning_rate_is_multiplied_by_its_factor_after_every_epoch() -> None:
+    expected = [0.3 * 0.7**epoch for epoch in range(4) for _ in range(10)]
+    np.testing.assert_allclose(etas(eta_schedule="step", eta_decay=0.7), expected, 1e-15)
+    short = etas(eta_schedule="step", eta_decay=0.7, max_updates=15)
+    np.testing.assert_allclose(short, expected[:15], 1e-15)
+
+
+@pytest.mark.parametrize("updates", [40, 13, 1])
+def test_a_cosine_falls_from_eta_to_zero_over_the_whole_training(updates: int) -> None:
+    found = etas(eta_schedule="cosine", max_updates=updates)
+    expected = [0.15 * (1 + math.cos(math.pi * n / updates)) for n in range(updates)]
+    np.testing.assert_allclose(found, expected, 1e-14)
+    assert found[0] == 0.3
+
+
+@pytest.mark.parametrize("name", ETA_SCHEDULES)
+def test_learning_rates_do_not_depend_on_how_many_are_asked_for_at_once(name: str) -> None:
+    schedule = Schedule.of(Settings(seq_length=5, epochs=4, eta_schedule=name), 51)
+    at_once = schedule.etas(1, 40)
+    part = replace(schedule, last_update=25)
+    in_parts = [part.etas(begin, end - begin) for begin, end in ((1, 4), (4, 25), (25, 41))]
+    np.testing.assert_array_equal(np.concatenate(in_parts), at_once)

@@ -16,7 +16,7 @@ from rnn import training
 from rnn.kernels.randomness import DROPOUT, draw_mask, key
 from rnn.model import segment_loss
 from rnn.optimizers import OPTIMIZERS
-from rnn.runs import driver
+from rnn.runs import pretrained
 from rnn.runs.driver import train
 from rnn.runs.run import Run
 from rnn.settings import Schedule, Settings
@@ -50,8 +50,9 @@ def positions(book: Corpus, s: Settings) -> Any:
 
 
 def expected(book: Corpus, s: Settings, marks: np.ndarray | None = None) -> Any:
-    first = first_state(s, book.K)
-    return reference.run(np.asarray(book.ids), first, s, UPDATES, positions(book, s), marks)
+    first, per_epoch = first_state(s, book.K), Schedule.of(s, len(book)).updates_per_epoch
+    ids = np.asarray(book.ids)
+    return reference.run(ids, first, s, UPDATES, positions(book, s), marks, per_epoch)
 
 
 def assert_same(run: Run, want: Any) -> None:
@@ -93,6 +94,19 @@ def test_training_and_plain_numpy_end_at_the_same_losses_and_parameters(
 ) -> None:
     s = settings(optimizer=optimizer, loss=loss, batch_size=batch_size, order=order)
     assert_same(train(book, s, progress=False), expected(book, s))
+
+
+@pytest.mark.parametrize("eta_schedule", ["step", "cosine"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_learning_rate_that_falls_is_that_of_plain_numpy_for_every_optimizer(
+    book: Corpus, optimizer: str, eta_schedule: str
+) -> None:
+    s = settings(optimizer=optimizer, eta_schedule=eta_schedule, eta_decay=0.3, batch_size=2)
+    assert Schedule.of(s, len(book)).updates_per_epoch < UPDATES / 2
+    run = train(book, s, progress=False)
+    assert_same(run, expected(book, s))
+    constant = train(book, settings(optimizer=optimizer, batch_size=2), progress=False)
+    assert not np.array_equal(run.state.theta, constant.state.theta)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +262,7 @@ def test_classic_training_is_chaotic_at_first_whatever_the_type(
 
     exact = smooth_losses(saltmarrow, dtype="float64", max_updates=300)
     single = smooth_losses(saltmarrow, dtype="float32", max_updates=300)
-    monkeypatch.setattr(driver, "first_state", start_nearby)
+    monkeypatch.setattr(pretrained, "first_state", start_nearby)
     nearby = smooth_losses(saltmarrow, dtype="float64", max_updates=300)
     np.testing.assert_allclose(single[:3], exact[:3], rtol=1e-6)
     np.testing.assert_allclose(nearby[:3], exact[:3], rtol=1e-12)

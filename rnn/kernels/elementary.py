@@ -18,8 +18,8 @@ from numba.extending import intrinsic, overload
 
 from rnn.kernels.compilation import compiled, scalar
 
-__all__ = ["cos_sin", "exp", "fma", "inverse_sqrt", "log", "logarithms", "normals", "power"]
-__all__ += ["sigmoid", "tanh"]
+__all__ = ["cos_sin", "cosines", "exp", "fma", "inverse_sqrt", "log", "logarithms", "normals"]
+__all__ += ["power", "sigmoid", "tanh"]
 
 
 def fma(x: Any, y: Any, z: Any) -> Any:
@@ -315,6 +315,15 @@ def logarithms(x):
     y = np.empty_like(x)
     for i in range(x.size):
         y[i] = log(x[i])
+    return y
+
+
+@compiled
+def cosines(x):
+    """Return the cosines of a vector of float64 up to 2^20."""
+    y = np.empty_like(x)
+    for i in range(x.size):
+        y[i], _ = cos_sin(x[i])
     return y
 
 

@@ -4,6 +4,7 @@ It and what it imports run before anything is installed, with the standard libra
 """
 
 import glob
+import json
 import os
 import re
 import shlex
@@ -19,12 +20,12 @@ from pathlib import Path
 
 from rnn.pipeline import hold, refuse, set_up
 from rnn.pipeline.parameters import read_values
-from rnn.text.files import altered_files
+from rnn.text.files import SUMS, altered_files
 
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {
     ".check.values": ("CORPUS", "ENCODING", "SEED", "NETWORK", "CHECK_PARAMS", "TEXT"),
-    ".training.values": ("CORPUS", "ENCODING", "SEED", "SEEDS", "PARAMS", "TEXT"),
+    ".training.values": ("CORPUS", "ENCODING", "SEED", "SEEDS", "FROM", "PARAMS", "TEXT"),
     ".sample.values": ("SEED", "SAMPLE_PARAMS", "TEXT", "FONTS"),
     ".pages.values": ("TITLE", "AUTHOR", "DATE", "FONTS"),
 }
@@ -34,6 +35,7 @@ SWEEP = {".sweep.values": ("TEXT",), ".pages.values": RUN[".pages.values"]}
 _PARAMETER = ("-p", "-r", "--parameters", "--parameters_raw")  # options of papermill
 _REPORTS = Path("reports")
 _RESULTS = ("results.json", "history.csv")
+_PRETRAINED = ("results.json", "best_model.npz")  # of the run that another one goes on from
 _RUN_TRACES = ("results.json", ".check.values", ".training.values")
 _PARAMETERS, _BEST = "parameters.yaml", "best.yaml"  # of a sweep's point, and of its best
 _NETWORK = ("cell", "layers")  # parameters of the training and of the check
@@ -42,13 +44,14 @@ _STEPS = ("01_gradient_check.ipynb", "02_training_evolution.ipynb", "03_best_mod
 _PAGES = ("report.ipynb", "report.pdf", "report.html")
 
 #: The steps that leave a file, which are to be run again where it is gone.
-_MADE_BY = {
+_MADE_BY: dict[str, tuple[str, ...]] = {
     "results.json": _STEPS,
     "gradient_check.csv": _STEPS[:1],
     **dict.fromkeys(("history.csv", "snapshots.json", "best_model.npz"), _STEPS[1:2]),
 }
 #: What is made again, besides the file itself, where a file was altered.
-_MADE_WITH = {"last_model.npz": _STEPS[1:2], **_MADE_BY, **dict.fromkeys(_PAGES, _PAGES)}
+_MADE_WITH = _MADE_BY | dict.fromkeys(_PAGES, _PAGES)
+_MADE_WITH |= dict.fromkeys(("last_model.npz", "best_held_out_model.npz"), _STEPS[1:2])
 
 
 def main(python: str, verb: str, *command: str) -> None:
@@ -56,6 +59,7 @@ def main(python: str, verb: str, *command: str) -> None:
     look_around()
     if verb == "report":
         folder = run_folder()
+        require_pretrained(folder)
         go_on(python, folder, RUN, *command, *values_of_point(folder))
     elif verb == "compare":
         go_on(python, comparison_folder(), COMPARISON, *command)
@@ -74,6 +78,8 @@ def main(python: str, verb: str, *command: str) -> None:
         folder = run_folder(new=False)
         hold(folder)
         shutil.rmtree(folder)
+    elif verb == "lock":
+        set_up.write_lock()
     elif verb in ("browser", "workers"):
         set_up.add_extra(python, "browser" if verb == "browser" else "sweep")
     else:
@@ -98,7 +104,7 @@ def go_on(
         mend(folder)
     # What make is told here holds for the stamps too.
     os.environ |= dict(word.split("=", 1) for word in command if "=" in word)
-    os.environ["NETWORK"] = network(os.environ.get("PARAMS", ""))
+    os.environ["NETWORK"] = network(os.environ["FROM"], os.environ["PARAMS"])
     write_stamps(folder, stamps)
     # Python ignores this signal, and what a process ignores its successor does too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -140,16 +146,22 @@ def mend(folder: Path) -> None:
                 (folder / name).unlink(missing_ok=True)
 
 
-def network(options: str) -> str:
-    """Return those options of the training that hold for the gradient check too: the network's."""
-    with suppress(ValueError):  # what is wrong with them the training says
+def network(pretrained: str, options: str) -> str:
+    """Return those options of the training that hold for the gradient check too: the network's.
+
+    That of a run whose model is trained on is in its results.
+    """
+    with suppress(ValueError, LookupError, TypeError):  # what is wrong the training says
         words = shlex.split(options)
         files = [Path(path) for option, path in pairwise(words) if option == "-f"]
-        for path in files:
-            if path.name in (_PARAMETERS, _BEST) and path.is_file():
-                told = read_values(path)
-                known = [("-p", name, str(told[name])) for name in _NETWORK if name in told]
-                words = [*chain(*known), *words]
+        told = [read_values(path) for path in files
+                if path.name in (_PARAMETERS, _BEST) and path.is_file()]  # fmt: skip
+        if pretrained:
+            results = json.loads((_pretrained_folder(pretrained) / "results.json").read_bytes())
+            told.append(results["training"]["parameters"])
+        for values in told:
+            known = [("-p", name, str(values[name])) for name in _NETWORK if name in values]
+            words = [*chain(*known), *words]
         found = zip(words, words[1:], words[2:], strict=False)
         return " ".join(
             shlex.join(option)
@@ -188,6 +200,31 @@ def run_folder(*, new: bool = True) -> Path:
         expected = "a name that no comparison has, nor a sweep"
         refuse("RUN", expected, repr(folder.name), "choose another name")
     return folder
+
+
+def require_pretrained(folder: Path) -> None:
+    """Refuse a run ``FROM`` whose model cannot be trained on in a folder; none is no fault."""
+    said = os.environ["FROM"]
+    if not said:
+        return
+    run = _pretrained_folder(said)
+    remedy = f"run make report RUN={run.name}"
+    if run.resolve() == folder.resolve():
+        refuse("FROM", "another run than RUN", repr(said), "choose another name for the new one")
+    if lacking := [name for name in _PRETRAINED if not (run / name).is_file()]:
+        there = sorted(path.parent.name for path in _REPORTS.glob("*/best_model.npz"))
+        remedy = f"choose from {' '.join(there)}" if there else remedy
+        refuse("FROM", f"a finished run with {lacking[0]}", repr(said), remedy)
+    altered = altered_files(run) if (run / SUMS).is_file() else []
+    for path in altered:
+        if path.name in _PRETRAINED:
+            refuse(str(path), "what the run left", "something else", remedy)
+
+
+def _pretrained_folder(said: str) -> Path:
+    """Return the folder of the run ``FROM``: in ``reports/`` by its name, or anywhere."""
+    named = _REPORTS / said
+    return named if named.is_dir() else Path(said).expanduser()
 
 
 def values_of_point(folder: Path) -> list[str]:
@@ -269,6 +306,8 @@ def _files(variable: str, value: str) -> Iterator[Path]:
     if variable == "CORPUS":
         yield Path(value)
         yield from map(Path, glob.glob(f"data/{glob.escape(value)}*.txt"))
+    elif variable == "FROM" and value:
+        yield _pretrained_folder(value) / "best_model.npz"
     elif variable == "TEXT" and value:
         yield from sorted(Path(value).expanduser().glob("*.md"))
     elif variable == "FONTS" and value:

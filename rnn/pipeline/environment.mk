@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 # What was said on the command line.  It reaches the steps as environment variables, never as
 # shell text, and $ is not make's in it.
-said := RUN CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON HANDIN FONTS
+said := RUN FROM CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON HANDIN FONTS
 said += GRID SWEEP HALVING SCHEDULER TITLE AUTHOR DATE TEXT
 titled := $(filter-out file,$(origin TITLE))
 $(foreach name,$(said),$(eval override $(name) := $$(value $(name))))

@@ -74,6 +74,11 @@ class Asked:
         chosen = prepared_parameters(_NOTEBOOK, [*options, "--options", given("PARAMS") or ""])
         refuse_unknown(chosen, declared)
         base |= chosen
+        if chosen.get("from_run") or given("FROM"):
+            raise ReportError(
+                "from_run: expected none for a sweep, whose trainings begin anew, got "
+                f"{shown(given('FROM') or chosen['from_run'])}; let make report go on from a run"
+            )
         points = list(_points(given("GRID") or ""))
         settings = [one.name for one in dataclasses.fields(Settings) if one.name != "seed"]
         refuse_unknown({name: None for point in points for name in point}, settings)

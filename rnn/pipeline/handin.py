@@ -19,8 +19,9 @@ from typing import Any
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.pipeline.unpack import FILES, METADATA, OPTIONAL
+from rnn.pipeline.unpack import FILES, METADATA, OPTIONAL, PRETRAINED, PRETRAINED_FILES
 from rnn.pipeline.verify import told_by_notebook
+from rnn.runs.pretrained import pretrained_folder
 from rnn.runs.results import read_results
 from rnn.text.books import BOOKS
 from rnn.text.files import atomic_write
@@ -34,12 +35,13 @@ _EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a zip can hold
 def pack(folder: Path) -> Path:
     """Write the zip of a finished run, beside its folder, and return its path.
 
-    The text is packed only if it is a known one that may be passed on.
+    A text is packed only if it is a known one that may be passed on.  Of a run whose model was
+    trained on, the model and the results go with it.
 
     Raises
     ------
     ReportError
-        If the run is not finished.
+        If the run is not finished, or the model that it went on with is not there any more.
     """
     results = read_results(folder)
     lacking = [name for name in FILES.keys() - OPTIONAL if not (folder / name).is_file()]
@@ -51,9 +53,15 @@ def pack(folder: Path) -> Path:
         )
     paths = {name: folder / name for name in FILES if (folder / name).is_file()}
     given = {name: told_by_notebook(path) for name, path in paths.items() if name[0] == "0"}
+    texts = {results["training"]["book"]["sha256"]}
+    if origin := results["training"].get("from_run"):
+        place = pretrained_folder(origin["run"], origin["sha256"])
+        paths |= {f"{PRETRAINED}/{name}": place / name for name in PRETRAINED_FILES}
+        texts.add(origin["book"]["sha256"])
     for book in BOOKS.values():
-        path, wanted = ROOT / "data" / book.file, results["training"]["book"]["sha256"]
-        if book.licence and book.sha256 == wanted and path.is_file() and _sha256(path) == wanted:
+        path = ROOT / "data" / book.file
+        passed_on = book.licence and book.sha256 in texts
+        if passed_on and path.is_file() and _sha256(path) == book.sha256:
             paths[f"data/{book.file}"] = path
     if own := next((values["text"] for values in given.values() if values.get("text")), ""):
         place = Path(own).expanduser()
@@ -82,11 +90,13 @@ def command(run: str, given: Mapping[str, Mapping[str, Any]], page: Mapping[str,
     `given` is what its notebooks were told, by their names, and `page` the report's title block.
     """
     check, training, sampling = (given[name] for name in sorted(given))
-    usual = {"corpus": "saltmarrow", "encoding": "utf-8", "seed": 0, "seeds": 1, "text": ""}
+    usual = {"corpus": "saltmarrow", "encoding": "utf-8", "seed": 0, "seeds": 1, "text": "",
+             "from_run": ""}  # fmt: skip
     words = [f"RUN={run}"]
     for name, value in usual.items():
         if training.get(name, value) != value:
-            words.append(f"{name.upper()}={training[name]}")
+            variable = {"from_run": "FROM"}.get(name, name.upper())
+            words.append(f"{variable}={training[name]}")
     for variable, values in (
         ("CHECK_PARAMS", check), ("PARAMS", training), ("SAMPLE_PARAMS", sampling)
     ):  # fmt: skip
@@ -131,7 +141,7 @@ def _crate(
         content = contents[path]
         facts = {
             "name": Path(path).name,
-            "encodingFormat": FILES.get(path, "text/plain"),
+            "encodingFormat": FILES.get(Path(path).name, "text/plain"),
             "contentSize": str(len(content)),
             "sha256": hashlib.sha256(content).hexdigest(),
         }
@@ -139,14 +149,15 @@ def _crate(
 
     results_of_run = [file(name) for name in FILES if name in contents]
     packed = [known for known in BOOKS.values() if f"data/{known.file}" in contents]
-    if packed:
-        licence = entity(packed[0].licence, "CreativeWork", name="the licence of the text")
-        text = file(f"data/{packed[0].file}", name=book["title"], license=licence)
-    else:
-        text = entity(
+    texts = []
+    for known in packed:
+        licence = entity(known.licence, "CreativeWork", name="the licence of the text")
+        texts.append(file(f"data/{known.file}", name=known.title, license=licence))
+    if book["sha256"] not in {known.sha256 for known in packed}:
+        texts.insert(0, entity(
             "#text", "CreativeWork", name=book["title"], alternateName=book["file"],
             contentSize=str(book["bytes"]), sha256=book["sha256"],
-        )  # fmt: skip
+        ))  # fmt: skip
     told = [
         entity(f"#{section}-{name}", "PropertyValue", name=name, value=_plain(value))
         for section, values in (
@@ -157,7 +168,8 @@ def _crate(
         for name, value in values.items()
         if not (section == "sampling" and name == "text")
     ]
-    own = [file(name) for name in sorted(contents) if name.startswith("sentences/")]
+    folders = ("sentences/", f"{PRETRAINED}/")
+    own = [file(name) for name in sorted(contents) if name.startswith(folders)]
     packages = [f"{name} {number}" for name, number in origin.get("versions", {}).items()]
     software = entity(
         # An identifier of Software Heritage, which any git commit has.
@@ -173,7 +185,7 @@ def _crate(
         "name": f"Training, sampling and report of the run {run}",
         "description": again,
         "instrument": software,
-        "object": [text, *told, *own],
+        "object": [*texts, *told, *own],
         "result": results_of_run,
     }
     if author:

@@ -20,8 +20,10 @@ _PATHS = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")
 _KINDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "True or False"}
 
 
-def accept_parameters(names: dict[str, Any]) -> None:
+def accept_parameters(names: dict[str, Any]) -> list[str]:
     """Give every parameter among a notebook's ``globals()`` the type that the notebook declares.
+
+    Return the names of those that papermill was given.
 
     IPython's record of the cells run so far is in ``In``.  A text becomes a number where a number
     is declared, and a number a text where a text is; None stays where it is the default.
@@ -44,6 +46,7 @@ def accept_parameters(names: dict[str, Any]) -> None:
     for name, line in declared.items():
         if name in names and not (names[name] is None and ast.unparse(line.value) == "None"):
             names[name] = _as_declared(name, names[name], ast.unparse(line.annotation))
+    return given
 
 
 def declared_parameters(cells: Iterable[str]) -> dict[str, Any]:

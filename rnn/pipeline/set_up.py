@@ -74,6 +74,15 @@ def add_extra(python: str, extra: str) -> None:
         _install("--no-build-isolation", "--editable", f".[{extra}]")
 
 
+def write_lock() -> None:
+    """Write ``requirements.lock`` anew from ``pyproject.toml``, with uv and a network."""
+    if not shutil.which("uv"):
+        refuse("lock", "uv on PATH", "none", "run pip install uv")
+    how = "--quiet --upgrade --universal --python-version 3.11 --generate-hashes"
+    words = f"{how} --no-emit-index-url --no-header --extra dev --extra lab".split()
+    _run("uv", "--no-config", "pip", "compile", *words, "pyproject.toml", "-o", str(_LOCK))
+
+
 def _stamp(python: str) -> tuple[Path, bytes]:
     """Return the stamp, and what it holds: the place, and what the project says of itself."""
     stamp, place = ".cache/conda.ready", python

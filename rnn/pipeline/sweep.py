@@ -39,6 +39,9 @@ _SLICES_PER_SECOND = 20  # ... or longer, so that this process can keep up with 
 _WAITING = 2  # slices that wait at the workers, so that none of them has nothing to do
 _NAMED = 3  # trainings whose losses are told beside the bar
 
+#: What is kept of what the last slice of a training told.
+_TOLD = ("diverged", "early_stopping", "validation_loss", "held_out_loss", "text_losses")
+
 
 class Stop:
     """Ctrl-C and SIGTERM: the first is noted, the second ends the process."""
@@ -176,7 +179,8 @@ class Sweeping:
                 continue
             # What was trained further before is taken as it is.
             reached = told["updates"] == until or (fraction < 1 and until < told["updates"] <= last)
-            if (reached or told.get("diverged")) and states.path(told["updates"]).exists():
+            over = reached or told.get("diverged") or told.get("early_stopping")
+            if over and states.path(told["updates"]).exists():
                 continue
             job = Job(point, its, states, until, weight)
             if state := states.newest(until):
@@ -240,7 +244,7 @@ class Sweeping:
                 return False
             told = {"seed": seed, "updates": job.update, "seconds": job.seconds}
             told |= {"timed_updates": job.timed_updates, "smooth_loss": job.loss}
-            told |= {name: got[name] for name in ("diverged", "validation_loss", "text_losses")}
+            told |= {name: got[name] for name in _TOLD}
             told = _plain(told)
             told["stages"] = [*job.stages, _plain([job.update, loss_of(told, self.held_out)])]
         point.told[seed] = told
@@ -306,7 +310,8 @@ class Sweeping:
         kind = "held-out loss" if self.held_out else "loss over the text"
         print(
             f"sweep: {len(self.points)} points, {len(sweep.failed)} failed; the best is "
-            f"{best.name}, {kind} {best.loss:.4f} nats per character"
+            f"{best.name}, {kind} {best.loss:.4f} nats or {best.loss / math.log(2):.4f} bits per "
+            "character"
         )
 
 

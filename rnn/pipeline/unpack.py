@@ -27,14 +27,22 @@ FILES = {
     "snapshots.json": "application/json",
     "best_model.npz": "application/zip",
     "last_model.npz": "application/zip",
+    "best_held_out_model.npz": "application/zip",
     "speed.json": "application/json",
 }
 
-#: Those that not every run has: the model of a training that diverged, and the speed.
-OPTIONAL = {"last_model.npz", "speed.json"}
+#: Those that not every run has: the last model, if it diverged, that with the lowest held-out loss,
+#: and the speed.
+OPTIONAL = {"last_model.npz", "best_held_out_model.npz", "speed.json"}
 
-#: What else a zip may hold: the text, and the run's own sentences.
-_MORE = re.compile(r"data/\w[\w. -]{0,50}|sentences/\w[\w-]{0,50}\.md")
+#: What a run that went on with another one's model needs of that, in the folder of that name.
+PRETRAINED, PRETRAINED_FILES = "from_run", ("best_model.npz", "results.json")
+
+#: What else a zip may hold: texts, the run's own sentences, and the model that it went on with.
+_MORE = re.compile(
+    r"data/\w[\w. -]{0,50}|sentences/\w[\w-]{0,50}\.md"
+    rf"|{PRETRAINED}/({'|'.join(map(re.escape, PRETRAINED_FILES))})"
+)
 
 _MOST_ENTRIES = 200
 _MOST_BYTES = 1 << 28

@@ -32,7 +32,8 @@ from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.pipeline.differences import first_difference
 from rnn.pipeline.parameters import declared_parameters
-from rnn.pipeline.unpack import FILES, OPTIONAL, unpack
+from rnn.pipeline.unpack import FILES, OPTIONAL, PRETRAINED, unpack
+from rnn.runs.pretrained import MODEL, pretrained_folder
 from rnn.runs.results import provenance, read_results
 from rnn.runs.storage import read_json
 from rnn.settings import Schedule, Settings
@@ -89,7 +90,10 @@ class Again:
                     self.left_out[f"{name}.ipynb"] = "it was not made by make report"
                 values["run_dir"] = self._moved(run_dir)
             if "corpus" in values:
-                values["corpus"] = self._text(values["corpus"])
+                book = self.results.get("training", {}).get("book", {})
+                values["corpus"] = self._text(values["corpus"], book)
+            if values.get("from_run"):
+                values["from_run"] = self._pretrained(str(values["from_run"]))
             if values.get("text"):
                 values["text"] = self._sentences(str(values["text"]))
 
@@ -105,9 +109,8 @@ class Again:
                  for part in (name, f"{self.work.name}/".encode())]  # fmt: skip
         return re.sub(b"%s(%s)+" % tuple(parts), b"", content)
 
-    def _text(self, corpus: Any) -> str:
-        """Return what to give the notebooks for the text of the run, found by its sha256."""
-        book = self.results.get("training", {}).get("book", {})
+    def _text(self, corpus: Any, book: Values) -> str:
+        """Return what to give the notebooks for a text with this passport, found by its sha256."""
         wanted, corpus = book.get("sha256"), str(corpus)
         if corpus in BOOKS:
             places = [locate(corpus)[0]]
@@ -129,6 +132,34 @@ class Again:
             f"corpus: expected the text {title!r} of {size} bytes, sha256 {wanted}, got none such "
             f"in data/; put it into {file}"
         )
+
+    def _pretrained(self, from_run: str) -> str:
+        """Return what to give the notebooks for the run whose model was trained on.
+
+        It is a copy of its model and its results, in which its text is one that is found here, or
+        none if the losses over it were not measured.
+        """
+        wanted = self.results.get("training", {}).get("from_run", {}).get("sha256", "")
+        place = self.there / PRETRAINED
+        if not self.foreign:
+            place = pretrained_folder(from_run, wanted)
+        elif not (place / MODEL).is_file() or _sha256(place / MODEL) != wanted:
+            raise ReportError(
+                f"from_run: expected the model that the run went on with in {self.there.name}.zip, "
+                f"sha256 {wanted}, got none such; ask for another zip"
+            )
+        moved = self._moved(from_run)
+        (ROOT / moved).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(place / MODEL, ROOT / moved / MODEL)
+        results = read_results(place)
+        training, measured = results["training"], self.results.get("losses_before_and_after", {})
+        training["corpus"] = (
+            self._text(training["corpus"], training["book"])
+            if "old text" in measured
+            else self._moved("no text")
+        )
+        (ROOT / moved / "results.json").write_text(json.dumps(results), encoding="utf-8")
+        return moved
 
     def _sentences(self, folder: str) -> str:
         """Return the folder with the run's own sentences, or none if they are not here."""
@@ -277,6 +308,7 @@ def _told_by_results(section: str, results: Values) -> dict[str, Any]:
         return facts["parameters"] | encoding
     if section == "training":
         told = {"corpus": facts["corpus"], "seeds": len(facts.get("seeds", [0]))}
+        told |= {"from_run": facts["from_run"]["run"]} if "from_run" in facts else {}
         return facts["parameters"] | encoding | told
     return {name: value for name, value in facts.items() if name != "text"}
 

@@ -15,7 +15,7 @@ from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
 from rnn.runs.progress import note
 from rnn.runs.storage import Headers, hold, read_arrays, run_folder, write_arrays, write_whole
-from rnn.settings import Settings
+from rnn.settings import Schedule, Settings
 from rnn.state import TrainingState, first_state
 from rnn.text.corpus import Corpus
 from rnn.training import MOST_WAITING
@@ -28,19 +28,30 @@ _SHARE = 0.01  # of the time may go into saving
 class Checkpoints:
     """The states of one training run, in a folder that is made, or a ReportError is raised.
 
-    A state is taken up only if the book, the settings other than `epochs` and `max_updates`, and
-    the sources of the math are the same.  From one to the next there are at least `seconds` of
-    training, more where saving would take more than a hundredth of the time.
+    A state is taken up only if the book, the settings other than `epochs`, `max_updates` and
+    `patience`, the sources of the math, and the sha256 of the `model` that it went on with, if any,
+    are the same; with a cosine schedule, which depends on it, also the number of updates in all.
+    From one to the next there are at least `seconds` of training, more where saving would take more
+    than a hundredth of the time.
     """
 
     def __init__(
-        self, folder: Path, corpus: Corpus, settings: Settings, seconds: float = 5.0
+        self,
+        folder: Path,
+        corpus: Corpus,
+        settings: Settings,
+        seconds: float = 5.0,
+        model: str = "",
     ) -> None:
         self.folder, self.settings = run_folder(folder), settings
         self.K, self.seconds = corpus.K, seconds
+        schedule = Schedule.of(settings, len(corpus))
+        self.patience = schedule.patience
         same = settings.as_dict() | {
-            "epochs": None, "max_updates": None, "book": corpus.sha256,
+            "epochs": None, "max_updates": None, "patience": None, "book": corpus.sha256,
+            "planned": schedule.planned if settings.eta_schedule == "cosine" else None,
             "vocabulary": corpus.vocabulary, "sources": SOURCE_DIGEST, "numpy": np.__version__,
+            "model": model,
         }  # fmt: skip
         identity = hashlib.sha256(json.dumps(same, sort_keys=True).encode())
         self.identity, self.name = identity.digest(), identity.hexdigest()[:16]
@@ -63,12 +74,18 @@ class Checkpoints:
         return state
 
     def newest(self, last: int) -> TrainingState | None:
-        """Return the newest good state of this run up to update `last`; say which are bad."""
+        """Return the newest good state of this run up to update `last`; say which are bad.
+
+        One of a training that went on where this one's patience would have ended it is passed over.
+        """
         for path in reversed(self._mine(last)):
             try:
-                return self._read(path)
+                state = self._read(path)
             except ReportError as error:
                 note(f"checkpoint skipped: {error}")
+            else:
+                if state.stopped_at(self.patience) in (0, state.update):
+                    return state
         return None
 
     def path(self, update: int) -> Path:
@@ -152,5 +169,8 @@ def bring_checkpoints(source: str, target: Path) -> None:
             write_whole(copy, path.read_bytes())
 
 
-_ARRAYS = ("theta", "memory", "h", "best_theta", "best_h", "waiting", "losses", "counts")
+_ARRAYS = (
+    *("theta", "memory", "h", "best_theta", "best_h", "held_out_theta", "held_out_h"),
+    *("waiting", "losses", "counts"),
+)
 _STORY = ("snapshots", "epoch_losses", "diverged")

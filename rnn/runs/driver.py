@@ -15,10 +15,11 @@ from typing import Any
 
 from rnn.errors import require_whole
 from rnn.runs.checkpoints import Checkpoints
+from rnn.runs.pretrained import Pretrained, begin
 from rnn.runs.progress import bar, is_interactive
 from rnn.runs.run import Run
 from rnn.settings import Schedule, Settings
-from rnn.state import first_state, require_memory
+from rnn.state import require_memory
 from rnn.text.corpus import Corpus
 from rnn.training import SECONDS_PER_CALL, Trainer
 
@@ -30,12 +31,14 @@ def train(
     settings: Settings,
     checkpoints: Checkpoints | None = None,
     progress: bool = True,
+    pretrained: Pretrained | None = None,
 ) -> Run:
     """Train on a text.
 
     The same text and settings give the same numbers to the last bit, on every processor and however
-    often the run was interrupted.  A loss that is not finite stops the training, with a line on
-    standard error; what was reached is kept.
+    often the run was interrupted.  A loss that is not finite stops the training, and so does a
+    held-out loss that has not fallen for the settings' patience, with a line on standard error;
+    what was reached is kept.
 
     Parameters
     ----------
@@ -43,6 +46,8 @@ def train(
         Where states are kept, and taken up again after an interruption.
     progress : bool
         Whether to show a bar.
+    pretrained : Pretrained, optional
+        The model to go on with, by whose sha256 `checkpoints` are told from others.
 
     Raises
     ------
@@ -53,7 +58,7 @@ def train(
         On Ctrl-C or SIGTERM, after the state has been saved; on a second one, at once.
     """
     with _under_a_bar(corpus, settings, 1, progress) as (schedule, interrupts, show):
-        return _train(corpus, schedule, checkpoints, interrupts, show)
+        return _train(corpus, schedule, checkpoints, pretrained, interrupts, show)
 
 
 def train_seeds(
@@ -63,12 +68,13 @@ def train_seeds(
     seeds: int,
     progress: bool = True,
     watch: Callable[[Collection[Trainer]], None] | None = None,
+    pretrained: Pretrained | None = None,
 ) -> list[Run]:
     """Train with several seeds, side by side on the cores; return the runs in their order.
 
     Parameters
     ----------
-    corpus, settings, progress
+    corpus, settings, progress, pretrained
         As for `train`, as are the errors.
     folder : Path
         Where the states are kept.
@@ -88,8 +94,10 @@ def train_seeds(
         def one(seed: int) -> Run:
             its = replace(schedule, settings=replace(settings, seed=seed))
             place = folder if seed == settings.seed else folder / f"seed-{seed}"
-            checkpoints, note = Checkpoints(place, corpus, its.settings), at_work.setdefault
-            return _train(corpus, its, checkpoints, interrupts, partial(note, seed), bool(watch))
+            model = pretrained.sha256 if pretrained else ""
+            checkpoints = Checkpoints(place, corpus, its.settings, model=model)
+            note = partial(at_work.setdefault, seed)
+            return _train(corpus, its, checkpoints, pretrained, interrupts, note, bool(watch))
 
         jobs = [pool.submit(one, settings.seed + i) for i in range(seeds)]
         working = True
@@ -107,6 +115,7 @@ def _train(
     corpus: Corpus,
     schedule: Schedule,
     checkpoints: Checkpoints | None,
+    pretrained: Pretrained | None,
     interrupts: list[int],
     show: Show,
     partly: bool = False,
@@ -114,7 +123,7 @@ def _train(
     """Train until the last update or (`partly`) an interrupt, which else is an error."""
     with checkpoints.held() if checkpoints else nullcontext():
         state = checkpoints.latest(schedule.last_update) if checkpoints else None
-        trainer = Trainer(corpus, schedule, state or first_state(schedule.settings, corpus.K))
+        trainer = Trainer(corpus, schedule, state or begin(corpus, schedule, pretrained))
         state, first = trainer.state, trainer.first
         show(trainer)
         # The clock starts after the first call, which may have had to compile.
@@ -133,9 +142,12 @@ def _train(
         if interrupts and not partly:
             raise KeyboardInterrupt
         validation = trainer.validation_loss() if schedule.settings.held_out else None
-    run = Run(corpus, schedule, state, validation, reached - first, seconds, reached - timed)
+    made = reached - first, seconds, reached - timed
+    run = Run(corpus, schedule, state, validation, *made, pretrained)
     if run.diverged:
         print(run.diverged, file=sys.stderr)
+    elif run.early_stopping:
+        print(f"stopped early, {run.early_stopping}", file=sys.stderr)
     return run
 
 
@@ -171,7 +183,10 @@ def _move(bar: Any, shown: dict[Trainer, int], trainer: Trainer) -> None:
     if update:
         epoch = trainer.schedule.place(update)[0] + 1
         bar.set_description(f"epoch {epoch}/{trainer.settings.epochs}", False)
-        bar.set_postfix_str(f"smooth loss {trainer.state.losses[0]:.4f}", refresh=False)
+        told = f"smooth loss {trainer.state.losses[0]:.4f}"
+        if measured := trainer.state.held_out_losses:
+            told += f", held-out {measured[-1][1]:.4f}"
+        bar.set_postfix_str(told, refresh=False)
     if before > trainer.first:
         bar.update(update - before)
     else:

@@ -29,9 +29,6 @@ from rnn.training import Trainer
 #: What has to be the same wherever a point is trained.
 VERSION = f"{SOURCE_DIGEST} with NumPy {np.__version__}"
 
-#: What `rnn.runs.run.Run.text_losses` calls the model by which points are compared.
-BEST = "model with the lowest smooth loss"
-
 _SHARE = 0.01  # of the time may go into taking a state up and saving it
 
 
@@ -52,7 +49,8 @@ def train_slice(corpus: Corpus, task: Mapping[str, Any]) -> dict[str, Any]:
     dict
         ``state`` and ``update`` to go on from, ``smooth_loss`` (nats per character), ``seconds``
         that ``timed_updates`` took, whether the training has ``ended``; then also ``diverged``,
-        ``validation_loss`` and ``text_losses``.  Else ``error``; or ``other_version``.
+        ``early_stopping``, ``validation_loss``, ``held_out_loss`` (the lowest) and
+        ``text_losses``.  Else ``error``; or ``other_version``.
     """
     if task["version"] != VERSION:
         return {"other_version": VERSION}
@@ -95,12 +93,13 @@ def _train_slice(corpus: Corpus, task: Mapping[str, Any]) -> dict[str, Any]:
         "smooth_loss": settings.per_character(float(state.losses[0])),
         "seconds": seconds if reached > timed else 0.0,
         "timed_updates": reached - timed,
-        "ended": bool(state.diverged) or reached == schedule.last_update,
+        "ended": trainer.ended,
     }
     if told["ended"]:
         validation = trainer.validation_loss() if settings.held_out else None
         run = Run(corpus, schedule, state, validation, reached - first, seconds, reached - timed)
-        told |= {"diverged": run.diverged, "validation_loss": validation}
+        told |= {"diverged": run.diverged, "early_stopping": run.early_stopping}
+        told |= {"validation_loss": validation, "held_out_loss": run.lowest_held_out[1]}
         told |= {"text_losses": run.text_losses()}
     return told
 

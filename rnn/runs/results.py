@@ -1,6 +1,7 @@
 """What a run leaves for anyone's own analysis: ``results.json``, and the files beside it."""
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -15,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from rnn import ROOT
-from rnn.errors import ReportError
+from rnn.errors import ReportError, one_of
 from rnn.gradient_check import CENTRAL, COMPLEX, first_setting
-from rnn.runs.models import save_model
-from rnn.runs.run import Run
+from rnn.runs.models import Model, load_model, save_model
+from rnn.runs.run import LOWEST_SMOOTH, Run
 from rnn.runs.storage import COUNT, POSITIVE, hold, read_json, write_whole
 from rnn.settings import Settings, without_defaults
 from rnn.text.corpus import Corpus, load_corpus
@@ -31,13 +32,21 @@ _PAGES = ("report.ipynb", "report.pdf", "report.html")
 #: What is made from a section of the results: other sections, and files beside the pages.
 _MADE_FROM: dict[str, tuple[list[str], list[str]]] = {
     "gradient_check": ([], [_CHECK, _SAMPLING]),
-    "training": (["text_losses", "sampling"], [_TRAINING, _SAMPLING, "speed.json"]),
+    "training": (
+        ["text_losses", "losses_before_and_after", "sampling"],
+        [_TRAINING, _SAMPLING, "speed.json"],
+    ),
     "sampling": ([], [_SAMPLING]),
 }
 
 _TEXTS = ("title", "file", "sha256", "encoding", "byte_order_mark", "line_ends", "edition")
 _LOSS = (float, None)
-_LOSSES = {"lowest_smooth_loss": _LOSS, "last_smooth_loss": _LOSS}
+_HELD_OUT = {"update": COUNT, "nats": _LOSS, "bits": _LOSS}  # per character
+_LOSSES = {
+    "lowest_smooth_loss": _LOSS,
+    "last_smooth_loss": _LOSS,
+    "held_out_loss": dict.fromkeys(("lowest", "last", "lowest_smooth"), _HELD_OUT),
+}
 
 #: What ``results.json`` holds, as `rnn.runs.storage.misfit` reads it.
 _SCHEMA = {
@@ -63,7 +72,7 @@ _SCHEMA = {
         "book": {
             **dict.fromkeys(_TEXTS, str),
             **dict.fromkeys(("characters", "K", "updates_per_epoch", "seq_length"), POSITIVE),
-            "bytes": COUNT,
+            **dict.fromkeys(("bytes", "distinct"), COUNT),
             "first_loss": float,
             "rarest": [{"character": str, "code_point": str, "count": COUNT}],
             "warnings": [str],
@@ -72,11 +81,19 @@ _SCHEMA = {
         "first_smooth_loss": _LOSS,
         **_LOSSES,
         "diverged": str,
+        "from_run": {
+            **dict.fromkeys(("run", "name", "sha256", "vocabulary", "new"), str),
+            "update": COUNT,
+            "book": {"title": str, "sha256": str},
+        },
+        "early_stopping": str,
         "seeds": [_LOSSES | {"seed": COUNT}],
     },
     "text_losses": {str: _LOSS},
+    "losses_before_and_after": {str: {"before": _LOSS, "after": _LOSS}},
     "sampling": {
         "seed": COUNT,
+        "best_by": str,
         "temperature": float,
         "top_p": float,
         "prime": str,
@@ -90,6 +107,9 @@ _SCHEMA = {
         "machine": str,
     },
 }
+#: The files of the best models, by what is lowest: the smooth or the held-out loss.
+BEST_MODELS = {"smooth": "best_model.npz", "held_out": "best_held_out_model.npz"}
+
 #: What the training's section has in any version that is read.
 _NEEDED = ("corpus", "encoding", "parameters", "book", "updates_per_epoch")
 
@@ -107,7 +127,8 @@ def replace_section(
     Parameters
     ----------
     facts : dict
-        What it is to say: plain data, in which NaN and infinity are written as null.
+        What it is to say: plain data, in which NaN and infinity are written as null.  A section
+        that says nothing is left out.
     write : callable
         Writes the files that belong to it, before the section is there.
     """
@@ -123,7 +144,7 @@ def replace_section(
             results = {}
             for name in (_CHECK, _TRAINING, _SAMPLING, *_PAGES):
                 (folder / name).unlink(missing_ok=True)
-        if results.get(section) != facts:
+        if results.get(section, {}) != facts:
             sections, files = _MADE_FROM.get(section, ([], []))
             for name in (*files, *_PAGES):
                 (folder / name).unlink(missing_ok=True)
@@ -131,7 +152,8 @@ def replace_section(
                 results = {name: results[name] for name in results.keys() - gone}
                 _write_json(path, results, indent=2, sort_keys=True)
         write()
-        results |= {section: facts, "provenance": _noted() or provenance()}
+        results |= {section: facts} if facts else {}
+        results["provenance"] = _noted() or provenance()
         _write_json(path, results, indent=2, sort_keys=True)
 
 
@@ -163,7 +185,7 @@ def save_check(
 
 
 def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
-    """Write a training run's history, snapshots, best and last model and headline numbers.
+    """Write a training run's history, snapshots, models and headline numbers.
 
     The run is the first; of those with other seeds the losses are kept.  `corpus` is what
     `load_corpus` was given, so that the book is found again.
@@ -174,7 +196,10 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         _write_table(folder / "history.csv", run.history)
         _write_json(folder / "snapshots.json", run.state.snapshots, indent=1)
         save_model(folder / "best_model.npz", run.best_model)
-        (folder / "last_model.npz").unlink(missing_ok=True)
+        for name in ("last_model.npz", BEST_MODELS["held_out"]):
+            (folder / name).unlink(missing_ok=True)
+        if held_out := run.best_held_out_model:
+            save_model(folder / BEST_MODELS["held_out"], held_out)
         if np.isfinite(run.state.theta).all():
             save_model(folder / "last_model.npz", run.last_model)
         # How long it took, and on what, is not a result: results are the same everywhere.
@@ -193,13 +218,29 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         "first_smooth_loss": run.state.history[0][1],
         "lowest_smooth_loss_update": run.best_update,
         "diverged": run.diverged,
+        "early_stopping": run.early_stopping,
         "seeds": [_losses(one) | {"seed": one.settings.seed} for one in runs],
     }
+    if run.pretrained:
+        facts["from_run"] = run.pretrained.facts(run.corpus)
     replace_section(folder, "training", facts | _losses(run), write)
 
 
-def _losses(run: Run) -> dict[str, float]:
-    return {"lowest_smooth_loss": run.lowest_smooth_loss, "last_smooth_loss": run.smooth_loss}
+def _losses(run: Run) -> dict[str, Any]:
+    told = {"lowest_smooth_loss": run.lowest_smooth_loss, "last_smooth_loss": run.smooth_loss}
+    if run.validation_loss is None:
+        return told
+    losses = {
+        "lowest": run.lowest_held_out,
+        "last": (run.last_update, run.validation_loss),
+        "lowest_smooth": (run.best_update, run.held_out_text_losses()[LOWEST_SMOOTH]),
+    }
+    return told | {
+        "held_out_loss": {
+            name: {"update": update, "nats": nats, "bits": nats / math.log(2)}
+            for name, (update, nats) in losses.items()
+        }
+    }
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -231,10 +272,29 @@ def load_settings(folder: Path) -> Settings:
         ) from None
 
 
+def load_best(folder: Path, best_by: str = "smooth") -> tuple[Model, float]:
+    """Load one of a run's `BEST_MODELS`; return its held-out loss, too.
+
+    The loss is in nats per character, NaN if nothing was held out.  A ReportError if there is no
+    such model.
+    """
+    path = folder / BEST_MODELS[one_of("best_by", best_by, BEST_MODELS)]
+    kind = "lowest" if best_by == "held_out" else "lowest_smooth"
+    losses = read_results(folder).get("training", {}).get("held_out_loss", {})
+    if best_by == "held_out" and not path.exists():
+        raise ReportError(
+            "best_by: expected smooth where no held-out loss was measured, got held_out; "
+            "choose smooth, or train with held_out, for instance 0.1"
+        )
+    nats = losses.get(kind, {}).get("nats")
+    return load_model(path), math.nan if nats is None else nats
+
+
 def load_book(folder: Path) -> Corpus:
     """Load the text that a run was trained on; a ReportError if it is not what it was then."""
     training = read_training(folder)
-    book = load_corpus(training["corpus"], training["encoding"])
+    known = training.get("from_run", {}).get("vocabulary", "")
+    book = load_corpus(training["corpus"], training["encoding"], known)
     if book.sha256 != training["book"]["sha256"]:
         raise ReportError(
             f"{book.file}: expected the text that the model was trained on, got one that has "

@@ -8,7 +8,7 @@ mapped from a cache beside a text that is large.
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Corpus(FileFacts):
 
     @cached_property
     def vocabulary(self) -> str:
-        """The K distinct characters, sorted; the id of a character is its place here."""
+        """The K characters, sorted; the id of a character is its place here."""
         return "".join(map(chr, self.points))
 
     @property
@@ -64,7 +64,9 @@ class Corpus(FileFacts):
         return self.points[places].astype("<u4").tobytes().decode("utf-32-le")
 
 
-def load_corpus(corpus: str | os.PathLike[str] = "saltmarrow", encoding: str = "utf-8") -> Corpus:
+def load_corpus(
+    corpus: str | os.PathLike[str] = "saltmarrow", encoding: str = "utf-8", known: str = ""
+) -> Corpus:
     """Read a text.
 
     Parameters
@@ -73,6 +75,8 @@ def load_corpus(corpus: str | os.PathLike[str] = "saltmarrow", encoding: str = "
         As for `rnn.text.books.locate`.
     encoding : str
         As Python names them.  With 'utf-8', a byte-order mark of UTF-16 or UTF-32 is obeyed.
+    known : str
+        Characters that the vocabulary has besides those of the text: those that a model knows.
 
     Raises
     ------
@@ -92,6 +96,7 @@ def load_corpus(corpus: str | os.PathLike[str] = "saltmarrow", encoding: str = "
             raise ReportError(
                 f"corpus: expected at least two distinct characters, got {shown!r}, which {why}"
             )
+        facts = _with_characters(facts, known)
         ids, note = _text_ids(path, facts)
     except OSError as error:
         raise ReportError(
@@ -113,6 +118,14 @@ def require_segments(corpus: Corpus, seq_length: int) -> None:
             f"corpus: expected at least seq_length + 1 = {seq_length + 1:,} characters, got "
             f"{len(corpus):,} in {corpus.title!r}; take a longer text or a smaller seq_length"
         )
+
+
+def _with_characters(facts: FileFacts, known: str) -> FileFacts:
+    """Let a text's vocabulary have other characters too, which occur in it not once."""
+    points = np.union1d(facts.points, code_points(known))
+    counts = np.zeros(len(points), np.int64)
+    counts[np.searchsorted(points, facts.points)] = facts.counts
+    return replace(facts, points=points, counts=counts)
 
 
 def _text_ids(path: Path, facts: FileFacts) -> tuple[Ids, str]:

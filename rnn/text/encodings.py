@@ -46,7 +46,7 @@ class FileFacts:
     bytes: int  # size of the file
     encoding: str  # that the text was read in
     bom: str  # the encoding whose byte-order mark the file begins with, or 'none'
-    points: CodePoints = field(repr=False)  # (K,) uint32: the distinct code points, sorted
+    points: CodePoints = field(repr=False)  # (K,) uint32: the code points known, sorted
     counts: npt.NDArray[np.int64] = field(repr=False)  # (K,) how often each of them occurs
     line_ends: dict[str, int]  # how many lines end with 'LF', 'CR LF' and 'CR'
     #: How many characters look like the first byte of a UTF-8 sequence that was read as cp1252 or
@@ -59,8 +59,13 @@ class FileFacts:
 
     @property
     def K(self) -> int:
-        """The number of distinct characters."""
+        """The number of characters in the vocabulary."""
         return len(self.points)
+
+    @property
+    def distinct(self) -> int:
+        """The number of distinct characters of the text: K, unless others are known too."""
+        return int(np.count_nonzero(self.counts))
 
 
 def codec_name(encoding: str) -> str:

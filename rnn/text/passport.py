@@ -27,7 +27,8 @@ def passport(corpus: Corpus, seq_length: int, updates_per_epoch: int) -> dict[st
     """
     ends = {end: n for end, n in corpus.line_ends.items() if n}
     told = [f"{end} ({n:,})" for end, n in ends.items()] if len(ends) > 1 else list(ends)
-    rarest = np.argsort(corpus.counts, kind="stable")[:10]
+    others = corpus.K - corpus.distinct  # which the text does not have
+    rarest = np.argsort(corpus.counts, kind="stable")[others:][:10]
     characters = [(corpus.vocabulary[i], int(corpus.counts[i])) for i in rarest]
     plain = ("title", "file", "bytes", "sha256", "encoding")
     return {name: getattr(corpus, name) for name in plain} | {
@@ -35,6 +36,7 @@ def passport(corpus: Corpus, seq_length: int, updates_per_epoch: int) -> dict[st
         "line_ends": " and ".join(told) or "none",
         "characters": len(corpus),
         "K": corpus.K,
+        **({"distinct": corpus.distinct} if others else {}),
         "seq_length": seq_length,
         "updates_per_epoch": updates_per_epoch,
         "first_loss": seq_length * float(log(float(corpus.K))),
@@ -71,7 +73,7 @@ def cautions(corpus: Corpus, seq_length: int) -> list[str]:
     }
     shown = ", ".join(once[:8]) + (", ..." if len(once) > 8 else "")
     values = {
-        "corpus": corpus, "less": corpus.K - 1, "large": _LARGE_K, "few": _FEW_SEGMENTS,
+        "corpus": corpus, "less": corpus.distinct - 1, "large": _LARGE_K, "few": _FEW_SEGMENTS,
         "ways": len(ends), "ends": " and ".join(ends), "lost": lost, "once": len(once),
         "shown": shown, "edition": variant, "segments": segments, "seq_length": seq_length,
     }  # fmt: skip
@@ -89,6 +91,6 @@ def edition(corpus: Corpus) -> str:
     name = "other"
     if corpus.sha256 == book.sha256:
         name = "canonical" if corpus.encoding == "utf-8" else "read_otherwise"
-    elif book is goblet and slips.get(corpus.K):
-        name = f"goblet_{corpus.K}"
+    elif book is goblet and slips.get(corpus.distinct):
+        name = f"goblet_{corpus.distinct}"
     return _SENTENCES["edition"][name].format(corpus=corpus)

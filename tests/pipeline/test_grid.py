@@ -69,6 +69,9 @@ def test_a_file_holds_a_product_or_lists_points(tmp_path: Path) -> None:
         ("m=5", {"HALVING": "two"}, "HALVING"),
         ("m=5", {"SCHEDULER": "somewhere"}, "SCHEDULER"),
         ("m=5", {"PARAMS": "-p mm 3"}, "mm"),
+        ("m=5", {"PARAMS": "-p from_run assignment"}, "from_run"),
+        ("m=5", {"FROM": "assignment"}, "from_run"),
+        ("from_run=a,b", {}, "from_run"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(

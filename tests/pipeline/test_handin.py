@@ -162,6 +162,53 @@ def test_sentences_of_the_run_s_own_are_packed_and_unpacked(run: Path, tmp_path:
     assert unpacked.read_bytes() == (own / "loss.md").read_bytes()
 
 
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """Return the folder of a run whose model another one was trained with."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    np.savez(folder / "best_model.npz", W=np.ones((2, 2)))
+    (folder / "results.json").write_text('{"training": {"corpus": "saltmarrow"}}')
+    return folder
+
+
+def gone_on(run: Path, old: Path) -> None:
+    """Let a run say that it went on with the model of another one, on a text of its own."""
+    digest = hashlib.sha256((old / "best_model.npz").read_bytes()).hexdigest()
+    book = {"title": BOOKS["saltmarrow"].title, "sha256": BOOKS["saltmarrow"].sha256}
+    change(run, "training", "from_run", {"run": str(old), "sha256": digest, "book": book})
+    mine = {"title": "my.txt", "file": "my.txt", "bytes": 1234, "sha256": "12" * 32}
+    change(run, "training", "book", mine)
+    (run / NOTEBOOKS[1]).write_text(notebook(**GIVEN[NOTEBOOKS[1]] | {"from_run": str(old)}))
+
+
+def test_model_that_a_run_went_on_with_is_packed_and_unpacked(
+    run: Path, old: Path, tmp_path: Path
+) -> None:
+    gone_on(run, old)
+    archive = pack(run)
+    action = graph(archive)["#run"]
+    objects = {one["@id"] for one in action["object"]}
+    files = {"from_run/best_model.npz", "from_run/results.json"}
+    assert {"#text", "data/saltmarrow.txt", *files} <= objects
+    assert shlex.split(action["description"])[3:5] == ["SEED=3", "SEEDS=2"]
+    assert f"FROM={old}" in shlex.split(action["description"])
+    unpack(archive, tmp_path / "there")
+    for name in files:
+        assert (tmp_path / "there" / name).read_bytes() == (old / Path(name).name).read_bytes()
+
+
+def test_run_whose_model_before_is_gone_or_another_is_not_packed(
+    run: Path, old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone_on(run, old)
+    for spoil in (lambda path: path.write_bytes(b"another"), Path.unlink):
+        spoil(old / "best_model.npz")
+        assert main([str(run)]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "from_run: expected " in line and str(old) in line
+
+
 def test_known_texts_may_be_passed_on_only_with_a_licence() -> None:
     assert {name for name, book in BOOKS.items() if book.licence} == {
         "saltmarrow",

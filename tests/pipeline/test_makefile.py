@@ -27,6 +27,7 @@ NOTEBOOKS = ["01_gradient_check", "02_training_evolution", "03_best_model_sampli
 CHECK, TRAINING, SAMPLE, RENDER = [*NOTEBOOKS, "render"]
 COMPARE = "04_compare_runs"
 SWEEP = "05_sweep"
+PRETRAINED = ["best_model.npz", "results.json"]
 #: Targets that are steps of others, not for a person to say.
 STEPS = set("pages compared swept trained ready browser workers".split())
 
@@ -216,6 +217,59 @@ def test_touched_book_of_one_s_own_is_read_again(project: Project) -> None:
     assert project.report(f"CORPUS={book}") == []
     book.touch()
     assert project.report(f"CORPUS={book}") == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
+def test_run_that_is_gone_on_from_is_looked_at_before_and_after(project: Project) -> None:
+    project.finish("old")
+    model, results = (project.folder / "reports/old" / name for name in PRETRAINED)
+    results.write_text(json.dumps({"training": {"parameters": {"cell": "gru", "m": 9}}}))
+    model.touch()
+    os.utime(model, (1, 1))
+    all_steps = [CHECK, TRAINING, SAMPLE, RENDER]
+    assert project.report("FROM=old") == all_steps
+    words = (project.run / f"{TRAINING}.ipynb").read_text().splitlines()
+    assert words[words.index("from_run") + 1] == "old"
+    words = (project.run / f"{CHECK}.ipynb").read_text().splitlines()
+    assert words[words.index("--options") + 1].split() == ["-p", "cell", "gru"]
+    assert project.report("FROM=old") == []
+    model.touch()
+    assert project.report("FROM=old") == [TRAINING, SAMPLE, RENDER]
+    assert project.report(f"FROM={model.parent}") == [TRAINING, SAMPLE, RENDER], "by its folder"
+    assert project.report() == all_steps
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking"), [("old", "best_model.npz"), ("nobody", "results.json"), ("assignment", "")]
+)
+def test_run_that_cannot_be_gone_on_from_is_refused_in_one_line(
+    project: Project, name: str, lacking: str
+) -> None:
+    project.finish("old")
+    refused = project.make("report", f"FROM={name}")
+    told = one_line(refused)
+    assert refused.returncode and told.startswith("FROM: expected ") and lacking in told
+    assert repr(name) in told and not project.run.exists()
+
+
+def test_altered_model_is_not_gone_on_from(project: Project) -> None:
+    project.finish("old")
+    model = project.folder / "reports/old/best_model.npz"
+    (model.parent / ".sums").touch()
+    model.write_text("as the run left it")
+    note_sum(model, model)
+    assert project.report("FROM=old")
+    model.write_text("edited")
+    told = one_line(project.make("report", "FROM=old"))
+    assert "old/best_model.npz: expected " in told and "make report RUN=old" in told
+
+
+def test_lock_without_uv_says_what_to_install(project: Project) -> None:
+    tools = project.folder / "tools"
+    tools.mkdir()
+    for name in ("sh", "env", "make", "test"):
+        (tools / name).symlink_to(shutil.which(name) or "/bin/true")
+    told = one_line(project.make("lock", PATH=str(tools)))
+    assert told.startswith("lock: expected uv ") and "pip install uv" in told
 
 
 def test_sentences_of_one_s_own_are_read_again_when_a_file_changes_comes_or_goes(

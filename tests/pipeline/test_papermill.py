@@ -120,6 +120,34 @@ def test_command_shows_a_live_bar_and_says_where_it_wrote_on_a_terminal(tmp_path
     assert "epoch 1/7" not in stored, "the bar is not in the notebook"
 
 
+def test_run_goes_on_with_the_network_of_another(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("Ööken är ödslig. " * 60, encoding="utf-8")
+    words = ["-p", "corpus", "mine.txt", "-p", "from_run", str(trained / "run")]
+    words += ["-p", "max_updates", "150", "-p", "run_dir", str(tmp_path / "run")]
+    done = command(tmp_path, TRAINING, *words)
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["training"]["parameters"]["m"] == 8
+    assert set(results["training"]["from_run"]["new"]) == set("Öäö")
+    losses = results["losses_before_and_after"]
+    assert losses["new text"]["before"] > losses["new text"]["after"]
+    assert "old text" in losses
+    assert any(
+        out.get("metadata", {}).get("report", {}).get("label") == "tab-pretrained"
+        for out in outputs(executed(tmp_path / "out.ipynb"))
+    )
+
+
+def test_network_other_than_that_of_the_model_is_refused_even_if_it_is_usual(
+    trained: Path, tmp_path: Path
+) -> None:
+    words = ["-p", "from_run", str(trained / "run"), "-p", "run_dir", str(tmp_path / "run")]
+    done = command(tmp_path, TRAINING, *words, "-p", "m", "100")
+    assert done.returncode != 0
+    assert done.stderr.strip().splitlines()[-1].startswith("ReportError: m: expected 8, ")
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
 def test_wrong_parameter_is_named_before_anything_is_computed(tmp_path: Path) -> None:
     run = tmp_path / "run"
     done = command(tmp_path, TRAINING, "-p", "epoch", "2", "-p", "run_dir", str(run))

@@ -309,6 +309,60 @@ def test_text_is_found_by_its_sha256_wherever_it_was(
         assert json.loads(again._back(told))["corpus"] == "/home/nobody/../my texts/novel.txt"
 
 
+@pytest.fixture
+def gone_on(run: Path, book: Path, tmp_path: Path) -> Path:
+    """Return a run that went on with the model of another, which lies in it as in a zip."""
+    there = copied(run, tmp_path)
+    old = there / "from_run"
+    old.mkdir()
+    for name in ("best_model.npz", "results.json"):
+        shutil.copy(run / name, old)
+    results = json.loads((there / "results.json").read_bytes())
+    digest = verify._sha256(old / "best_model.npz")
+    results["training"]["from_run"] = {"run": "../elsewhere/old", "sha256": digest}
+    results["losses_before_and_after"] = {"old text": {"before": 2.0, "after": 1.0}}
+    (there / "results.json").write_text(json.dumps(results))
+    (there / "data").mkdir()
+    shutil.copy(book, there / "data" / "a text.txt")
+    return there
+
+
+def test_model_that_a_run_went_on_with_is_given_to_the_run_made_again(
+    gone_on: Path, book: Path
+) -> None:
+    with verify._temporary() as work:
+        again = Again(gone_on, work, foreign=True)
+        moved = again.given[TRAINING]["from_run"]
+        assert json.loads(again._back(json.dumps(moved).encode())) == "../elsewhere/old"
+        copy = ROOT / moved
+        assert copy.is_relative_to(work) and copy.name == "old"
+        assert verify._sha256(copy / "best_model.npz") == verify._sha256(
+            gone_on / "from_run" / "best_model.npz"
+        )
+        text = json.loads((copy / "results.json").read_bytes())["training"]["corpus"]
+        assert (ROOT / text).read_bytes() == book.read_bytes()
+
+
+def test_old_text_that_was_not_measured_is_not_measured_again(gone_on: Path) -> None:
+    results = json.loads((gone_on / "results.json").read_bytes())
+    del results["losses_before_and_after"]
+    (gone_on / "results.json").write_text(json.dumps(results))
+    with verify._temporary() as work:
+        folder = ROOT / Again(gone_on, work, foreign=True).given[TRAINING]["from_run"]
+        told = json.loads((folder / "results.json").read_bytes())
+        assert not (ROOT / told["training"]["corpus"]).exists()
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"another")])
+@pytest.mark.parametrize("foreign", [True, False])
+def test_run_whose_model_before_is_not_here_is_refused(
+    gone_on: Path, foreign: bool, spoil: Callable[[Path], object]
+) -> None:
+    spoil(gone_on / "from_run" / "best_model.npz")
+    with verify._temporary() as work, pytest.raises(ReportError, match=r"^from_run: expected "):
+        Again(gone_on, work, foreign=foreign)
+
+
 def test_text_that_is_not_here_is_named_in_one_line_and_nothing_is_left(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

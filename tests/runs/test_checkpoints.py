@@ -25,8 +25,9 @@ from rnn.runs.driver import train
 from rnn.runs.models import load_model, save_model
 from rnn.runs.run import Run
 from rnn.runs.storage import write_whole
-from rnn.settings import Settings
+from rnn.settings import Schedule, Settings
 from rnn.text.corpus import Corpus
+from rnn.training import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,7 @@ def go(book: Corpus, folder: Path, s: Settings) -> Run:
         {"document_end": " ", "held_out": 0.1},
         {"eta": 3.0},
         {"layers": 2, "batch_size": 2, "dropout": 0.3},
+        {"eta_schedule": "step", "eta_decay": 0.4, "held_out": 0.2},
         pytest.param({"cell": "gru", "held_out": 0.1}, marks=pytest.mark.exhaustive),
         pytest.param({"cell": "lstm", "layers": 2, "dropout": 0.3}, marks=pytest.mark.exhaustive),
     ],
@@ -124,6 +126,62 @@ def test_more_epochs_begin_where_fewer_ended(
     assert "going on from update 2,793" in capsys.readouterr().err
     whole = train(book, fourteen, progress=False)
     assert results(longer, tmp_path) == results(whole, tmp_path)
+
+
+def test_a_cosine_over_more_updates_begins_anew(book: Corpus, tmp_path: Path) -> None:
+    s = settings(eta_schedule="cosine")
+    longer = settings(eta_schedule="cosine", max_updates=510)
+    assert go(book, tmp_path / "states", s).new_updates == 500
+    assert go(book, tmp_path / "states", longer).new_updates == 510
+    assert go(book, tmp_path / "states", s).new_updates == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+@pytest.mark.parametrize("eta_schedule", ["step", "cosine"])
+def test_a_training_that_is_stopped_in_the_middle_of_a_decay_ends_with_the_same_bytes(
+    book: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eta_schedule: str
+) -> None:
+    s = settings(eta_schedule=eta_schedule, held_out=0.2, optimizer="adam", eta=0.01)
+    save, saved = Checkpoints.save, []
+
+    def interrupted(self: Checkpoints, state: Any) -> None:
+        save(self, state)
+        saved.append(state.update)
+        if len(saved) == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(book, s, Checkpoints(tmp_path / "c", book, s, seconds=0), progress=False)
+    assert 100 < saved[-1] < 450
+    resumed = go(book, tmp_path / "c", s)
+    assert 0 < resumed.new_updates < 400
+    whole = train(book, s, progress=False)
+    for name, value in vars(whole.state).items():
+        np.testing.assert_array_equal(getattr(resumed.state, name), value, name)
+    assert results(resumed, tmp_path) == results(whole, tmp_path)
+
+
+def test_patience_ends_a_training_as_if_there_were_no_other_states(
+    book: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = {300: 2.0}
+    monkeypatch.setattr(
+        Trainer, "validation_loss", lambda trainer: losses.get(trainer.state.update, 3.0)
+    )
+    patient = settings(held_out=0.2, max_updates=1000)
+    impatient = settings(held_out=0.2, max_updates=1000, patience=1)
+    per_epoch = Schedule.of(patient, len(book)).updates_per_epoch
+    assert 300 < per_epoch < 400
+    first = go(book, tmp_path / "a", impatient)
+    assert first.last_update == first.stopped_at == 2 * per_epoch
+    assert go(book, tmp_path / "a", impatient).new_updates == 0
+    further = go(book, tmp_path / "a", patient)
+    assert further.new_updates == 1000 - 2 * per_epoch and not further.stopped_at
+    again = go(book, tmp_path / "a", impatient)
+    assert results(again, tmp_path) == results(first, tmp_path)
+    assert results(further, tmp_path) == results(train(book, patient, progress=False), tmp_path)
 
 
 def test_a_finished_run_is_not_run_again(book: Corpus, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import math
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,10 @@ def test_training_is_the_same_as_if_the_held_out_part_were_cut_off(
     cut.write_text(book.decode(book.ids)[:1500], newline="")
     shorter = load_corpus(cut)
     assert shorter.vocabulary == book.vocabulary
-    assert_same_state(held_out, run(shorter, max_updates=700))
+    without = run(shorter, max_updates=700)
+    held_out.state.held_out_theta = without.state.held_out_theta  # which is of nothing there
+    held_out.state.held_out_h = without.state.held_out_h
+    assert_same_state(held_out, without)
     assert held_out.state.snapshots == run(shorter, max_updates=700).state.snapshots
 
 
@@ -248,7 +252,7 @@ def test_validation_loss_is_that_of_the_model_on_the_held_out_part(book: Corpus)
     r = run(book, held_out=0.25, max_updates=350)
     measured = r.history.dropna()
     # 299 updates an epoch: a fifth of them, as whole hundreds.
-    assert measured["update"].tolist() == [100, 200, 300, 350]
+    assert measured["update"].tolist() == [100, 200, 299, 300, 350], "and the end of the epoch"
     for update, loss in zip(measured["update"], measured["validation_loss"], strict=True):
         state = run(book, held_out=0.25, max_updates=update).state
         ids = book.ids[1500:]
@@ -264,6 +268,94 @@ def test_documents_begin_in_the_held_out_part_too(book: Corpus) -> None:
     last, h = parameters(r.state, book), r.state.h[0]
     assert r.validation_loss == text_loss(last, ids, marks, h)
     assert r.validation_loss != text_loss(last, ids, ONE_DOCUMENT, h)
+
+
+@pytest.fixture
+def curve(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, float]], None]:
+    """Return a function that makes held-out losses up: by update, else they are 3."""
+
+    def made_up(losses: dict[int, float]) -> None:
+        def loss(trainer: training.Trainer) -> float:
+            return losses.get(trainer.state.update, 3.0)
+
+        monkeypatch.setattr(training.Trainer, "validation_loss", loss)
+
+    return made_up
+
+
+#: An epoch has 299 updates; the loss is measured at every hundredth and at its end.
+HELD_OUT: dict[str, Any] = {"held_out": 0.25, "max_updates": 1500}
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "end"),
+    [
+        ({}, 1, 400),  # 299 updates after the first one of all, at 100
+        ({}, 2, 700),
+        ({}, 0, 1500),
+        ({200: 2.0}, 1, 500),  # 499 is not measured, nor enough after 300
+        ({200: 2.0, 400: 1.9, 598: 1.8}, 1, 897),  # the end of an epoch to that of the next
+        ({n: 3 - n / 1e4 for n in range(2000)}, 1, 1500),
+        ({n: 3 + n / 1e4 for n in range(2000)} | {300: math.nan}, 1, 400),
+    ],
+)
+def test_training_stops_where_the_held_out_loss_has_not_fallen_for_so_many_epochs(
+    book: Corpus, curve: Any, losses: dict[int, float], patience: int, end: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    curve(losses)
+    r = run(book, **HELD_OUT, patience=patience)
+    assert r.last_update == end
+    told = capsys.readouterr().err
+    assert bool(r.early_stopping) == bool(told) == (end < 1500)
+    if told:
+        update, nats = r.lowest_held_out
+        assert told.count("\n") == 1
+        assert f"update {end}:" in told and f"update {update}, {nats:.4f} nats" in told
+
+
+def test_the_model_with_the_lowest_held_out_loss_is_that_of_its_update(
+    book: Corpus, curve: Any
+) -> None:
+    curve({100: 2.5, 400: 2.0, 600: 2.0, 1450: 2.2})
+    r = run(book, **HELD_OUT | {"max_updates": 1450})
+    assert r.lowest_held_out == (400, 2.0), "the first of two that are equal"
+    then = run(book, **HELD_OUT | {"max_updates": 400})
+    model = r.best_held_out_model
+    assert model and model.update == 400 and model.smooth_loss == then.smooth_loss
+    for one, other in zip(model.parameters, then.last_model.parameters, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(model.h, then.last_model.h)
+    assert model.x == then.last_model.x
+
+
+def test_the_last_model_is_the_best_on_the_held_out_part_if_its_loss_is_the_lowest(
+    book: Corpus, curve: Any
+) -> None:
+    curve({400: 2.0, 450: 1.5})
+    r = run(book, **HELD_OUT | {"max_updates": 450})
+    assert r.lowest_held_out == (450, 1.5)
+    model = r.best_held_out_model
+    assert model and model.update == 450
+    np.testing.assert_array_equal(model.parameters.V, r.last_model.parameters.V)
+
+
+def test_models_are_measured_on_the_held_out_part_too(book: Corpus) -> None:
+    r = run(book, max_updates=0, epochs=3, held_out=0.1)
+    over_text, losses = r.text_losses(), r.held_out_text_losses()
+    assert losses.keys() == over_text.keys()
+    ids, history = book.ids[r.schedule.trained :], r.history.set_index("update")
+    for name, model in {
+        "model with the lowest smooth loss": r.best_model,
+        "model with the lowest held-out loss": r.best_held_out_model,
+        "last model": r.last_model,
+    }.items():
+        assert model
+        assert losses[name] == text_loss(model.parameters, ids, ONE_DOCUMENT, model.h)
+    assert losses["model with the lowest held-out loss"] == history["validation_loss"].min()
+    end = (1 + int(np.argmin(r.state.epoch_losses))) * r.updates_per_epoch
+    assert losses["best model at the end of an epoch"] == history["validation_loss"][end]
+    assert run(book).held_out_text_losses() == {} and run(book).best_held_out_model is None
 
 
 # What goes wrong
@@ -456,7 +548,8 @@ def test_models_are_compared_over_the_whole_text_that_was_trained_on(book: Corpu
     r = run(book, max_updates=0, epochs=3, held_out=0.1)
     losses = r.text_losses()
     assert list(losses) == [
-        "model with the lowest smooth loss", "last model", "best model at the end of an epoch",
+        "model with the lowest smooth loss", "model with the lowest held-out loss", "last model",
+        "best model at the end of an epoch",
     ]  # fmt: skip
     trained = r.corpus.ids[: r.schedule.trained]
     assert len(trained) == len(book) - round(0.1 * len(book))

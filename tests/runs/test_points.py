@@ -43,28 +43,35 @@ def in_slices(book: Corpus, settings: Settings, folder: Path) -> tuple[dict[str,
     return facts | {"seed": settings.seed, "seconds": 1.0, "timed_updates": 1}, slices
 
 
+@pytest.mark.parametrize(
+    "given", [{}, {"eta_schedule": "cosine"}, {"patience": 1, "eta": 0.3}], ids=str
+)
 def test_slices_leave_the_bytes_of_a_run_in_one_go(
-    book: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    book: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
+    asked = replace(SMALL, **given)
     monkeypatch.setattr("rnn.runs.points._SHARE", 1e9)
     whole, sliced = run_folder(tmp_path / "whole"), run_folder(tmp_path / "sliced")
-    runs = train_seeds(book, SMALL, whole / "checkpoints", len(SEEDS), progress=False)
+    runs = train_seeds(book, asked, whole / "checkpoints", len(SEEDS), progress=False)
     save_runs(runs, whole, "book")
     replace_section(whole, "text_losses", runs[0].text_losses())
 
     told = []
     for seed in SEEDS:
-        facts, slices = in_slices(book, replace(SMALL, seed=seed), sliced)
+        facts, slices = in_slices(book, replace(asked, seed=seed), sliced)
         assert slices > 3
         told.append(facts)
-    assert not is_saved(sliced, SMALL, told)
-    save_point(sliced, book, "book", SMALL, told)
-    assert is_saved(sliced, SMALL, told)
+    assert not is_saved(sliced, asked, told)
+    save_point(sliced, book, "book", asked, told)
+    assert is_saved(sliced, asked, told)
 
+    ends = {one["updates"] for one in told}
+    assert (min(ends) < SMALL.max_updates) == ("patience" in given)
     names = ["history.csv", "snapshots.json", "best_model.npz", "last_model.npz", "results.json"]
-    last = f"*{SMALL.max_updates:015d}.state"
-    names += [str(path.relative_to(whole)) for path in (whole / "checkpoints").rglob(last)]
-    assert len(names) == 5 + len(SEEDS)
+    names.append("best_held_out_model.npz")
+    states = {path for end in ends for path in whole.rglob(f"*{end:015d}.state")}
+    names += [str(path.relative_to(whole)) for path in states]
+    assert len(states) >= len(SEEDS)
     for name in names:
         assert (sliced / name).read_bytes() == (whole / name).read_bytes(), name
 

@@ -2,16 +2,27 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rnn.errors import ReportError
+from rnn.evaluation import text_loss
+from rnn.pipeline import closing_lines
 from rnn.runs.driver import train
 from rnn.runs.models import load_model
-from rnn.runs.results import load_book, load_settings, read_results, replace_section, save_runs
+from rnn.runs.results import (
+    load_best,
+    load_book,
+    load_settings,
+    read_results,
+    replace_section,
+    save_runs,
+)
 from rnn.runs.run import Run
 from rnn.settings import Settings
 from rnn.text.corpus import Corpus, load_corpus
@@ -166,3 +177,48 @@ def test_time_is_taken_of_updates_that_did_not_compile(book: Corpus) -> None:
     one = run(book)
     assert one.new_updates == 40 and one.timed_updates == 39, "the first update is made alone"
     assert one.seconds > 0
+
+
+def test_the_held_out_loss_is_the_same_wherever_a_run_tells_it(
+    book: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    one = run(book, held_out=0.2, max_updates=350, epochs=10)
+    save_runs([one, run(book, held_out=0.2, seed=1)], tmp_path, str(book.path))
+    training = read_results(tmp_path)["training"]
+    told, history = training["held_out_loss"], pd.read_csv(tmp_path / "history.csv")
+    measured = history.dropna().set_index("update")["validation_loss"]
+    assert (told["lowest"]["nats"], told["lowest"]["update"]) == (measured.min(), measured.idxmin())
+    assert (told["last"]["nats"], told["last"]["update"]) == (measured[350], 350)
+    for losses in told.values():
+        assert losses["bits"] == pytest.approx(losses["nats"] / math.log(2))
+    assert training["seeds"][0]["held_out_loss"] == told != training["seeds"][1]["held_out_loss"]
+
+    best, loss = load_best(tmp_path, "held_out")
+    assert (best.update, loss) == (told["lowest"]["update"], told["lowest"]["nats"])
+    by_smooth_loss, loss = load_best(tmp_path)
+    assert (by_smooth_loss.update, loss) == (one.best_update, told["lowest_smooth"]["nats"])
+    ids, no_marks = book.ids[one.schedule.trained :], np.zeros(0, bool)
+    assert loss == text_loss(by_smooth_loss.parameters, ids, no_marks, by_smooth_loss.h)
+
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path)])
+    closing_lines.main()
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "held-out" in line)
+    lowest = told["lowest"]
+    for number in (lowest["nats"], lowest["bits"], told["last"]["nats"]):
+        assert f"{number:.4f}" in line
+    assert f"update {lowest['update']:,}" in line
+
+
+def test_without_a_held_out_part_there_is_no_model_that_is_best_on_it(
+    book: Corpus, tmp_path: Path
+) -> None:
+    save_runs([run(book, held_out=0.2)], tmp_path, str(book.path))
+    assert (tmp_path / "best_held_out_model.npz").exists()
+    save_runs([run(book)], tmp_path, str(book.path))
+    assert not (tmp_path / "best_held_out_model.npz").exists()
+    assert "held_out_loss" not in read_results(tmp_path)["training"]
+    assert math.isnan(load_best(tmp_path)[1])
+    with pytest.raises(ReportError, match=r"^best_by: expected smooth .* train with held_out"):
+        load_best(tmp_path, "held_out")
+    with pytest.raises(ReportError, match=r"^best_by: expected one of smooth, held_out"):
+        load_best(tmp_path, "heldout")

@@ -55,6 +55,16 @@ def test_any_text_comes_back_as_it_was(tmp_path: Path, text: str, encoding: str)
     assert np.array_equal(corpus.encode(text), corpus.ids)
 
 
+def test_characters_that_are_known_besides_are_in_the_vocabulary(tmp_path: Path) -> None:
+    plain = loaded(tmp_path, "banana")
+    corpus = load_corpus(plain.path, known="xaz\U0010ffff")
+    assert (corpus.vocabulary, corpus.K, corpus.distinct) == ("abnxz\U0010ffff", 6, 3)
+    assert corpus.counts.tolist() == [3, 1, 2, 0, 0, 0]
+    assert text_of(corpus) == "banana" and len(corpus) == len(plain) == 6
+    assert np.array_equal(corpus.encode("banana"), corpus.ids)
+    assert (plain.vocabulary, plain.K, plain.distinct) == ("abn", 3, 3)
+
+
 def test_a_character_that_is_not_known_is_named(tmp_path: Path) -> None:
     corpus = loaded(tmp_path, "abc")
     cyrillic = r"^end: .*'ж' \(U\+0436 CYRILLIC SMALL LETTER ZHE\) at position 2"

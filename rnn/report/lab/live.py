@@ -18,6 +18,7 @@ from rnn.report.figures import COLOURS, PAGE_WIDTH, style, svg
 from rnn.report.markup import html, on_paper
 from rnn.report.shown import Shown
 from rnn.runs.driver import train_seeds
+from rnn.runs.pretrained import Pretrained
 from rnn.runs.progress import is_interactive
 from rnn.runs.run import Run
 from rnn.settings import Settings
@@ -31,16 +32,22 @@ _SHARE = 0.1  # ... or longer, if drawing would take more than this share of one
 _POINTS = 600  # of a curve; more cannot be seen
 
 
-def train(corpus: Corpus, settings: Settings, folder: Path, seeds: int) -> list[Run]:
+def train(
+    corpus: Corpus,
+    settings: Settings,
+    folder: Path,
+    seeds: int,
+    pretrained: Pretrained | None = None,
+) -> list[Run]:
     """Train as `rnn.runs.driver.train_seeds` does, with a live view if the notebook is interactive.
 
     There an interrupt ends the training and returns the runs as far as they came; the same call
     continues from there.
     """
     if not is_interactive():
-        return train_seeds(corpus, settings, folder, seeds)
+        return train_seeds(corpus, settings, folder, seeds, pretrained=pretrained)
     view = LiveView()
-    runs = train_seeds(corpus, settings, folder, seeds, watch=view.look)
+    runs = train_seeds(corpus, settings, folder, seeds, watch=view.look, pretrained=pretrained)
     view.end(runs[0])
     return runs
 
@@ -76,6 +83,7 @@ class LiveView:
             reading=_reading(first),
             last=first.schedule.last_update,
             snapshots=snapshots,
+            held_out=first.state.held_out_losses,
         )
         bundle = {"text/html": page, "text/plain": ended or "training"}
         shown: Any = {"raw": True, "metadata": Shown("live").as_metadata()}

@@ -27,12 +27,14 @@ class SamplingPlayground(Playground):
     def __init__(self, folder: Path) -> None:
         import ipywidgets as widgets
 
-        self.models, left_out = {"best": load_model(folder / "best_model.npz")}, ""
-        if (last := folder / "last_model.npz").exists():
-            try:
-                self.models["last"] = load_model(last)
-            except ReportError as error:
-                left_out = error_line(f"The last model is left out: {error}")
+        self.models, left_out = {"best": load_model(folder / results.BEST_MODELS["smooth"])}, ""
+        others = {"best held-out": results.BEST_MODELS["held_out"], "last": "last_model.npz"}
+        for name, file in others.items():
+            if (folder / file).exists():
+                try:
+                    self.models[name] = load_model(folder / file)
+                except ReportError as error:
+                    left_out += error_line(f"The {name} model is left out: {error}")
         self.end = results.load_settings(folder).document_end
         self.prime = control(
             widgets.Textarea, "prime", "min(680px, 98%)", rows=2,

@@ -16,6 +16,8 @@ from rnn.report.show import Section
 from rnn.runs.run import Run
 from rnn.settings import Settings
 
+_RISE = 0.005  # nats per character: what a held-out loss that is said to rise has risen at least
+
 _PUBLISHED = tomllib.loads(Path(__file__).with_name("loss.toml").read_text(encoding="utf-8"))
 
 
@@ -33,6 +35,8 @@ def facts(run: Run) -> dict[str, Any]:
     """Return what the sentences about the loss of a run mention."""
     ends = run.history.groupby("epoch").last()
     nats = run.settings.per_character(run.lowest_smooth_loss)
+    held_out = held_out_facts(run)
+    falls = [run.best_update, *([held_out["update"]] if held_out else [])]
     return {
         "epochs": run.last_update / run.updates_per_epoch,
         "updates": run.last_update,
@@ -43,22 +47,55 @@ def facts(run: Run) -> dict[str, Any]:
         "lowest_nats": nats,
         "perplexity": float(exp(float(nats))),
         "held_out": run.settings.held_out,
+        "measured": held_out,
+        "stopped_at": run.stopped_at,
+        "patience": run.settings.patience,
         "characters": run.settings.characters_in_loss,
         "K": run.corpus.K,
+        "pretrained": bool(run.pretrained),
         "uniform": run.settings.characters_in_loss * float(log(float(run.corpus.K))),
         "after_epochs": ends[ends["update"] % run.updates_per_epoch == 0]["smooth_loss"].tolist(),
         "diverged": run.state.diverged,
         "clip": run.settings.clip,
         "eta": run.settings.eta,
         "risen": run.smooth_loss > run.state.history[0][1],
-        "still_falling": run.best_update / run.last_update > 0.9,
+        "still_falling": min(falls) / run.last_update > 0.9,
     }
+
+
+def held_out_facts(run: Run) -> dict[str, Any]:
+    """Return what the sentences mention of the held-out loss; nothing where there is none.
+
+    ``since`` is the time from the lowest to the last, in epochs.  It has ``risen`` if that is an
+    epoch or more and the difference is not small; ``overfitted`` if meanwhile the smooth loss fell.
+    """
+    (update, nats), last = run.lowest_held_out, run.validation_loss
+    if last is None or not update:
+        return {}
+    smooth = run.history.set_index("update")["smooth_loss"]
+    since = (run.last_update - update) / run.updates_per_epoch
+    risen = since >= 1 and last - nats >= _RISE
+    return {
+        "update": update,
+        "nats": nats,
+        "perplexity": _perplexity(nats),
+        "last": last,
+        "since": since,
+        "risen": risen,
+        "overfitted": risen and run.smooth_loss < smooth[update],
+    }
+
+
+def _perplexity(nats: float) -> float:
+    return float(exp(float(nats))) if nats < 700 else math.inf
 
 
 def seed_facts(runs: Sequence[Run]) -> dict[str, Any]:
     """Return how much the losses differ from seed to seed."""
     lowest = np.array([run.lowest_smooth_loss for run in runs])
     last = np.array([run.smooth_loss for run in runs])
+    found = [run.lowest_held_out for run in runs]
+    held_out = np.array([nats if update else math.nan for update, nats in found])
     return {
         "seeds": len(runs),
         "first_seed": runs[0].settings.seed,
@@ -68,6 +105,9 @@ def seed_facts(runs: Sequence[Run]) -> dict[str, Any]:
         "lowest_deviation": lowest.std(ddof=1),
         "last_mean": last.mean(),
         "last_deviation": last.std(ddof=1),
+        "held_out": bool(runs[0].settings.held_out),
+        "held_out_mean": held_out.mean(),
+        "held_out_deviation": held_out.std(ddof=1),
     }
 
 
@@ -111,6 +151,9 @@ def figure(run: Run, *others: Run) -> Figure:
             axes.plot(held_out["update"], losses, "s--", markersize=2.5, linewidth=0.8,
                       color=COLOURS[2], label="held-out part")  # fmt: skip
             line.set_label("smooth loss in training")
+            if (best := run.lowest_held_out)[0]:
+                axes.plot(best[0], best[1] * run.settings.characters_in_loss, "D", markersize=5,
+                          color=COLOURS[2], markerfacecolor="white", zorder=3)  # fmt: skip
         for epoch, start in enumerate(range(0, last, run.updates_per_epoch), start=1):
             end = min(start + run.updates_per_epoch, last)
             if start:

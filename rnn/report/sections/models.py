@@ -14,10 +14,19 @@ Losses = dict[str, float]  # nats per character by a name, such as 'last model';
 
 
 def show(section: Section, run: Run, losses: Losses) -> None:
-    """Compare the losses that `Run.text_losses` gives with one another and with counting."""
-    counts, source = baselines(run.corpus.ids[: run.schedule.trained], run.corpus.K), "results.json"
+    """Compare the losses that `Run.text_losses` gives with one another and with counting.
+
+    With a held-out part, the same models and counting are measured on it, too.
+    """
+    ids, end, K = run.corpus.ids, run.schedule.trained, run.corpus.K
+    counts, source = baselines(ids[:end], K), "results.json"
     values = facts(losses, counts) | {"held_out": run.settings.held_out}
-    section.table(table(losses, counts), "tab-models", values, source=source)
+    held_out, held_out_counts = run.held_out_text_losses(), {}
+    if held_out:
+        held_out_counts = baselines(ids[end:], K)
+        values["on_held_out"] = facts(held_out, held_out_counts)
+    shown = table(losses, counts, held_out | held_out_counts)
+    section.table(shown, "tab-models", values, source=source)
     section.prose("reading", values)
 
 
@@ -39,8 +48,11 @@ def facts(models: Losses, counts: Losses) -> dict[str, Any]:
     }
 
 
-def table(models: Losses, counts: Losses) -> pd.DataFrame:
-    """Put losses into a table, those of counting first: in nats, in bits, and e to it."""
+def table(models: Losses, counts: Losses, held_out: Losses | None = None) -> pd.DataFrame:
+    """Put losses into a table, those of counting first: in nats, in bits, and e to it.
+
+    Those on the held-out part, if there is one, are columns of their own.
+    """
 
     def written(nats: float) -> list[str]:
         if not math.isfinite(nats):
@@ -50,4 +62,8 @@ def table(models: Losses, counts: Losses) -> pd.DataFrame:
 
     heads = ["nats per character", "bits per character", "perplexity"]
     rows = {name: written(nats) for name, nats in (counts | models).items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=heads)
+    told = pd.DataFrame.from_dict(rows, orient="index", columns=heads)
+    if held_out:
+        others = [written(held_out.get(name, math.nan))[:2] for name in rows]
+        told[["held-out nats", "held-out bits"]] = others
+    return told

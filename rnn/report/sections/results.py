@@ -13,7 +13,13 @@ from rnn.kernels.elementary import log
 from rnn.report.fonts import borrowed_fonts, own_fonts
 from rnn.report.show import Section
 from rnn.runs.models import load_model
-from rnn.runs.results import load_settings, read_results, read_snapshots, read_training
+from rnn.runs.results import (
+    BEST_MODELS,
+    load_settings,
+    read_results,
+    read_snapshots,
+    read_training,
+)
 from rnn.runs.storage import POSITIVE, read_table
 
 _SNAPSHOTS = [1, *range(10_000, 100_001, 10_000)]  # updates before which one is asked for
@@ -40,12 +46,13 @@ def provenance(section: Section, folder: Path) -> None:
     """
     results = read_results(folder)
     training, sampling = results.get("training", {}), results.get("sampling", {})
-    files = [folder / name for name in ("best_model.npz", "history.csv")]
+    files = [folder / name for name in (*BEST_MODELS.values(), "history.csv")]
     values = {
         "source": dict.fromkeys(_SOURCE) | results.get("provenance", {}),
         "settings": dict(training.get("parameters", {})),
         "sampling_seed": sampling.get("seed"),
         "book": training.get("book", {}).get("sha256"),
+        "from_run": training.get("from_run"),
         "files": {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in files
@@ -90,7 +97,7 @@ def checklist_facts(folder: Path) -> dict[str, Any]:
         "gradients": _gradients(folder / "gradient_check.csv"),
         "loss": _loss(folder / "history.csv", results.get("training", {})),
         "snapshots": _snapshots(folder / "snapshots.json"),
-        "best": _best(folder / "best_model.npz", results),
+        "best": _best(folder, results),
     }
 
 
@@ -137,9 +144,12 @@ def _snapshots(path: Path) -> dict[str, Any]:
     }
 
 
-def _best(path: Path, results: dict[str, Any]) -> dict[str, Any]:
-    text = results.get("sampling", {}).get("text")
-    if text is None or not path.exists():
+def _best(folder: Path, results: dict[str, Any]) -> dict[str, Any]:
+    sampling = {"best_by": "smooth", "text": None} | results.get("sampling", {})
+    text, path = sampling["text"], folder / BEST_MODELS.get(sampling["best_by"], "")
+    if text is None or not path.is_file():
         return {}
-    training = {"lowest_smooth_loss": None} | results.get("training", {})
-    return {"done": len(text) >= _BEST_LENGTH, "characters": len(text), "training": training}
+    training = {"lowest_smooth_loss": None, "held_out_loss": {}} | results.get("training", {})
+    lowest = training["held_out_loss"].get("lowest") if sampling["best_by"] == "held_out" else None
+    done = len(text) >= _BEST_LENGTH
+    return {"done": done, "characters": len(text), "training": training, "held_out": lowest}

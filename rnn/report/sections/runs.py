@@ -21,12 +21,13 @@ _NONE = "–"
 
 #: What None, zero or an empty text stands for, where it says more than itself.
 _WORDS = {"clip": "none", "held_out": "none", "max_updates": "no limit", "document_end": "none"}
+_WORDS |= {"patience": "none"}
 
 #: What is worth saying where all runs have it in common.
 _COMMON = ("m", "seq_length", "eta", "optimizer", "order", "batch_size", "epochs", "seed")
 
 #: How a version that did not say so drew: from the network's own probabilities, without a prime.
-_OWN = {"temperature": 1.0, "top_p": 1.0, "prime": ""}
+_OWN = {"temperature": 1.0, "top_p": 1.0, "prime": "", "best_by": "smooth"}
 
 
 def settings(section: Section, runs: Runs) -> None:
@@ -50,10 +51,12 @@ def settings_facts(runs: Runs) -> dict[str, Any]:
         "same_text": alike(run.book["sha256"] for run in runs),
         "same_held_out": alike(run.settings["held_out"] for run in runs),
         "stopped": [run.name for run in runs if run.training.get("diverged")],
+        "early": [run.name for run in runs if run.training.get("early_stopping")],
         "same_pace": alike(run.characters_per_update for run in runs),
         "same_commit": alike(source.get("commit") for source in sources),
         "same_machine": alike(run.machine for run in runs),
         "same_seeds": alike(max(len(run.seed_losses), 1) for run in runs),
+        "pretrained": [run.name for run in runs if "from_run" in run.training],
         "timed": any(math.isfinite(run.seconds_per_update) for run in runs),
         "one_seed": all(len(run.seed_losses) < 2 for run in runs),
     }
@@ -71,6 +74,7 @@ def settings_table(runs: Runs) -> pd.DataFrame:
     others = [name for run in runs for name in run.settings]
     for name in [*(field.name for field in fields(Settings)), *others]:
         found[name] = [run.settings.get(name) for run in runs]
+    found["from_run"] = [run.training.get("from_run", {}).get("name") for run in runs]
     found["seeds"] = [len(run.seed_losses) or 1 for run in runs]
     rows = {
         name: [_written(name, value) for value in values]
@@ -90,7 +94,8 @@ def numbers(section: Section, runs: Runs) -> None:
 def numbers_facts(runs: Runs) -> dict[str, Any]:
     """Return what the sentences about the numbers of runs mention.
 
-    ``losses`` has the lowest loss of each kind: ``names`` with it, ``others`` that are finite,
+    ``losses`` has the lowest loss of each kind, of the held-out loss if all runs held out the same
+    part: ``names`` with it, ``others`` that are finite,
     the ``next`` one and how far it is ``above``.  ``seeds`` has the two lowest means over seeds.
     """
 
@@ -109,6 +114,8 @@ def numbers_facts(runs: Runs) -> dict[str, Any]:
     smooth = {run.name: run.per_character(run.lowest_smooth_loss) for run in runs}
     text = {run.name: run.text_loss for run in runs}
     values: dict[str, Any] = {"losses": {"smooth": lowest(smooth), "text": lowest(text)}}
+    if alike(run.settings["held_out"] for run in runs) and runs[0].settings["held_out"]:
+        values["losses"]["held_out"] = lowest({run.name: run.held_out_loss for run in runs})
     seeds = {run.name: run.seed_losses for run in runs if len(run.seed_losses) > 1}
     means = ranked({name: over.mean() for name, over in seeds.items()})
     if len(means) < len(runs):
@@ -155,9 +162,12 @@ def samples(section: Section, runs: Runs, length: int) -> None:
 
 
 def samples_facts(runs: Runs) -> dict[str, Any]:
-    """Return whether the texts were drawn in the same way."""
+    """Return whether the texts were drawn in the same way, and any run held out a part."""
     drawn = (run.results["sampling"] for run in runs)
-    return {"drawn_alike": alike([one.get(name, _OWN[name]) for name in _OWN] for one in drawn)}
+    return {
+        "drawn_alike": alike([one.get(name, _OWN[name]) for name in _OWN] for one in drawn),
+        "held_out": any(math.isfinite(run.held_out_loss) for run in runs),
+    }
 
 
 def snapshots(section: Section, runs: Runs) -> None:

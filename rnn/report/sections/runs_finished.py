@@ -12,6 +12,7 @@ from rnn.cells import CELLS
 from rnn.errors import ReportError
 from rnn.model import Architecture
 from rnn.runs.results import read_results, read_snapshots
+from rnn.runs.run import LOWEST_SMOOTH
 from rnn.runs.storage import COUNT, POSITIVE, read_json, read_table
 from rnn.settings import LEFT_OUT
 from rnn.text.characters import printable
@@ -29,8 +30,6 @@ _NEEDED = """
     training.parameters.loss training.parameters.held_out
     training.book.title training.book.characters training.book.K training.book.sha256
 """.split()
-
-_BEST = "model with the lowest smooth loss"
 
 
 class FinishedRun:
@@ -56,10 +55,14 @@ class FinishedRun:
         # reads null, which JSON has in the place of NaN, as NaN.
         self.smooth_loss = float(np.float64(self.training["last_smooth_loss"]))
         self.lowest_smooth_loss = float(np.float64(self.training["lowest_smooth_loss"]))
-        # Of the best model over the whole text, and over the held-out part, in nats per character.
-        self.text_loss = float(np.float64(results["text_losses"].get(_BEST)))
+        # Of the best model over the whole text, in nats per character ...
+        self.text_loss = float(np.float64(results["text_losses"].get(LOWEST_SMOOTH)))
         measured = history.get("validation_loss", pd.Series(dtype=float)).dropna()
-        self.validation_loss = float(measured.iloc[-1]) if len(measured) else math.nan
+        self.last_held_out_loss = float(measured.iloc[-1]) if len(measured) else math.nan
+        # ... and the lowest over the held-out part, after which update, of whichever model.
+        self.held_out_loss = float(measured.min())
+        lowest = measured[measured == self.held_out_loss]
+        self.held_out_update = int(history["update"][lowest.index[0]]) if len(lowest) else 0
 
     @property
     def seed_losses(self) -> np.ndarray:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.runs.points import BEST
 from rnn.runs.results import read_snapshots
+from rnn.runs.run import LOWEST_SMOOTH
 from rnn.runs.storage import read_file, read_json
 
 #: Stands for what there is not.
@@ -145,12 +145,15 @@ def _swept_point(folder: Path, told: dict[str, Any], held_out: bool) -> SweptPoi
 def loss_of(told: dict[str, Any], held_out: bool) -> float:
     """Return the loss of one training by which points are compared, NaN if it has none.
 
-    With a held-out part it is the loss there of the last model, else that over the text of the
-    model with the lowest smooth loss.
+    With a held-out part it is the lowest loss there (of a sweep by version 1.0, that of the last
+    model), else that over the text of the model with the lowest smooth loss.
     """
     if told.get("error") or told.get("diverged"):
         return math.nan
-    loss = told["validation_loss"] if held_out else told["text_losses"].get(BEST)
+    if held_out:
+        loss = told.get("held_out_loss", told["validation_loss"])
+    else:
+        loss = told["text_losses"].get(LOWEST_SMOOTH)
     return math.nan if loss is None else float(loss)
 
 

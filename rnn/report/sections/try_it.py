@@ -13,6 +13,7 @@ from rnn.model import Architecture
 from rnn.report.show import Section
 from rnn.runs.models import Model
 from rnn.runs.results import load_settings, read_results
+from rnn.runs.run import LOWEST_HELD_OUT, LOWEST_SMOOTH
 from rnn.text.characters import encode
 
 _LARGEST = 2_000_000  # bytes that a model may add to the page without being asked for
@@ -21,22 +22,23 @@ _LONGEST = 5_000  # characters that the page lets it write at once
 
 def show(
     section: Section, model: Model, folder: Path, embed_model: bool = False, *,
-    length: int = 1000, **start: Any,
+    best_by: str = "smooth", held_out_loss: float = math.nan, length: int = 1000, **start: Any,
 ) -> None:  # fmt: skip
     """Put a model into report.html, or say why not: it is large, and `embed_model` is False.
 
-    `folder` holds its run; `length` and `start`, named as the arguments of `write`, are what the
-    controls show first.
+    `folder` holds its run, `best_by` and `held_out_loss` are as for `rnn.runs.results.load_best`;
+    `length` and `start`, named as the arguments of `write`, are what the controls show first.
     """
     told = network(model, load_settings(folder).document_end)
     losses = read_results(folder).get("text_losses", {})
-    nats = losses.get("model with the lowest smooth loss")
+    nats = losses.get(LOWEST_HELD_OUT if best_by == "held_out" else LOWEST_SMOOTH)
     size = _size(told)
     values = {
         "weights": Architecture.of(model.parameters).size,
         "megabytes": size / 1e6,
         "largest": _LARGEST / 1e6,
         "nats": math.nan if nats is None else nats,
+        "held_out_nats": held_out_loss,
         "perplexity": math.inf if nats is None or nats > 700 else float(exp(float(nats))),
     }
     if size > _LARGEST and not embed_model:

@@ -314,6 +314,15 @@ def test_the_best_model_is_offered_alone_where_there_is_no_last(folder: Path) ->
     assert list(SamplingPlayground(folder).models) == ["best"]
 
 
+def test_the_model_that_is_best_on_the_held_out_part_is_offered_too(
+    folder: Path, model: Model
+) -> None:
+    save_model(folder / results.BEST_MODELS["held_out"], replace(model, update=5))
+    models = SamplingPlayground(folder).models
+    assert list(models) == ["best", "best held-out", "last"]
+    assert models["best held-out"].update == 5
+
+
 def test_a_last_model_that_cannot_be_used_is_left_out_and_said(folder: Path, model: Model) -> None:
     broken = model.parameters._replace(c=model.parameters.c * np.nan)
     save_model(folder / "last_model.npz", replace(model, parameters=broken))

@@ -310,12 +310,37 @@ def test_headline_numbers_are_those_of_the_files(tmp_path: Path) -> None:
     assert table.loc["characters read"].tolist() == ["1,000", "8,000"]
     assert table.loc["lowest smooth loss"].tolist() == ["2.0000", "1.0000"]
     assert table.loc["lowest smooth loss (bits)"].tolist() == ["2.8854", "1.4427"]
-    assert table.loc["validation loss"].tolist() == ["–", "1.2500"]
+    assert table.loc["lowest held-out loss"].tolist() == ["–", "1.2500"]
+    assert table.loc["lowest held-out loss (bits)"].tolist() == ["–", "1.8034"]
+    assert table.loc["last held-out loss"].tolist() == ["–", "1.2500"]
     # 10, 11 and 12 over ten characters
     assert table.loc["lowest, mean over seeds"].tolist() == ["–", "1.1000"]
     assert table.loc["standard deviation"].tolist() == ["–", "0.1000"]
     assert table.loc["updates per second"].tolist() == ["50", "100"]
     assert "stopped early" not in table.index
+
+
+def test_held_out_losses_are_compared_where_the_same_part_was_held_out(
+    tmp_path: Path, display: Display
+) -> None:
+    less = {"held_out": 0.1, "validation": 1.5}
+    both = pair(tmp_path, first=less, held_out=0.1, validation=1.25)
+    found = runs.numbers_facts(both)["losses"]["held_out"]
+    assert (found["names"], found["nats"], found["above"]) == (["b"], 1.25, 0.25)
+    Report()("runs.numbers", both)
+    assert "1.2500 nats" in display.words and "1.8034 bits" in display.words
+    unlike = pair(tmp_path / "other", first=less, held_out=0.2, validation=1.25)
+    assert "held_out" not in runs.numbers_facts(unlike)["losses"]
+
+
+def test_the_lowest_held_out_loss_is_that_of_its_update(tmp_path: Path) -> None:
+    _, run = pair(tmp_path, held_out=0.1, validation=1.25)
+    assert (run.held_out_loss, run.last_held_out_loss, run.held_out_update) == (1.25, 1.25, 1)
+    history = (tmp_path / "b" / "history.csv").read_text().splitlines()
+    history[2] = history[2].replace("1.25", "0.75")
+    (tmp_path / "b" / "history.csv").write_text("\n".join(history) + "\n")
+    _, run = read_runs(f"{tmp_path / 'a'} {tmp_path / 'b'}")
+    assert (run.held_out_loss, run.last_held_out_loss, run.held_out_update) == (0.75, 1.25, 100)
 
 
 def test_the_lowest_is_named_with_its_distance_from_the_next(
@@ -529,12 +554,14 @@ def test_snapshots_are_taken_at_about_the_last_update_that_all_have(
         ({"temperature": 1.0}, True),
         ({"temperature": 0.5}, False),
         ({"prime": "a"}, False),
+        ({"best_by": "smooth"}, True),
+        ({"best_by": "held_out"}, False),
     ],
 )
 def test_texts_that_were_not_drawn_alike_are_told_apart(
     tmp_path: Path, sampling: dict[str, Any], alike: bool
 ) -> None:
-    assert runs.samples_facts(pair(tmp_path, sampling=sampling)) == {"drawn_alike": alike}
+    assert runs.samples_facts(pair(tmp_path, sampling=sampling))["drawn_alike"] == alike
 
 
 def test_samples_are_cut_to_the_length_asked_for(tmp_path: Path, display: Display) -> None:

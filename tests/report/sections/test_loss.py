@@ -215,6 +215,65 @@ def test_no_sentence_has_a_number_that_is_none(corpus: Corpus, given: dict[str, 
     assert not re.search(r"\b(nan|inf|None)\b", text)
 
 
+# ---- The held-out part ----------------------------------------------------------------------
+
+
+def test_the_held_out_loss_is_told_in_nats_and_in_bits(corpus: Corpus) -> None:
+    run = trained(corpus, held_out=0.2)
+    update, nats = run.lowest_held_out
+    values = facts(run)
+    reading = said("reading", values)
+    for number in (nats, nats / math.log(2)):
+        assert f"{number:.4f}" in reading
+    assert f"after update {update:,}" in reading
+    for block in ("caption", "alt"):
+        assert f"{nats:.4f} nats" in said(block, values)
+    (mark,) = lines(figure(run), "D")
+    assert mark.get_xydata().tolist() == [[update, pytest.approx(5 * nats)]]
+
+
+@pytest.mark.parametrize(
+    ("smooth", "held_out", "risen", "overfitted"),
+    [
+        ([4.0, 3.0, 2.0], [2.0, 2.1, 2.2], True, True),
+        ([4.0, 5.0, 6.0], [2.0, 2.1, 2.2], True, False),
+        ([4.0, 3.0, 2.0], [2.2, 2.1, 2.0], False, False),
+        ([4.0, 3.0, 2.0], [2.0, 2.001, 2.002], False, False),
+        ([4.0, 3.0, 2.0], [2.2, 2.0, 2.2], False, False),  # not yet for an epoch
+    ],
+)
+def test_overfitting_is_told_where_only_the_held_out_loss_has_risen_for_an_epoch(
+    corpus: Corpus, smooth: list[float], held_out: list[float], risen: bool, overfitted: bool
+) -> None:
+    run = trained(corpus, held_out=0.2)
+    assert 100 < run.updates_per_epoch < 200
+    updates = (200, 400, 500)
+    rows = [*zip(updates, smooth, held_out, strict=True)]
+    state = replace(run.state, history=[(1, 9.0, None), *rows[:-1]])
+    state.losses[0] = smooth[-1]
+    run = replace(run, state=state, validation_loss=held_out[-1])
+    found = facts(run)["measured"]
+    assert (found["risen"], found["overfitted"]) == (risen, overfitted)
+    since = (500 - updates[int(np.argmin(held_out))]) / run.updates_per_epoch
+    assert found["since"] == pytest.approx(since)
+    assert (f"for {math.floor(100 * since) / 100:g} epoch" in said("reading", facts(run))) == risen
+
+
+def test_a_training_that_patience_ended_says_when_and_after_how_long(corpus: Corpus) -> None:
+    run = trained(corpus, held_out=0.2, patience=3)
+    values = facts(run) | {"stopped_at": 1234, "patience": 3}
+    assert "after update 1,234" in said("reading", values)
+    assert "3 epochs" in said("reading", values)
+    assert "1,234" not in said("reading", facts(run))
+
+
+def test_seeds_are_told_of_by_the_mean_of_their_lowest_held_out_losses(corpus: Corpus) -> None:
+    runs = [trained(corpus, seed=seed, held_out=0.2) for seed in range(3)]
+    found = np.array([run.lowest_held_out[1] for run in runs])
+    told = said("seeds", seed_facts(runs))
+    assert f"{found.mean():.4f} nats" in told and f"{found.std(ddof=1):.4f} nats" in told
+
+
 # ---- What is told of its points -----------------------------------------------------------------
 
 

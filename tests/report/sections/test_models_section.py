@@ -64,3 +64,21 @@ def test_a_network_that_learned_nothing_beats_none() -> None:
 
 def test_the_caption_counts_the_models() -> None:
     assert "2 models" in said("models", "caption", facts({"a": 1.0, "b": 1.0}, COUNTS) | HELD_OUT)
+
+
+def test_losses_on_the_held_out_part_stand_beside_those_over_the_text() -> None:
+    there = {"last": math.log(4), "frequencies of pairs": 2.25}
+    told = table({"last": math.log(8), "other": 2.0}, COUNTS, there)
+    assert list(told.loc["last"]) == ["2.0794", "3.0000", "8.000", "1.3863", "2.0000"]
+    assert list(told.loc["frequencies of pairs"])[-2:] == ["2.2500", "3.2461"]
+    assert list(told.loc["other"])[-2:] == ["–", "–"]
+    assert len(table({"last": 1.0}, COUNTS).columns) == 3
+
+
+def test_the_best_model_on_the_held_out_part_is_named_beside_counting_there() -> None:
+    values = facts({"a": 1.5, "b": 1.6}, COUNTS) | {"held_out": 0.1}
+    values["on_held_out"] = facts({"a": 2.75, "b": 2.6}, {"singles": 3.5, "pairs": 2.3})
+    words = said("models", "reading", values)
+    for told in ("the b has", "2.6000 nats", "3.7510 bits", "0.1500 nats", "3.5000", "2.3000"):
+        assert told in words
+    assert "2.6000" not in said("models", "reading", values | {"on_held_out": facts({}, COUNTS)})

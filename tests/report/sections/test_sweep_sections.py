@@ -15,7 +15,7 @@ from rnn.errors import ReportError
 from rnn.report.sections import sweep as sections
 from rnn.report.sections import sweep_curves, sweep_effects
 from rnn.report.sections.sweep_finished import Sweep, read_sweep
-from rnn.runs.points import BEST
+from rnn.runs.run import LOWEST_SMOOTH
 from rnn.settings import Settings
 
 Show = Callable[..., Outputs]
@@ -24,7 +24,7 @@ Show = Callable[..., Outputs]
 def told(seed: int, loss: float | None, seconds: float = 2.0, **more: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {"seed": seed, "updates": 300, "seconds": seconds / 2}
     facts |= {"timed_updates": 150, "diverged": "", "validation_loss": None}
-    return facts | {"text_losses": {BEST: loss}, "stages": [[300, loss]]} | more
+    return facts | {"text_losses": {LOWEST_SMOOTH: loss}, "stages": [[300, loss]]} | more
 
 
 def written(
@@ -146,8 +146,10 @@ def test_points_are_compared_by_the_held_out_part_where_all_have_one(tmp_path: P
     points = {
         "a": ({"held_out": 0.1, "m": 5}, [told(0, 1.0, validation_loss=1.9)]),
         "b": ({"held_out": 0.1, "m": 6}, [told(0, 1.1, validation_loss=1.8)]),
-    }
+    }  # as version 1.0 told it
     assert written(tmp_path, points).points[0].name == "b"
+    points["b"][1][0]["held_out_loss"], points["a"][1][0]["held_out_loss"] = 1.75, 1.7
+    assert written(tmp_path, points).points[0].name == "a", "the lowest counts, not the last"
     points["a"][0]["held_out"] = 0.0
     assert written(tmp_path, points).points[0].name == "a"
 
