@@ -60,6 +60,7 @@ def parts(m: int, tau: int, batch: int) -> dict[str, Any]:
     x, y = np.zeros((2, tau, batch), np.uint8)
     x[:] = np.arange(x.size).reshape(x.shape) % problem.K
     segment = empty_segment(parameters, x, y)
+    h = np.zeros((batch, architecture.state_size), np.float32)
     gradient = np.zeros_like(theta)
     gradients = architecture.parameters(gradient)
     memory = np.ones((1, theta.size), np.float32)
@@ -71,8 +72,8 @@ def parts(m: int, tau: int, batch: int) -> dict[str, Any]:
     dense = gradient[: theta.size - parameters.U.size]
     flops = {"recurrence": 2 * rows * m * m, "outputs": 2 * rows * K * m}
     calls: dict[str, Callable[[], Any]] = {
-        "hidden states": lambda: hidden_states(parameters, segment),
-        "forward": lambda: forward(parameters, segment),
+        "hidden states": lambda: hidden_states(parameters, segment, h),
+        "forward": lambda: forward(parameters, segment, h),
         "backward": lambda: backward(parameters, segment, gradients, np.float32(0)),
         "dW": lambda: _product(dZ.T, before, gradients.W[0]),
         "dV": lambda: _product(dO.T, H, gradients.V),

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnn.errors import ReportError
 from rnn.kernels.compilation import compiled
-from rnn.model import empty_segment, forward, get_state, set_state
+from rnn.model import empty_segment, forward
 
 _TAU = 100  # characters computed at a time; the result does not depend on it
 
@@ -73,8 +73,6 @@ def _add_losses(parameters, segment, ids, marks, start, end, h, loss):
             segment.y[t, 0] = ids[start + t + 1]
             if marks.size:
                 segment.fresh[t, 0] = marks[start + t]
-        set_state(segment, h)
-        loss += forward(parameters, segment)
-        get_state(segment, h)
+        loss += forward(parameters, segment, h)
         start += tau
     return loss

@@ -14,7 +14,7 @@ from rnn.errors import ReportError
 from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Bar, Case, compare, estimates
 from rnn.kernels.compilation import compiled
 from rnn.kernels.elementary import tanh
-from rnn.model import backward, empty_segment, forward, set_state
+from rnn.model import backward, empty_segment, forward
 
 LEFT_OUT = "h₀ left out of dW"
 FORGOTTEN = "1 − h² forgotten"
@@ -155,8 +155,7 @@ def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.
     """
     parameters = case.architecture.parameters(case.theta)
     segment = empty_segment(parameters, case.x, case.y, mask=case.mask)
-    set_state(segment, case.h)
-    forward(parameters, segment)
+    forward(parameters, segment, case.h.copy())
     gradients = type(parameters)(*(np.zeros_like(part) for part in parameters))
     if mistake == LEFT_OUT:
         segment.H_before[:, 0] = 0

@@ -49,15 +49,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnn.cells import Parameters, step_back_of, step_of
-from rnn.kernels.compilation import compiled, inlined
+from rnn.kernels.compilation import inlined, separate
 from rnn.kernels.elementary import exp, log, normals
-from rnn.kernels.products import lay_out, multiply, nth, panels, transposed
-from rnn.kernels.vectors import largest, total
+from rnn.kernels.products import lay_out, multiply, panels
+from rnn.kernels.vectors import copy, largest, total
 
 __all__ = [
-    *("Architecture", "Evaluation", "Segment", "backward", "copy", "empty_segment", "forward"),
-    *("get_state", "hidden_states", "initialise", "loss_and_gradients", "named", "segment_loss"),
-    "set_state",
+    *("Architecture", "Evaluation", "Segment", "backward", "empty_segment", "forward"),
+    *("hidden_states", "initialise", "loss_and_gradients", "named", "segment_loss"),
 ]
 
 
@@ -76,22 +75,28 @@ class Segment(NamedTuple):
     mask: Any
     P: Any
     dH: Any
+    inputs: Any  # (tau B, w m) what a_t is but for W h_{t-1}
+    totals: Any  # (tau B,) the sums of exp o_t
+    dh: Any  # (2, B, m) the derivatives by h_t that come from step t + 1, and by h_{t-1}
+    dc: Any  # (B, ...) the same by c_t
     W_panels: Any  # W of each layer, laid out for the products of `backward` ...
     WT_panels: Any  # ... its transpose, for those of `forward` ...
+    UT_panels: Any  # ... that of U_above ...
     VT_panels: Any  # ... and that of V
 
 
-@compiled
-def forward(parameters, segment):
+@separate
+def forward(parameters, segment, h):
     """Compute states, probabilities and the loss of a segment.
 
-    ``x``, ``y``, ``fresh`` and the state before it (see `set_state`) are given, the rest is filled.
-    The loss is in nats: the sum over the tau characters, the mean over the B streams.
+    Its ``x``, ``y`` and ``fresh`` are given, the rest is filled.  `h`, (B, L states m), is the
+    state before it, and becomes the one after it.  The loss is in nats: the sum over the tau
+    characters, the mean over the B streams.
     """
     V, c = parameters.V, parameters.c
     y, P = segment.y, segment.P
     tau, B, K = P.shape
-    hidden_states(parameters, segment)
+    hidden_states(parameters, segment, h)
     H = segment.H_above[-1]
     # o_t = V h_t + c
     outputs = P.reshape(tau * B, K)
@@ -112,7 +117,7 @@ def forward(parameters, segment):
     p = P.reshape(-1)
     for i in range(p.size):
         p[i] = exp(p[i])
-    totals = np.empty(tau * B, P.dtype)
+    totals = segment.totals
     for row in range(tau * B):
         # p_t = exp(o_t) / sum_k exp(o_t[k])
         p = outputs[row]
@@ -127,60 +132,65 @@ def forward(parameters, segment):
     return loss / B
 
 
-@compiled
-def hidden_states(parameters, segment):
-    """Compute the hidden states of a segment, layer by layer, step by step."""
+@separate
+def hidden_states(parameters, segment, h):
+    """Compute the hidden states of a segment, as `forward` does, layer by layer, step by step."""
     W, b, U = parameters.W, parameters.b, parameters.U
     x, fresh, mask = segment.x, segment.fresh, segment.mask
     tau, B = x.shape
     m, gates, blocks = W.shape[2], W.shape[1], b.shape[1]
     first = blocks - gates  # U x_t is added from this entry of a_t on, W h_{t-1} to the first ones
-    r = np.empty((B, gates), W.dtype)
-    step = step_of(parameters)
+    inputs = segment.inputs
+    step, end = step_of(parameters), 0
     for layer in range(W.shape[0]):
         Z, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]
         H, C, H_above, bias = segment.H[layer], segment.C[layer], segment.H_above[layer], b[layer]
-        # a_t = U x_t + b, or from the layer below U h_t + b
+        # U x_t + b, or from the layer below U h_t + b
         if layer == 0:
             for t in range(tau):
                 for s in range(B):
                     k = x[t, s]
-                    for i in range(first):
-                        Z[t, s, i] = bias[i]
                     for i in range(gates):
-                        Z[t, s, first + i] = U[k, i] + bias[first + i]
+                        inputs[t * B + s, first + i] = U[k, i]
         else:
             below = segment.H_above[layer - 1].reshape(tau * B, m)
-            from_below = np.empty((tau * B, gates), W.dtype)
-            multiply(below, transposed(parameters.U_above[layer - 1]), from_below)
-            for t in range(tau):
-                for s in range(B):
-                    for i in range(first):
-                        Z[t, s, i] = bias[i]
-                    for i in range(gates):
-                        Z[t, s, first + i] = from_below[t * B + s, i] + bias[first + i]
+            UT = segment.UT_panels[layer - 1]
+            lay_out(parameters.U_above[layer - 1], UT, True)
+            multiply(below, UT, inputs[:, first:])
+        for row in range(tau * B):
+            for i in range(first):
+                inputs[row, i] = bias[i]
+            for i in range(first, blocks):
+                inputs[row, i] += bias[i]
         WT = segment.WT_panels[layer]  # W h, with h as a row as it lies in H, is h W^T
         lay_out(W[layer], WT, True)
+        begin, middle, end = end, end + m, end + m + C.shape[2]  # h and c in the state
+        for s in range(B):
+            copy(h[s, begin:middle], H_before[0, s])
+            copy(h[s, middle:end], C_before[0, s])
         for t in range(tau):
             if t > 0:
-                _carry(t, H, H_before)
-                if C.size:
-                    _carry(t, C, C_before)
+                copy(H[t - 1], H_before[t])
+                copy(C[t - 1], C_before[t])
             if fresh.size:
                 _clear(fresh[t], H_before[t], C_before[t])
-            # a_t += W h_{t-1}; h_t, c_t = step(a_t, h_{t-1}, c_{t-1})
-            multiply(H_before[t], WT, r, reverse=t % 2 == 1)
+            # a_t = W h_{t-1} + U x_t + b; h_t, c_t = step(a_t, h_{t-1}, c_{t-1})
+            now = inputs[t * B : (t + 1) * B]
             for s in range(B):
-                for i in range(gates):
-                    Z[t, s, i] = r[s, i] + Z[t, s, i]
+                for i in range(gates, blocks):
+                    Z[t, s, i] = now[s, i]
+            multiply(H_before[t], WT, Z[t][:, :gates], reverse=t % 2 == 1, plus=now[:, :gates])
             step(t, Z, H_before, C_before, H, C)
             if mask.size:
                 for s in range(B):
                     for i in range(m):
                         H_above[t, s, i] = mask[layer, t, s, i] * H[t, s, i]
+        for s in range(B):
+            copy(H[tau - 1, s], h[s, begin:middle])
+            copy(C[tau - 1, s], h[s, middle:end])
 
 
-@compiled
+@separate
 def backward(parameters, segment, gradients, weight):
     """Compute the gradients of the loss, after `forward`, in the opposite order.
 
@@ -221,26 +231,24 @@ def hidden_states_back(parameters, segment, gradients):
     gates, blocks = dU.shape[1], gradients.b.shape[1]
     first = blocks - gates
     step_back = step_back_of(parameters)
-    from_next = np.empty((B, m), dH.dtype)
+    dh, before = segment.dh[0], segment.dh[1]
+    dc = segment.dc
     for layer in range(parameters.W.shape[0] - 1, -1, -1):
-        W, dW, db = segment.W_panels[layer], nth(gradients.W, layer), gradients.b[layer]
+        W, dW, db = segment.W_panels[layer], gradients.W[layer], gradients.b[layer]
         dZ, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]
         H, C = segment.H[layer], segment.C[layer]
         lay_out(parameters.W[layer], W, False)
         if mask.size:
             # dh_t is mask_t times the derivative by what is read above
             _scale(dH.reshape(-1), mask[layer].reshape(-1))
-        dh = np.zeros((B, m), H.dtype)  # what reaches h_t and c_t from the steps after t
-        dc = np.zeros(C.shape[1:], C.dtype)
+        dh[:], dc[:] = 0, 0  # what reaches h_t and c_t from the steps after t
         rows = dZ.reshape(tau * B, blocks)
         for t in range(tau - 1, -1, -1):
             # da_t, dc_{t-1} = derivative of the step, for dh_t = V^T do_t + dh
             step_back(t, dZ, H_before, C_before, H, C, dH, dh, dc)
-            # dh_{t-1} = W^T da_t
-            multiply(dZ[t][:, :gates], W, from_next, reverse=t % 2 == 1)
-            for s in range(B):
-                for i in range(m):
-                    dh[s, i] += from_next[s, i]
+            # dh_{t-1} = W^T da_t + what does not pass through a_t
+            multiply(dZ[t][:, :gates], W, before, reverse=t % 2 == 1, plus=dh)
+            dh, before = before, dh
             if fresh.size:
                 _clear(fresh[t], dh, dc)
         # db = sum_t da_t; dU = sum_t da_t x_t^T, or from the layer below sum_t da_t h_t^T
@@ -258,54 +266,9 @@ def hidden_states_back(parameters, segment, gradients):
         else:
             below = segment.H_above[layer - 1].reshape(tau * B, m)
             multiply(rows[:, first:], parameters.U_above[layer - 1], dH.reshape(tau * B, m))
-            multiply(rows[:, first:].T, below, nth(gradients.U_above, layer - 1))
+            multiply(rows[:, first:].T, below, gradients.U_above[layer - 1])
         # dW = sum_t da_t h_{t-1}^T
         multiply(rows[:, :gates].T, H_before.reshape(tau * B, m), dW)
-
-
-@inlined
-def set_state(segment, h):
-    """Let a segment begin with the state `h`, shape (B, L states m)."""
-    layers, _, B, m = segment.H.shape
-    width = m + segment.C.shape[3]
-    for layer in range(layers):
-        for s in range(B):
-            state = h[s, layer * width : (layer + 1) * width]
-            for i in range(m):
-                segment.H_before[layer, 0, s, i] = state[i]
-            for i in range(m, width):
-                segment.C_before[layer, 0, s, i - m] = state[i]
-
-
-@inlined
-def get_state(segment, h):
-    """Put the state after a segment into `h`, shape (B, L states m)."""
-    layers, tau, B, m = segment.H.shape
-    width = m + segment.C.shape[3]
-    for layer in range(layers):
-        for s in range(B):
-            state = h[s, layer * width : (layer + 1) * width]
-            for i in range(m):
-                state[i] = segment.H[layer, tau - 1, s, i]
-            for i in range(m, width):
-                state[i] = segment.C[layer, tau - 1, s, i - m]
-
-
-# Assigning one array to another compiles the text of an error message too, for seconds.
-@inlined
-def copy(source, target):
-    """Copy a matrix into another of its shape."""
-    source, target = source.reshape(-1), target.reshape(-1)
-    for i in range(target.size):
-        target[i] = source[i]
-
-
-@inlined
-def _carry(t, state, before):
-    """Let step t begin with the state that step t - 1 has left."""
-    for s in range(state.shape[1]):
-        for i in range(state.shape[2]):
-            before[t, s, i] = state[t - 1, s, i]
 
 
 @inlined
@@ -427,9 +390,15 @@ def empty_segment(
     none = np.zeros((L, 0, B, m))
     arrays["mask"] = np.array(none if mask is None else mask, dtype, order="C")
     arrays["P"], arrays["dH"] = np.zeros((tau, B, architecture.K), dtype), arrays["H"][0].copy()
+    arrays["inputs"], arrays["totals"] = (
+        np.zeros((tau * B, blocks * m), dtype),
+        np.zeros(tau * B, dtype),
+    )
+    arrays["dh"], arrays["dc"] = np.zeros((2, B, m), dtype), np.zeros((B, rest), dtype)
     rows = architecture.cell.gates * m
     arrays["W_panels"] = panels(B, (L, rows, m), dtype)
     arrays["WT_panels"] = panels(B, (L, m, rows), dtype)
+    arrays["UT_panels"] = panels(tau * B, (L - 1, m, rows), dtype)
     arrays["VT_panels"] = panels(tau * B, (1, m, architecture.K), dtype)
     return Segment(x, y, np.zeros((tau if documents else 0, B), np.bool_), **arrays)
 
@@ -471,8 +440,7 @@ def segment_loss(
     (B, state size), and `mask` is as for `empty_segment`.
     """
     segment = empty_segment(parameters, x, y, mask=mask)
-    set_state(segment, h.astype(parameters.V.dtype))
-    return forward(parameters, segment)
+    return forward(parameters, segment, h.astype(parameters.V.dtype))
 
 
 def loss_and_gradients(
@@ -488,13 +456,10 @@ def loss_and_gradients(
     As for `segment_loss`; `mean` tells whether the loss is the mean over the segment's characters
     instead of their sum.
     """
-    segment = empty_segment(parameters, x, y, mask=mask)
-    set_state(segment, h)
+    segment, after = empty_segment(parameters, x, y, mask=mask), h.copy()
     tau, B = x.shape
     gradients = type(parameters)(*(np.zeros_like(part) for part in parameters))
-    loss = forward(parameters, segment)
+    loss = forward(parameters, segment, after)
     characters = tau if mean else 1
     backward(parameters, segment, gradients, parameters.V.dtype.type(1 / (B * characters)))
-    after = np.empty_like(h)
-    get_state(segment, after)
     return Evaluation(loss / characters, gradients, after)

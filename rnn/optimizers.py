@@ -17,6 +17,7 @@ both of the type of the parameters, with
 first; both are changed in place.  Gradients are clipped here and stay as they are.
 """
 
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from numba.extending import overload
 
 from rnn.kernels.compilation import compiled, scalar
 from rnn.kernels.elementary import fma, inverse_sqrt, power
-from rnn.kernels.products import multiply, nth
+from rnn.kernels.products import multiply
 
 __all__ = ["OPTIMIZERS", "AdaGrad", "Adam", "Descent", "RMSProp", "skips_zeros"]
 __all__ += ["update_parameters"]
@@ -179,7 +180,7 @@ class Descent(NamedTuple):
         """Take a step with the gradients ``A B``."""
         _take(A, B, self)
 
-    def nth(self, n: int) -> "Descent":
+    def __getitem__(self, n: Any) -> Any:
         """Take the place of another of the matrices."""
         return self._replace(matrix=n)
 
@@ -200,14 +201,14 @@ _ROWS = 48
 
 
 @overload(multiply)
-def _multiply(A, B, C, reverse=False):
+def _multiply(A, B, C, reverse=False, plus=None):
     if getattr(C, "instance_class", None) is Descent:
-        return lambda A, B, C, reverse=False: _take(A, B, C)
+        return lambda A, B, C, reverse=False, plus=None: _take(A, B, C)
     return None
 
 
-@overload(nth)
-def _nth(matrices, n):
+@overload(operator.getitem)
+def _getitem(matrices, n):
     if getattr(matrices, "instance_class", None) is not Descent:
         return None
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from rnn.errors import ReportError, require_number, require_whole
 from rnn.kernels.compilation import compiled
 from rnn.kernels.elementary import exp, log
-from rnn.model import copy, empty_segment, forward, get_state, hidden_states, set_state
+from rnn.model import empty_segment, forward, hidden_states
 
 #: Characters synthesized at once, at most: some minutes of work.
 LONGEST = 10_000_000
@@ -43,9 +43,7 @@ def read_pieces(parameters: Any, state: np.ndarray, ids: np.ndarray) -> Iterator
     for begin in range(0, len(text), _PIECE):
         x = text[begin : begin + _PIECE]
         segment = empty_segment(parameters, x, x)
-        set_state(segment, state)
-        hidden_states(parameters, segment)
-        get_state(segment, state)
+        hidden_states(parameters, segment, state)
         yield np.concatenate([segment.H, segment.C], axis=3)[:, :, 0]
 
 
@@ -93,9 +91,8 @@ def synthesize(
     n = require_whole("length", n, 0, LONGEST)
     x = _characters([x0], len(parameters.c))
     segment = empty_segment(parameters, x, x)
-    set_state(segment, h.reshape(1, -1))
-    ids = np.empty(n, np.int64)
-    _synthesize(parameters, segment, rng.random(n), temperature, top_p, ids)
+    ids, state = np.empty(n, np.int64), h.reshape(1, -1).copy()
+    _synthesize(parameters, segment, state, rng.random(n), temperature, top_p, ids)
     if end is not None and 0 < len(end) <= n:
         found = (np.lib.stride_tricks.sliding_window_view(ids, len(end)) == end).all(axis=1)
         if found.any():
@@ -119,8 +116,7 @@ def probabilities(parameters: Any, h: np.ndarray, x0: int, ids: np.ndarray) -> n
     read_and_next = _characters(np.append(x0, ids), len(parameters.c))
     segment = empty_segment(parameters, read_and_next[:-1], read_and_next[1:])
     if len(ids):  # a segment of no characters has no room for a state
-        set_state(segment, h.reshape(1, -1))
-        forward(parameters, segment)
+        forward(parameters, segment, h.reshape(1, -1).copy())
     return segment.P[:, 0]
 
 
@@ -135,14 +131,11 @@ def _characters(ids: npt.ArrayLike, K: int) -> np.ndarray:
 
 # In loops, as what they are written shorter with takes seconds to compile.
 @compiled
-def _synthesize(parameters, segment, uniforms, temperature, top_p, ids):
+def _synthesize(parameters, segment, state, uniforms, temperature, top_p, ids):
     P = segment.P
     p = np.empty(P.shape[2], np.float64)
     for t in range(ids.size):
-        forward(parameters, segment)
-        for layer in range(segment.H.shape[0]):
-            copy(segment.H[layer, 0], segment.H_before[layer, 0])
-            copy(segment.C[layer, 0], segment.C_before[layer, 0])
+        forward(parameters, segment, state)
         for k in range(p.size):
             p[k] = P[0, 0, k]
         ids[t] = _likeliest(p)

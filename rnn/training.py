@@ -15,15 +15,13 @@ from rnn.errors import ReportError
 from rnn.evaluation import text_loss, text_losses
 from rnn.kernels.compilation import compiled, inlined
 from rnn.kernels.randomness import DROPOUT, SNAPSHOT, draw_mask, generator, key
+from rnn.kernels.vectors import copy
 from rnn.model import (
     Architecture,
     Segment,
     backward,
-    copy,
     empty_segment,
     forward,
-    get_state,
-    set_state,
 )
 from rnn.optimizers import OPTIMIZERS, Descent, skips_zeros, update_parameters
 from rnn.sampling import synthesize
@@ -119,6 +117,7 @@ def train_segments(network, state, reading, etas, mean, history_every, history):
     K, width = parameters.U.shape
     seen = np.zeros(K, np.bool_)
     read = np.empty(min(K, tau * B), np.int64)
+    after = np.empty_like(h)
     weight = theta.dtype.type(1.0 / (B * tau) if mean else 1.0 / B)
     rows = 0
     best_is_current = False
@@ -126,14 +125,13 @@ def train_segments(network, state, reading, etas, mean, history_every, history):
 
     for n in range(reading.starts.shape[0]):
         characters = _read_segments(segment, reading, n, seen, read)
-        set_state(segment, h)
+        # The state itself stays until the best model is looked after.
+        copy(h, after)
         if reading.resets[n]:
-            # The state itself stays until the best model is looked after.
-            segment.H_before[:, 0] = 0
-            segment.C_before[:, 0] = 0
+            after[:] = 0
         if segment.mask.size:
             draw_mask(segment.mask, dropout, key, counts[0] + 1)
-        loss = forward(parameters, segment)
+        loss = forward(parameters, segment, after)
         if mean:
             loss /= tau
         if not np.isfinite(loss):
@@ -155,21 +153,19 @@ def train_segments(network, state, reading, etas, mean, history_every, history):
 
         optimizer.eta[0] = etas[n]
         backward(parameters, segment, gradients, weight)
-        dU, db, dc = gradients.U.reshape(-1), gradients.b.reshape(-1), gradients.c
-        update_parameters(optimizer, theta, db, memory, counts[0], begins.b)
-        update_parameters(optimizer, theta, dc, memory, counts[0], begins.c)
-        if skips_zeros(optimizer):
-            for i in range(characters):
-                row = read[i] * width
-                update_parameters(
-                    optimizer, theta, dU[row : row + width], memory, counts[0], begins.U + row
-                )
-        else:
-            update_parameters(optimizer, theta, dU, memory, counts[0], begins.U)
+        for gradient, begin in ((gradients.b.reshape(-1), begins.b), (gradients.c, begins.c)):
+            update_parameters(optimizer, theta, gradient, memory, counts[0], begin)
+        # U last in theta: the rows of the characters read, or all of it
+        dU = gradients.U.reshape(-1)
+        pieces, size = (characters, width) if skips_zeros(optimizer) else (1, dU.size)
+        for i in range(pieces):
+            begin = read[i] * width if skips_zeros(optimizer) else 0
+            gradient = dU[begin : begin + size]
+            update_parameters(optimizer, theta, gradient, memory, counts[0], begins.U + begin)
         for i in range(characters):
-            gradients.U[read[i]] = 0
+            dU[read[i] * width : (read[i] + 1) * width] = 0
             seen[read[i]] = False
-        get_state(segment, h)
+        copy(after, h)
         if counts[0] % history_every == 0:
             history[rows] = smooth
             rows += 1
@@ -201,7 +197,7 @@ def _read_segments(segment, reading, n, seen, read):
 
 @inlined
 def _keep_best(theta, best_theta, h, best_h):
-    copy(theta.reshape(1, -1), best_theta.reshape(1, -1))
+    copy(theta, best_theta)
     copy(h, best_h)
 
 

@@ -20,7 +20,7 @@ from rnn.errors import ReportError
 from rnn.gradient_check import Case, check, compare, complex_step
 from rnn.kernels.compilation import inlined
 from rnn.kernels.elementary import tanh
-from rnn.model import Architecture, empty_segment, forward, loss_and_gradients, named, set_state
+from rnn.model import Architecture, empty_segment, forward, loss_and_gradients, named
 from rnn.runs.checkpoints import Checkpoints
 from rnn.runs.driver import train
 from rnn.runs.models import load_model, save_model
@@ -128,8 +128,7 @@ def test_another_cell_starts_anew_where_documents_begin(case: Case) -> None:
     parameters = case.architecture.parameters(case.theta)
     segment = empty_segment(parameters, case.x, case.y, documents=True)
     segment.fresh[:] = fresh
-    set_state(segment, case.h)
-    forward(parameters, segment)
+    forward(parameters, segment, case.h.copy())
     gradients = Leaky(*map(np.zeros_like, parameters))
     rnn.model.backward(parameters, segment, gradients, 1 / B)
     expected = by_autograd(case, fresh)
@@ -265,8 +264,7 @@ def test_outputs_are_those_of_pytorch_with_the_same_weights(cell: str, layers: i
         torch.eye(K, dtype=torch.float64)[x], first if cell == "lstm" else first[0]
     )
     segment = empty_segment(parameters, x, x)
-    set_state(segment, state)
-    forward(parameters, segment)
+    forward(parameters, segment, state)
     np.testing.assert_allclose(segment.H[-1], expected.detach().numpy(), rtol=0, atol=1e-12)
     if cell == "lstm":
         np.testing.assert_allclose(segment.C[:, -1], last[1].detach().numpy(), rtol=0, atol=1e-12)

@@ -24,7 +24,6 @@ from rnn.model import (
     empty_segment,
     forward,
     hidden_states_back,
-    set_state,
 )
 from rnn.report.sentences import Sentences
 
@@ -49,13 +48,14 @@ NAMES = {
     "x, fresh, mask, dH = segment.x, segment.fresh, segment.mask, segment.dH",
     "gates, blocks = dU.shape[1], gradients.b.shape[1]",
     "first = blocks - gates",
-    "from_next = np.empty((B, m), dH.dtype)",
+    "dh, before = segment.dh[0], segment.dh[1]",
+    "dc = segment.dc",
     "m = H.shape[2]",
     "one = H.dtype.type(1)",
     "dU = gradients.U",
     "tau, B, m = dH.shape",
     "step_back = step_back_of(parameters)",
-    "W, dW, db = segment.W_panels[layer], nth(gradients.W, layer), gradients.b[layer]",
+    "W, dW, db = segment.W_panels[layer], gradients.W[layer], gradients.b[layer]",
     "dZ, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]",
     "H, C = segment.H[layer], segment.C[layer]",
 }
@@ -68,17 +68,14 @@ LOOPS = {
     "for k in range(K):",
     "for i in range(blocks):",
     "for i in range(gates):",
-    "for i in range(m):",
     "for j in range(m):",
     "for s in range(H.shape[1]):",
     "for s in range(dh.shape[0]):",
     "for i in range(dh.shape[1]):",
 }
-#: ... what cells carry that have more than h ...
-SECOND_STATE = {"dc = np.zeros(C.shape[1:], C.dtype)"}
 #: ... and what is done where a document begins.
 DOCUMENTS = {"if fresh.size:", "_clear(fresh[t], dh, dc)"}
-LEFT_OUT = NAMES | LAYOUT | LOOPS | SECOND_STATE | DOCUMENTS
+LEFT_OUT = NAMES | LAYOUT | LOOPS | DOCUMENTS
 
 
 def prose(notebook: str) -> list[str]:
@@ -160,9 +157,8 @@ def after(request: pytest.FixtureRequest) -> SimpleNamespace:
     x, y = rng.integers(K, size=(2, tau, B))
     h0 = rng.uniform(-1, 1, (B, architecture.state_size))
     segment = empty_segment(parameters, x, y)
-    set_state(segment, h0)
     gradients = architecture.cell(*map(np.zeros_like, parameters))
-    forward(parameters, segment)
+    forward(parameters, segment, h0.copy())
     Z = segment.Z[0].copy()
     backward(parameters, segment, gradients, 1 / B)
     return SimpleNamespace(

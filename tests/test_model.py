@@ -20,12 +20,10 @@ from rnn.model import (
     backward,
     empty_segment,
     forward,
-    get_state,
     initialise,
     loss_and_gradients,
     named,
     segment_loss,
-    set_state,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,9 +148,8 @@ def test_gradients_equal_automatic_differentiation_where_documents_begin(
     assert not fresh.all(axis=1).all()
     segment = empty_segment(p.parameters, p.x, p.y, documents=True)
     segment.fresh[:] = fresh
-    set_state(segment, p.h)
     gradients = type(p.parameters)(*(np.zeros_like(part) for part in p.parameters))
-    forward(p.parameters, segment)
+    forward(p.parameters, segment, p.h.copy())
     backward(p.parameters, segment, gradients, 1 / B)
     expected = by_autograd(p, fresh=fresh)
     np.testing.assert_allclose(flat(gradients), expected, rtol=1e-11, atol=1e-13)
@@ -164,7 +161,7 @@ def test_softmax_sums_to_one_under_huge_logits() -> None:
     p.parameters.c[:] = p.rng.normal(0, 1e4, K)
     p.parameters.c[3] = 1e5
     segment = empty_segment(p.parameters, p.x, p.y)
-    loss = forward(p.parameters, segment)
+    loss = forward(p.parameters, segment, p.h)
     np.testing.assert_allclose(segment.P.sum(axis=2), 1, rtol=1e-14)
     assert np.isfinite(loss)
     assert segment.P[:, :, 3].min() == 1
@@ -202,14 +199,12 @@ def test_a_segment_continues_where_the_one_before_it_ended(layers: int, cell: st
 @every_cell
 def test_the_state_goes_into_a_segment_as_it_comes_out_of_the_one_before(cell: str) -> None:
     p = problem(3, layers=2, cell=cell)
-    segment = empty_segment(p.parameters, p.x[:1], p.y[:1])
-    set_state(segment, p.h)
-    both = np.concatenate([segment.H_before, segment.C_before], axis=3)[:, 0]
-    np.testing.assert_array_equal(both, p.h.reshape(3, 2, -1).swapaxes(0, 1))
-    segment.H[:], segment.C[:] = segment.H_before, segment.C_before
-    after = np.empty_like(p.h)
-    get_state(segment, after)
-    np.testing.assert_array_equal(after, p.h)
+    segment, after = empty_segment(p.parameters, p.x, p.y), p.h.copy()
+    forward(p.parameters, segment, after)
+    before = np.concatenate([segment.H_before, segment.C_before], axis=3)[:, 0]
+    np.testing.assert_array_equal(before, p.h.reshape(3, 2, -1).swapaxes(0, 1))
+    last = np.concatenate([segment.H, segment.C], axis=3)[:, -1]
+    np.testing.assert_array_equal(last, after.reshape(3, 2, -1).swapaxes(0, 1))
 
 
 def test_gradients_of_characters_not_read_are_exactly_zero() -> None:

@@ -352,21 +352,8 @@ _INVERSE_SQRT = {"float32": _inverse_sqrt32, "float64": _inverse_sqrt64}
 
 def _by_type(function, kinds):
     """Let compiled code call, under the name of a function, the one for the type of its number."""
-
-    def choose(x):
-        kind = kinds.get(str(x))
-        if kind is None:
-            return None
-
-        def call(x):
-            return kind(x)
-
-        # Machine code is linked by names: two functions of one name, one of them compiled before
-        # and kept, may be taken for each other.
-        call.__name__ = call.__qualname__ = f"call{kind.py_func.__name__}"
-        return call
-
-    overload(function)(choose)
+    options = {"error_model": "numpy", "forceinline": True}
+    overload(function, options, strict=False)(lambda x: getattr(kinds.get(str(x)), "py_func", None))
 
 
 for _function, _kinds in (

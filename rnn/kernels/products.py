@@ -15,50 +15,40 @@ early that it ends where C does, and what it shares with the tile before is comp
 Where row after row is multiplied with one matrix, that matrix is laid out as `Panels`, in the order
 in which it is read.
 
-The tiles are written in the compiler's intermediate language, where a vector is a type.  They are
-compiled once, when this module is first imported, and called under a name, as a library's function
-is: as part of each compiled function that uses them they would be compiled with each.  All that is
+The tiles are written in the compiler's intermediate language, where a vector is a type.  What is
 not compiled is `numpy.dot`.
 """
 
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, types
+from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic, overload
 
-from rnn.kernels.compilation import VECTOR_BYTES, compiled, scalar
+from rnn.kernels.compilation import VECTOR_BYTES, compiled, scalar, separate
 from rnn.kernels.elementary import fma
-from rnn.kernels.vectors import VectorWriter
+from rnn.kernels.vectors import VectorWriter, first_of
 
-__all__ = ["lay_out", "multiply", "nth", "panels", "transposed"]
+__all__ = ["lay_out", "multiply", "panels"]
 
 
-def multiply(A: np.ndarray, B: np.ndarray, C: Any, reverse: bool = False) -> None:
-    """Compute ``C = A B``, of shapes (M, P), (P, N) and (M, N).
+def multiply(
+    A: np.ndarray, B: np.ndarray, C: Any, reverse: bool = False, plus: np.ndarray | None = None
+) -> None:
+    """Compute ``C = A B``, of shapes (M, P), (P, N) and (M, N), or ``C = A B + plus``.
 
-    B and C lie row after row in memory, A may be the transpose of an array that does; C is filled,
-    and shares no memory with the others, or is something that takes its place.  B may be laid out
-    in `panels`, and is then taken from the last to the first with `reverse`: when row after row is
-    multiplied with a B that a cache cannot hold, taking turns begins with what it still holds.
+    All but A lie row after row in memory, A may be the transpose of an array that does; C is
+    filled, and shares no memory with the others, or is something that takes its place.  B may be
+    laid out in `panels`, and is then taken from the last to the first with `reverse`: when row
+    after row is multiplied with a B that a cache cannot hold, taking turns begins with what it
+    still holds.
     """
     if isinstance(C, np.ndarray):
-        np.dot(A, B[0] if B.ndim == 3 else B, C)
+        C[...] = np.dot(A, B[0] if B.ndim == 3 else B) + (0 if plus is None else plus)
     else:
         C.take(A, B)
-
-
-def nth(matrices: Any, n: int) -> Any:
-    """Return one of some matrices, which may be something that takes their place in `multiply`."""
-    return matrices[n] if isinstance(matrices, np.ndarray) else matrices.nth(n)
-
-
-def transposed(A: np.ndarray) -> np.ndarray:
-    """Return the transpose of the matrix `A`, row after row in memory of its own."""
-    return np.ascontiguousarray(A.T)
 
 
 def panels(M: int, shape: tuple[int, int, int], dtype: Any) -> np.ndarray:
@@ -90,28 +80,38 @@ def lay_out(B: np.ndarray, room: np.ndarray, transpose: bool) -> None:
 
 
 @overload(multiply)
-def _multiply(A, B, C, reverse=False):
+def _multiply(A, B, C, reverse=False, plus=None):
     if not isinstance(C, types.Array):
         return None
-    in_panels = B.ndim == 3
-    if C.dtype not in _TYPES:
-        if in_panels:
-            return lambda A, B, C, reverse=False: _multiply_complex(A, B[0], C)
-        return lambda A, B, C, reverse=False: _multiply_complex(A, B, C)
-    product, size = _external("product", C.dtype), C.dtype.bitwidth // 8
+    in_panels, adds = B.ndim == 3, isinstance(plus, types.Array)
+    size, is_real = C.dtype.bitwidth // 8, C.dtype in _TYPES
 
-    def by_tiles(A, B, C, reverse=False):
+    def by_parts(A, B, C, reverse=False, plus=None):
+        if in_panels:
+            _multiply_complex(A, B[0], C)
+        else:
+            _multiply_complex(A, B, C)
+        if adds:
+            for i in range(C.shape[0]):
+                for j in range(C.shape[1]):
+                    C[i, j] += plus[i, j]
+
+    def by_tiles(A, B, C, reverse=False, plus=None):
+        if adds:
+            more, more_row = first_of(plus), plus.strides[0] // size
+        else:
+            more, more_row = first_of(C), 0
         if in_panels:
             panels, panel, b_row = B.shape[0], B.strides[0] // size, B.shape[2]
         else:
             panels, panel, b_row = 0, 0, B.strides[0] // size
-        product(
-            A.ctypes, A.strides[0] // size, A.strides[1] // size, B.ctypes, b_row,
-            C.ctypes, C.strides[0] // size, A.shape[0], A.shape[1], C.shape[1],
-            panels, panel, reverse,
+        _product(
+            first_of(A), A.strides[0] // size, A.strides[1] // size, first_of(B), b_row,
+            first_of(C), C.strides[0] // size, A.shape[0], A.shape[1], C.shape[1],
+            panels, panel, bool(reverse), adds, more, more_row,
         )  # fmt: skip
 
-    return by_tiles
+    return by_tiles if is_real else by_parts
 
 
 @compiled
@@ -131,44 +131,20 @@ def _multiply_complex(A, B, C):
             C[i, j] = complex(re, by_real[i, 2 * j + 1] + by_imaginary[i, 2 * j])
 
 
-@overload(nth)
-def _nth(matrices, n):
-    return (lambda matrices, n: matrices[n]) if isinstance(matrices, types.Array) else None
-
-
-@overload(transposed)
-def _transposed(A):
-    transpose = _external("transpose", A.dtype) if A.dtype in _TYPES else None
-    size = A.dtype.bitwidth // 8
-
-    def by_squares(A):
-        M, N = A.shape
-        T = np.empty((N, M), A.dtype)
-        if transpose is None:
-            for i in range(M):
-                for j in range(N):
-                    T[j, i] = A[i, j]
-        else:
-            transpose(A.ctypes, A.strides[0] // size, T.ctypes, M, M, N)
-        return T
-
-    return by_squares
-
-
 @overload(lay_out)
 def _lay_out(B, room, transpose):
-    arrange = _external("arrange", B.dtype) if B.dtype in _TYPES else None
-    size = B.dtype.bitwidth // 8
+    by_vectors, size = B.dtype in _TYPES, B.dtype.bitwidth // 8
 
     def vector_by_vector(B, room, transpose):
         number, P, width = room.shape
         N = B.shape[0] if transpose else B.shape[1]
-        if arrange is None:
+        if by_vectors:
+            row = B.strides[0] // size
+            _arrange(first_of(B), row, first_of(room), number, P, width, N, bool(transpose))
+        else:
             for p in range(P):
                 for i in range(N):
                     room[0, p, i] = B[i, p] if transpose else B[p, i]
-        else:
-            arrange(B.ctypes, B.strides[0] // size, room.ctypes, number, P, width, N, transpose)
 
     return vector_by_vector
 
@@ -193,6 +169,14 @@ def _lanes_of(pointer):
     return lambda pointer: lanes
 
 
+@intrinsic
+def _zero(typing, C):
+    """Return zero, of the type of the numbers of C."""
+    return C.dtype(C), lambda context, builder, signature, arguments: context.get_constant(
+        C.dtype, 0
+    )
+
+
 def _rows(M: int) -> int:
     """Choose how many rows tiles have: so many that few rows are computed twice."""
     if _8 > 0 and M >= 8 and 10 * -(-M // 8) * 8 <= 11 * -(-M // 5) * 5:
@@ -200,50 +184,41 @@ def _rows(M: int) -> int:
     return 5 if M >= 5 else (2 if M > 1 else 1)
 
 
-def _product(A, a_row, a_column, B, b_row, C, c_row, M, P, N, panels, b_panel, reverse):
+@separate
+def _product(
+    A, a_row, a_column, B, b_row, C, c_row, M, P, N, panels, b_panel, reverse, adds, plus, plus_row
+):
     """Divide C into tiles.  `b_panel` is from panel to panel of B, if it has `panels`."""
     lanes = _lanes(C)
     if lanes > N:
         for i in range(M):
             for j in range(N):
-                C[i * c_row + j] = 0
+                sum_ = _zero(C)
                 for p in range(P):
-                    a, b = A[i * a_row + p * a_column], B[p * b_row + j]
-                    C[i * c_row + j] = fma(a, b, C[i * c_row + j])
+                    sum_ = fma(A[i * a_row + p * a_column], B[p * b_row + j], sum_)
+                C[i * c_row + j] = sum_ + plus[i * plus_row + j] if adds else sum_
         return
     rows = _choose_rows(M)
-    if panels > 0:
-        width = b_row // lanes
-        for n in range(panels):
-            j = panels - 1 - n if reverse else n
-            begin = j * width * lanes
-            _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, begin, rows, width, j * b_panel)
-        return
     most = _1 if rows == 1 else (_2 if rows == 2 else (_5 if rows == 5 else _8))
-    j, vectors = 0, -(-N // lanes)
-    for pieces in range(-(-vectors // most), 0, -1):
-        width = -(-vectors // pieces)
-        _tiles(A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, width, -1)
-        j += width * lanes
-        vectors -= width
+    vectors = -(-N // lanes)
+    left, pieces = vectors, panels if panels > 0 else -(-vectors // most)
+    for piece in range(pieces):
+        n = pieces - 1 - piece if reverse and panels > 0 else piece
+        if panels > 0:
+            width, j, place = b_row // lanes, n * b_row, n * b_panel
+        else:
+            width, j, place = -(-left // (pieces - n)), (vectors - left) * lanes, -1
+            left -= width
+        _tiles(
+            A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, width, place,
+            adds, plus, plus_row,
+        )  # fmt: skip
 
 
 _choose_rows = scalar(_rows)
 
 
-def _transpose(A, a_row, T, t_row, M, N):
-    lanes = _lanes(A)
-    if min(M, N) >= lanes:
-        for i in range(0, M, lanes):
-            for j in range(0, N, lanes):
-                row, column = min(i, M - lanes), min(j, N - lanes)
-                _square(A, a_row, row, column, T, t_row, row)
-        return
-    for i in range(M):
-        for j in range(N):
-            T[j * t_row + i] = A[i * a_row + j]
-
-
+@separate
 def _arrange(B, b_row, T, panels, P, width, N, transpose):
     """Fill panels: their vectors are those columns of the product that `_tiles` puts there."""
     lanes = _lanes(B)
@@ -269,7 +244,9 @@ def _arrange(B, b_row, T, panels, P, width, N, transpose):
 
 
 @intrinsic
-def _tiles(typing, A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, width, panel):
+def _tiles(
+    typing, A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, width, panel, adds, D, d_row
+):
     """Compute the columns of C from j on, by tiles of so many rows and vectors.
 
     In B they are the same columns, or if `panel` is not negative, a panel that begins there.
@@ -277,7 +254,9 @@ def _tiles(typing, A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, wid
     dtype = C.dtype
 
     def generate(context, builder, signature, arguments):
-        A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, width, panel = arguments
+        A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, width, panel, adds, D, d_row = (
+            arguments
+        )
         builder.function.attributes.add("optsize")  # no loop is unrolled: sums are short
         write, n = VectorWriter(builder, dtype), M.type  # n makes constants
         add, sub, mul, select = builder.add, builder.sub, builder.mul, builder.select
@@ -288,26 +267,46 @@ def _tiles(typing, A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, wid
             return select(builder.icmp_signed("<", x, y), x, y)
 
         def tiles(R, V):
-            columns = [add(j, n(v * write.lanes)) for v in range(V)]
-            columns = [smaller(column, last) for column in columns]
+            columns = [smaller(add(j, n(v * write.lanes)), last) for v in range(V)]
             places = [select(packed, add(panel, n(v * write.lanes)), columns[v]) for v in range(V)]
-            sums = [[cgutils.alloca_once(builder, write.vector) for _ in columns] for _ in range(R)]
             with cgutils.for_range_slice(builder, n(0), M, n(R)) as (i, _):
                 first = smaller(i, sub(M, n(R)))
-                tile = [(add(first, n(r)), row) for r, row in enumerate(sums)]
-                for total in (total for row in sums for total in row):
-                    builder.store(zero, total)
-                with cgutils.for_range(builder, P) as loop:
-                    p = loop.index
-                    parts = [write.load(write.at(B, p, b_row, place)) for place in places]
-                    for i, row in tile:
-                        factor = write.spread(write.at(A, i, a_row, mul(p, a_column)))
-                        for part, total in zip(parts, row, strict=True):
-                            more = builder.call(write.fma, [factor, part, builder.load(total)])
-                            builder.store(more, total)
-                for i, row in tile:
-                    for column, total in zip(columns, row, strict=True):
-                        write.store(builder.load(total), write.at(C, i, c_row, column))
+                numbers = [add(first, n(r)) for r in range(R)]
+                factors = [builder.gep(A, [mul(i, a_row)]) for i in numbers]
+                before = builder.block
+                head, body, end = (builder.append_basic_block() for _ in range(3))
+                builder.branch(head)
+                builder.position_at_end(head)
+                p, *sums = (builder.phi(kind) for kind in [n, *[write.vector] * (R * V)])
+                builder.cbranch(builder.icmp_signed("<", p, P), body, end)
+                builder.position_at_end(body)
+                row = builder.gep(B, [mul(p, b_row)])
+                parts = [write.load(builder.gep(row, [place])) for place in places]
+                column = mul(p, a_column)
+                spread = [write.spread(builder.gep(factor, [column])) for factor in factors]
+                pairs = [(factor, part) for factor in spread for part in parts]
+                more = [
+                    builder.call(write.fma, [*pair, total])
+                    for pair, total in zip(pairs, sums, strict=True)
+                ]
+                for phi, start, step in zip(
+                    [p, *sums], [n(0), *[zero] * R * V], [add(p, n(1)), *more], strict=True
+                ):
+                    phi.add_incoming(start, before)
+                    phi.add_incoming(step, body)
+                builder.branch(head)
+                builder.position_at_end(end)
+                C_places = [write.at(C, i, c_row, column) for i in numbers for column in columns]
+                with builder.if_else(adds) as (adding, plain):
+                    with adding:
+                        D_places = [
+                            write.at(D, i, d_row, column) for i in numbers for column in columns
+                        ]
+                        for total, place, other in zip(sums, C_places, D_places, strict=True):
+                            write.store(builder.fadd(total, write.load(other)), place)
+                    with plain:
+                        for total, place in zip(sums, C_places, strict=True):
+                            write.store(total, place)
 
         end = builder.append_basic_block("end")
         choice = builder.switch(add(mul(rows, n(16)), width), end)
@@ -322,7 +321,8 @@ def _tiles(typing, A, a_row, a_column, B, b_row, C, c_row, M, P, N, j, rows, wid
         return context.get_dummy_value()
 
     n = types.intp
-    return types.void(A, n, n, B, n, C, n, n, n, n, n, n, n, n), generate
+    kinds = [A, n, n, B, n, C, n, n, n, n, n, n, n, n, types.boolean, D, n]
+    return types.void(*kinds), generate
 
 
 @intrinsic
@@ -369,26 +369,3 @@ def _square(typing, A, a_row, i, j, T, t_row, place):
 
     n = types.intp
     return types.void(A, n, n, n, T, n, n), generate
-
-
-_KERNELS = {"product": _product, "transpose": _transpose, "arrange": _arrange}
-
-
-def _external(name, dtype):
-    """Return one of the kernels as compiled code calls it."""
-    pointer, n = types.CPointer(dtype), types.intp
-    arguments = {
-        "product": [pointer, n, n, pointer, n, pointer, *[n] * 6, types.boolean],
-        "transpose": [pointer, n, pointer, n, n, n],
-        "arrange": [pointer, n, pointer, n, n, n, n, types.boolean],
-    }
-    return types.ExternalFunction(f"rnn_{name}_{dtype}", types.void(*arguments[name]))
-
-
-_compiled = []  # lives as long as the addresses below are used
-if not config.DISABLE_JIT:
-    for _name, _kernel in _KERNELS.items():
-        for _dtype in _TYPES:
-            _function = _external(_name, _dtype)
-            _compiled.append(cfunc(_function.sig, cache=True, error_model="numpy")(_kernel))
-            llvmlite.binding.add_symbol(_function.symbol, _compiled[-1].address)

@@ -9,7 +9,7 @@ from numba.extending import intrinsic, overload
 
 from rnn.kernels.compilation import VECTOR_BYTES
 
-__all__ = ["VectorWriter", "largest", "total"]
+__all__ = ["VectorWriter", "copy", "first_of", "largest", "total"]
 
 _PARTS = 16  # partial sums, on every processor
 
@@ -50,6 +50,40 @@ class VectorWriter:
         number = self.builder.load(address)
         first = self.builder.insert_element(empty, number, ir.IntType(32)(0))
         return self.builder.shuffle_vector(first, empty, self.places([0] * self.lanes))
+
+
+@intrinsic
+def first_of(typing, A):
+    """Return the address of an array's first entry."""
+
+    def generate(context, builder, signature, arguments):
+        return context.make_array(A)(context, builder, arguments[0]).data
+
+    return types.CPointer(A.dtype)(A), generate
+
+
+def copy(source: Any, target: Any) -> None:
+    """Copy an array into another of its shape; each lies in one piece in memory."""
+    target[...] = source
+
+
+@overload(copy)
+def _copy(source, target):
+    # Assigning one array to another compiles the text of an error message too, for seconds.
+    return lambda source, target: _copy_bytes(source, target)
+
+
+@intrinsic
+def _copy_bytes(typing, source, target):
+    def generate(context, builder, signature, arguments):
+        source, target = (
+            context.make_array(kind)(context, builder, array)
+            for kind, array in zip(signature.args, arguments, strict=True)
+        )
+        cgutils.raw_memcpy(builder, target.data, source.data, source.nitems, source.itemsize)
+        return context.get_dummy_value()
+
+    return types.void(source, target), generate
 
 
 def largest(x: Any) -> Any:

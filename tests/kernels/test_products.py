@@ -21,8 +21,9 @@ def multiply(A: Any, B: Any, C: Any) -> None:
 
 
 @numba.njit
-def transposed(A: Any) -> Any:
-    return products.transposed(A)
+def multiply_laid_out(A: Any, B: Any, C: Any, room: Any, D: Any, transpose: bool) -> None:
+    products.lay_out(B, room, transpose)
+    products.multiply(A, room, C, plus=D)
 
 
 def draw(*shape: int, dtype: Any = np.float32, seed: int = 0) -> np.ndarray:
@@ -114,20 +115,25 @@ def test_complex_numbers_are_multiplied_too() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
-def test_a_transpose_holds_the_same_numbers_row_after_row(dtype: Any) -> None:
-    for shape in [(1, 1), (7, 9), (8, 8), (9, 17), (81, 100), (100, 3)]:
-        A = draw(*shape, dtype=dtype)
-        T = transposed(A)
-        np.testing.assert_array_equal(T, A.T)
-        assert T.flags.c_contiguous
-        assert not np.shares_memory(T, A)
+@pytest.mark.parametrize("transpose", [False, True])
+def test_a_matrix_laid_out_gives_the_same_product_and_one_is_added(
+    transpose: bool, dtype: Any
+) -> None:
+    for M, P, N in SHAPES:
+        A, B, D, C = (draw(*shape, dtype=dtype) for shape in ((M, P), (P, N), (M, N), (M, N)))
+        multiply(A, B, C)
+        room, found = products.panels(M, (1, P, N), dtype)[0], np.empty_like(C)
+        laid_out = np.ascontiguousarray(B.T) if transpose else B
+        multiply_laid_out(A, laid_out, found, room, D, transpose)
+        np.testing.assert_array_equal(found, C + D)
 
 
 def test_uncompiled_products_are_those_of_numpy() -> None:
     source = (
-        "import numpy as np; from rnn.kernels.products import multiply, transposed;"
+        "import numpy as np; from rnn.kernels.products import multiply;"
         "A, B, C = np.arange(6.).reshape(2, 3), np.ones((3, 4)), np.empty((2, 4));"
-        "multiply(A, B, C); assert (C == A @ B).all(); assert (transposed(A) == A.T).all()"
+        "multiply(A, B, C); assert (C == A @ B).all();"
+        "multiply(A, B, C, plus=C.copy()); assert (C == 2 * A @ B).all()"
     )
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     subprocess.run([sys.executable, "-c", source], cwd=ROOT, env=environment, check=True)
