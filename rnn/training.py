@@ -103,13 +103,13 @@ class Reading(NamedTuple):
 def train_segments(network, state, reading, etas, mean, history_every, history):
     """Train on segments, one update each; return whether every loss was finite.
 
-    The smooth loss begins with the first loss where it is infinite before.
     If one is not, the training stops there with parameters, state and losses as they were after the
-    update before it.  The parameters of the `network` are views of the `theta` of `state`, a
-    `Progress`, which is updated; U's gradients are zero before and after.  `reading` is a
-    `Reading`, `etas` (updates,) are the learning rates; `mean` tells whether the loss is the mean
-    over a segment, not its sum.  The smooth loss at the updates that `history_every` divides is
-    stored in `history`, (rows,) float64, one after the other.
+    update before it.  The smooth loss begins with the first loss where it is infinite before.  The
+    parameters of the `network` are views of the `theta` of `state`, a `Progress`, which is updated;
+    U's gradients are zero before and after.  `reading` is a `Reading`, `etas` (updates,) are the
+    learning rates; `mean` tells whether the loss is the mean over a segment, not its sum.  The
+    smooth loss at the updates that `history_every` divides is stored in `history`, (rows,) float64,
+    one after the other.
     """
     parameters, gradients, begins, optimizer, segment, (dropout, key) = network
     theta, memory, h, best_theta, best_h, losses, counts = state

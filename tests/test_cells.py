@@ -18,6 +18,7 @@ from rnn import cells, evaluation
 from rnn.cells import CELLS, Parameters
 from rnn.errors import ReportError
 from rnn.gradient_check import Case, check, compare, complex_step
+from rnn.kernels import compilation
 from rnn.kernels.compilation import inlined
 from rnn.kernels.elementary import tanh
 from rnn.model import Architecture, empty_segment, forward, loss_and_gradients, named
@@ -71,6 +72,7 @@ def known_for_a_while() -> Iterator[None]:
     CELLS["leaky"] = Leaky
     modules = (rnn.model, rnn.sampling, rnn.training, evaluation, cells)
     functions = {f for module in modules for f in vars(module).values() if hasattr(f, "_cache")}
+    functions |= {*compilation._separate.values()}
     caches = {function: function._cache for function in functions}
     for function in caches:
         function._cache = NullCache()
