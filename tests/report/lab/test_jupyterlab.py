@@ -147,7 +147,7 @@ def test_sampling_before_training_says_in_a_line_what_to_run_first(
 ) -> None:
     bring_notebooks(folder, tmp_path / "run")
     lab.run_whole(folder / SAMPLE)
-    output = lab.outputs(lab.cell("load_model(folder"))
+    output = lab.outputs(lab.cell("load_best(folder"))
     assert output.count() == 1
     told = output.inner_text().strip()
     assert len(told.splitlines()) == 1
