@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from rnn.report.figures import COLOURS, NOTE, page_figure
 from rnn.report.sections.sweep_finished import Sweep, SweptPoint
@@ -16,7 +16,6 @@ _NAMED = 5  # curves with a colour and a name
 _STROKES = ("-", "--", ":", "-.", "-")  # of the named ones, for grey print
 _FALL = 0.05  # of a run: the fall at its beginning, which would squash the rest
 _UNEVEN = 4  # times: from there on an axis is logarithmic
-_LABELLED = 8  # points of the front with their names beside them
 
 
 def show(section: Section, sweep: Sweep) -> None:
@@ -96,8 +95,8 @@ def cost(section: Section, sweep: Sweep) -> None:
     """Show what a training of each point takes, against its loss."""
     front = pareto_front(sweep.points)
     values: dict[str, Any] = {"sweep": sweep, "front": front}
-    timed = any(math.isfinite(one.seconds) for one in sweep.points)
-    if timed:
+    timed = sum(math.isfinite(one.seconds) for one in sweep.points)
+    if timed > 1:
         section.figure(cost_figure(sweep, front), "fig-cost", values, source="sweep.json")
     section.prose("reading" if timed else "untimed", values)
 
@@ -128,22 +127,14 @@ def cost_figure(sweep: Sweep, front: list[SweptPoint]) -> Figure:
         axes.plot(times, best, "o", color=COLOURS[0])
         if max(seconds) > _UNEVEN * max(min(seconds), 1e-9):
             axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
         low, high = float(losses.min()), max(float(np.quantile(losses, 0.95)), max(best))
         room = 0.08 * max(high - low, 1e-3)
         axes.set_ylim(low - room, high + 2 * room)
         axes.set_xlabel("seconds of one training on one core")
         axes.set_ylabel("loss (nats per character)")
-        if sweep.varied:
-            _label_front(axes, sweep, front)
+        for number, one in enumerate(front, start=1):
+            side: Any = {"xytext": (0, -5), "ha": "center", "va": "top"}
+            axes.annotate(str(number), (one.seconds, one.loss), **side, **NOTE)
     return figure
-
-
-def _label_front(axes: Axes, sweep: Sweep, front: list[SweptPoint]) -> None:
-    """Write the settings beside the points of the front, or beside some of a long one."""
-    step = math.ceil(len(front) / _LABELLED)
-    for one in front[::-1][::step]:
-        late = one is front[-1] and len(front) > 1
-        side: Any = {"xytext": (-4, 4), "ha": "right"} if late else {"xytext": (4, 4)}
-        text = axes.annotate(sweep.setting(one), (one.seconds, one.loss), **side, **NOTE)
-        text.set_parse_math(False)
