@@ -35,9 +35,11 @@ def terminal() -> TextIO | None:
 
 def note(line: str) -> None:
     """Tell whoever watches a line that is no result: an executed notebook does not keep it."""
-    screen = terminal()
-    # What ends like a step of a bar is left out as one by `rnn.pipeline.execute`.
-    print(line, end="\r\n", file=screen or sys.stderr, flush=True)
+    screen = terminal() or sys.stderr
+    # What ends like a step of a bar is left out as one by `rnn.pipeline.execute`.  It is written at
+    # once, as trainings side by side write too.
+    screen.write(f"{line}\r\n")
+    screen.flush()
 
 
 def bar(iterable: Iterable[Any] | None = None, *, shown: bool = True, **options: Any) -> Any:

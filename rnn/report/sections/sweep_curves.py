@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from rnn.report.figures import COLOURS, NOTE, page_figure
 from rnn.report.sections.sweep_finished import Sweep, SweptPoint
@@ -127,7 +127,8 @@ def cost_figure(sweep: Sweep, front: list[SweptPoint]) -> Figure:
         axes.plot(times, best, "o", color=COLOURS[0])
         if max(seconds) > _UNEVEN * max(min(seconds), 1e-9):
             axes.set_xscale("log")
-            axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
         low, high = float(losses.min()), max(float(np.quantile(losses, 0.95)), max(best))
         room = 0.08 * max(high - low, 1e-3)
