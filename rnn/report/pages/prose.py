@@ -311,7 +311,9 @@ class TypstWriter(Writer):
                 cells.append(f"({place}, body: {inner})")
                 text = text_of(cell)
                 if across == 1:
-                    longest[x] = max(longest[x], text[:400], key=len)
+                    # The labels of columns are the first to wrap.
+                    line = text[:400] if y >= head else text[: len(text) // 2]
+                    longest[x] = max(longest[x], line, key=len)
                     for word in text.split():
                         words[x] = max(words[x], word[:_LONGEST_WORD], key=len)
         sides = ", ".join(node.attrib["sides"].split())
