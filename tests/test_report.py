@@ -120,6 +120,12 @@ def test_html_needs_nothing_but_itself(small: Path) -> None:
     page = (small / "report.html").read_text(encoding="utf-8")
     assert page.count("<script") == 1 and "default-src 'none'" in page
     assert 'id="try-it" hidden' in page and page.count("data-points=") == 2
+    (notebook,) = small.glob("03_*.ipynb")
+    outputs = [o for c in json.loads(notebook.read_text())["cells"] for o in c.get("outputs", [])]
+    (alive,) = (
+        o for o in outputs if o.get("metadata", {}).get("report", {}).get("kind") == "interactive"
+    )
+    assert "".join(alive["data"]["text/plain"]) not in page, "it is for where no script runs"
     assert "A *small* run of 100% &lt;b&gt;care&lt;/b&gt;" in page
 
 

@@ -217,6 +217,7 @@ class ReportExporter(TemplateExporter):
             content = output.data[mime]
             one.mime = mime
             if one.shown.kind == "interactive":
+                output.data = NotebookNode({mime: content})
                 return {}
             if mime in PICTURES:
                 one.picture = pictures.keep(content_of(content, mime)) or ""
