@@ -136,9 +136,9 @@ def steps_points(steps: pd.DataFrame) -> Iterator[tuple[float, float, dict[str, 
 
 def steps_figure(steps: pd.DataFrame, h: float) -> Figure:
     """Draw the norm-wise error of each parameter over the step, with the step `h` marked."""
-    with page_figure(2.1) as figure:
+    one_layer = steps["parameter"].nunique() == len(check.PARAMETERS)
+    with page_figure(2.1 if one_layer else 2.5) as figure:
         axes = figure.subplots()
-        names = list(steps["parameter"].unique())
         for key, line in steps[steps["norm_wise"] > 0].groupby("parameter", sort=False):
             name = str(key)
             # A layer's curves have a line of their own, and the colours of the parameters.
@@ -151,9 +151,12 @@ def steps_figure(steps: pd.DataFrame, h: float) -> Figure:
                       ha="center", **NOTE)  # fmt: skip
         for text, x, side in (("← rounding", 0.005, "left"), ("truncation →", 0.995, "right")):
             axes.text(x, 0.03, text, transform=axes.transAxes, ha=side, fontsize=8, color="#555555")
-        axes.legend(loc="upper left" if h < 1e-6 else "upper right", bbox_to_anchor=(h, 1.02),
-                    bbox_transform=axes.get_xaxis_transform(), ncols=5 if len(names) == 5 else 3,
-                    columnspacing=1.2)  # fmt: skip
+        if one_layer:
+            axes.legend(loc="upper left" if h < 1e-6 else "upper right", bbox_to_anchor=(h, 1.02),
+                        bbox_transform=axes.get_xaxis_transform(), ncols=5,
+                        columnspacing=1.2)  # fmt: skip
+        else:
+            figure.legend(loc="outside upper center", ncols=6, columnspacing=1.2)
         axes.set_xlabel("step $h$ of the central differences")
         axes.set_ylabel("norm-wise relative error")
     return figure
