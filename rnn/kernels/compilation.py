@@ -56,10 +56,9 @@ def _digest_of_files(paths: Iterable[Path]) -> str:
     stamps = repr(
         [(p.name, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for p in paths if (s := p.stat())]
     )
-    kept = _kernels / "__pycache__" / "source-digest"
-    digest, _, known = (
-        kept.read_text(encoding="utf-8").partition(" ") if kept.exists() else [""] * 3
-    )
+    kept, known = _kernels / "__pycache__" / "source-digest", ""
+    with contextlib.suppress(OSError, ValueError):
+        digest, _, known = kept.read_text(encoding="utf-8").partition(" ")
     if known != stamps:
         digest = digest_of_code(path.read_text(encoding="utf-8") for path in paths)
         with contextlib.suppress(OSError):

@@ -159,22 +159,17 @@ _SHAPES = {1: 14, 2: 8, 5: 4, 8: 3} if VECTOR_BYTES == 64 else {1: 13, 2: 5, 5: 
 _1, _2, _5, _8 = (_SHAPES.get(rows, 0) for rows in (1, 2, 5, 8))
 
 
-def _lanes(pointer):
-    raise NotImplementedError  # compiled code alone
-
-
-@overload(_lanes)
-def _lanes_of(pointer):
-    lanes = VECTOR_BYTES * 8 // pointer.dtype.bitwidth
-    return lambda pointer: lanes
+@intrinsic
+def _lanes(typing, C):
+    """Return how many of the numbers of C a vector has."""
+    lanes = VECTOR_BYTES * 8 // C.dtype.bitwidth
+    return types.intp(C), lambda context, *_: context.get_constant(types.intp, lanes)
 
 
 @intrinsic
 def _zero(typing, C):
     """Return zero, of the type of the numbers of C."""
-    return C.dtype(C), lambda context, builder, signature, arguments: context.get_constant(
-        C.dtype, 0
-    )
+    return C.dtype(C), lambda context, *_: context.get_constant(C.dtype, 0)
 
 
 def _rows(M: int) -> int:

@@ -63,12 +63,14 @@ def first_of(typing, A):
 
 
 def copy(source: Any, target: Any) -> None:
-    """Copy an array into another of its shape; each lies in one piece in memory."""
+    """Copy an array into another of its shape and type; each lies in one piece in memory."""
     target[...] = source
 
 
 @overload(copy)
 def _copy(source, target):
+    if source.dtype != target.dtype:
+        return None  # which is told as an error: bytes of one are no numbers of the other
     # Assigning one array to another compiles the text of an error message too, for seconds.
     return lambda source, target: _copy_bytes(source, target)
 
