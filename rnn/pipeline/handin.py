@@ -24,7 +24,7 @@ from rnn.pipeline.verify import told_by_notebook
 from rnn.runs.pretrained import pretrained_folder
 from rnn.runs.results import read_results
 from rnn.text.books import BOOKS
-from rnn.text.files import atomic_write
+from rnn.text.files import atomic_write, sha256_of
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 
@@ -61,7 +61,7 @@ def pack(folder: Path) -> Path:
     for book in BOOKS.values():
         path = ROOT / "data" / book.file
         passed_on = book.licence and book.sha256 in texts
-        if passed_on and path.is_file() and _sha256(path) == book.sha256:
+        if passed_on and path.is_file() and sha256_of(path) == book.sha256:
             paths[f"data/{book.file}"] = path
     if own := next((values["text"] for values in given.values() if values.get("text")), ""):
         place = Path(own).expanduser()
@@ -78,10 +78,6 @@ def pack(folder: Path) -> Path:
             entry.create_system, entry.external_attr = 3, 0o644 << 16
             archive.writestr(entry, contents[name])
     return target
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def command(run: str, given: Mapping[str, Mapping[str, Any]], page: Mapping[str, Any]) -> str:

@@ -10,7 +10,6 @@ The exit status is 0 if all is the same, 1 if something differs, and 2 if it cou
 """
 
 import ast
-import hashlib
 import json
 import os
 import platform
@@ -39,6 +38,7 @@ from rnn.runs.storage import read_json
 from rnn.settings import Schedule, Settings
 from rnn.text.books import BOOKS, locate
 from rnn.text.characters import printable
+from rnn.text.files import sha256_of
 
 SAME, DIFFERENT, NOT_COMPARED, STOPPED = 0, 1, 2, 130
 
@@ -116,11 +116,11 @@ class Again:
             places = [locate(corpus)[0]]
         else:
             places = [] if self.foreign else [Path(corpus).expanduser(), ROOT / corpus]
-        if any(path.is_file() and wanted in (None, _sha256(path)) for path in places):
+        if any(path.is_file() and wanted in (None, sha256_of(path)) for path in places):
             return corpus
         folders = () if corpus in BOOKS else (self.there / "data", ROOT / "data")
         for path in (path for folder in folders for path in sorted(folder.glob("*"))):
-            if path.is_file() and _sha256(path) == wanted:
+            if path.is_file() and sha256_of(path) == wanted:
                 moved = self._moved(corpus)  # its name is among the results
                 os.makedirs(ROOT / os.path.dirname(moved), exist_ok=True)
                 with suppress(FileExistsError):  # of the step before
@@ -143,7 +143,7 @@ class Again:
         place = self.there / PRETRAINED
         if not self.foreign:
             place = pretrained_folder(from_run, wanted)
-        elif not (place / MODEL).is_file() or _sha256(place / MODEL) != wanted:
+        elif not (place / MODEL).is_file() or sha256_of(place / MODEL) != wanted:
             raise ReportError(
                 f"from_run: expected the model that the run went on with in {self.there.name}.zip, "
                 f"sha256 {wanted}, got none such; ask for another zip"
@@ -213,7 +213,7 @@ class Again:
             if name in self.left_out or not again.exists():
                 why = self.left_out.get(name, "it could not be made again")
                 told = f"not compared: {why}"
-            elif default.get(name, _sha256(again)) != _sha256(again):
+            elif default.get(name, sha256_of(again)) != sha256_of(again):
                 told = "made here, it is not the one of the project's default run"
                 told, differ = f"{told} ({reason or 'another machine; report it'})", differ + 1
             elif not there.exists():
@@ -362,11 +362,6 @@ def _origin(results: Values, timed: Values) -> list[str]:
 
 def _is_inside(path: Any) -> bool:
     return isinstance(path, str) and path[:1] not in ("", "/", "~") and ".." not in path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _python(

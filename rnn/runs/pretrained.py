@@ -1,6 +1,5 @@
 """The model of a finished run, to go on training with on another text."""
 
-import hashlib
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,16 +15,17 @@ from rnn.evaluation import text_loss, text_losses
 from rnn.model import Architecture
 from rnn.runs.models import Model, load_model
 from rnn.runs.progress import bar
-from rnn.runs.results import load_settings, read_training
+from rnn.runs.results import BEST_MODELS, load_settings, read_training
 from rnn.runs.run import Run
 from rnn.settings import Schedule, Settings
 from rnn.state import Known, TrainingState, first_state
 from rnn.text.characters import printable
 from rnn.text.corpus import Corpus, load_corpus
+from rnn.text.files import sha256_of
 from rnn.text.segments import document_marks
 
 #: The file of a run that another one goes on with: the model with the lowest smooth loss.
-MODEL = "best_model.npz"
+MODEL = BEST_MODELS["smooth"]
 
 #: The learning rate is at most this where none is given.  While the memory of an optimiser is
 #: empty its steps are about as long as the rate, in every entry, and AdaGrad's usual 0.1 spoils in
@@ -116,13 +116,13 @@ def load_pretrained(
         chosen = {name: names[name] for name in ("course", "optimizer") if name in names}
         names["eta"] = min(LARGEST_ETA, Settings(**chosen).eta or LARGEST_ETA)
     name = printable(folder.name)
-    return Pretrained(from_run, name, model, _sha256(folder / MODEL), training, settings)
+    return Pretrained(from_run, name, model, sha256_of(folder / MODEL), training, settings)
 
 
 def pretrained_folder(from_run: str, sha256: str) -> Path:
     """Return the folder of a run; a ReportError unless its best model has a sha256."""
     folder = _folder(from_run)
-    if not (folder / MODEL).is_file() or _sha256(folder / MODEL) != sha256:
+    if not (folder / MODEL).is_file() or sha256_of(folder / MODEL) != sha256:
         raise ReportError(
             f"from_run: expected the {MODEL} of {printable(from_run)!r} with the sha256 "
             f"{sha256[:12]}..., got another or none; make that run again as it was, or go on from "
@@ -202,10 +202,6 @@ def _old_text(pretrained: Pretrained, vocabulary: str) -> tuple[np.ndarray, str]
     if corpus.sha256 != training["book"]["sha256"] or corpus.vocabulary != vocabulary:
         raise ReportError(f"{corpus.file}: expected the text that was read then, got another")
     return corpus.ids[: Schedule.of(settings, len(corpus)).trained], settings.document_end
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _folder(from_run: str) -> Path:

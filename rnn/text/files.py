@@ -45,7 +45,7 @@ def note_sum(path: Path, new: Path) -> None:
     What it held before stays noted too: a process may be killed between this and the change.
     """
     if (path.parent / SUMS).is_file():
-        line = f"{_sum(new)}  {path.name}\n"
+        line = f"{sha256_of(new)}  {path.name}\n"
         with open(path.parent / SUMS, "ab", buffering=0) as file:
             file.write(line.encode())
 
@@ -65,17 +65,23 @@ def altered_files(folder: Path) -> list[Path]:
         kept = {name: sums[-2:] for name, sums in noted.items()}
         text = "".join(f"{one}  {name}\n" for name, sums in kept.items() for one in sums)
         (folder / SUMS).write_text(text, encoding="utf-8")
-        return [folder / name for name, sums in kept.items() if _sum(folder / name) not in sums]
+        return [folder / name for name, sums in kept.items() if not _holds(folder / name, sums)]
     (folder / SUMS).touch()
     return []
 
 
-def _sum(path: Path) -> str:
-    """Return the sha256 of a file, empty if it cannot be read."""
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _holds(path: Path, sums: list[str]) -> bool:
+    """Tell whether a file can be read and has one of some sums."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256_of(path) in sums
     except OSError:
-        return ""
+        return False
 
 
 def lock(path: Path, wait: bool = True) -> BinaryIO:

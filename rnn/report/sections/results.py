@@ -1,6 +1,5 @@
 """What a run's files hold: its text, what was asked for, and where the numbers come from."""
 
-import hashlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from rnn.runs.results import (
     read_training,
 )
 from rnn.runs.storage import POSITIVE, read_table
+from rnn.text.files import sha256_of
 
 _SNAPSHOTS = [1, *range(10_000, 100_001, 10_000)]  # updates before which one is asked for
 _SNAPSHOT_LENGTH = 200
@@ -53,11 +53,7 @@ def provenance(section: Section, folder: Path) -> None:
         "sampling_seed": sampling.get("seed"),
         "book": training.get("book", {}).get("sha256"),
         "from_run": training.get("from_run"),
-        "files": {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in files
-            if path.is_file()
-        },
+        "files": {path.name: sha256_of(path) for path in files if path.is_file()},
     }
     values["seed"] = values["settings"].pop("seed", None)
     values["fonts"] = [font.name for font in borrowed_fonts(_vocabulary(files[0]), own_fonts())]

@@ -13,6 +13,7 @@ from rnn.errors import ReportError
 from rnn.report.sections.sweep_finished import NONE, Sweep, SweptPoint, written
 from rnn.report.show import Section
 from rnn.runs.models import load_model, write
+from rnn.runs.results import BEST_MODELS
 from rnn.settings import Settings
 
 _TOP = 5  # points in the short table beside the answer
@@ -142,7 +143,7 @@ def samples(section: Section, sweep: Sweep, length: int) -> None:
     texts = {}
     for one in dict.fromkeys((best.name, worst.name)):
         point = best if one == best.name else worst
-        model = load_model(point.folder / "best_model.npz")
+        model = load_model(point.folder / BEST_MODELS["smooth"])
         title = section.line("title", {"point": point, "setting": sweep.setting(point)}, plain=True)
         texts[title] = write(model, length, sweep.asked["seeds"][0])
     section.texts(texts, {"alone": best is worst})
