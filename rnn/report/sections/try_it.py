@@ -37,8 +37,8 @@ def show(
         "weights": Architecture.of(model.parameters).size,
         "megabytes": size / 1e6,
         "largest": _LARGEST / 1e6,
-        "nats": math.nan if nats is None else nats,
-        "held_out_nats": held_out_loss,
+        "bits": math.nan if nats is None else nats / math.log(2),
+        "held_out_bits": held_out_loss / math.log(2),
         "perplexity": math.inf if nats is None or nats > 700 else float(exp(float(nats))),
     }
     if size > _LARGEST and not embed_model:

@@ -21,6 +21,7 @@ from rnn.report.figures import PAGE_WIDTH, family, page_figure
 from rnn.report.fonts import borrowed_fonts, cut_out, own_fonts
 from rnn.report.show import Section
 from rnn.runs.models import Model
+from rnn.runs.results import BEST_MODELS
 from rnn.text.corpus import Corpus
 
 _VOWELS = 3  # different ones, at least, of a text with vowels
@@ -41,11 +42,14 @@ class Passage(NamedTuple):
     activations: np.ndarray
 
 
-def show(section: Section, model: Model, corpus: Corpus) -> None:
-    """Show which hidden units indicate something, and the text coloured by them."""
+def show(section: Section, model: Model, corpus: Corpus, best_by: str = "smooth") -> None:
+    """Show what hidden units of a run's best model indicate, and the text coloured by them.
+
+    `best_by` is as for `rnn.runs.results.load_best`.
+    """
     stretch = Stretch.of(model.parameters, model.h, model.vocabulary, corpus.ids)
     told = tell(stretch, asked(corpus, stretch.text))
-    values, source = facts(stretch, told), "best_model.npz"
+    values, source = facts(stretch, told), BEST_MODELS[best_by]
     section.prose("reading", values)
     if not values["clear"]:
         return

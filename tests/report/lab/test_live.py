@@ -121,6 +121,15 @@ def test_view_is_one_output_drawn_again_with_curve_and_latest_sample(
     assert last["text"] in "".join(Page(screen.page).words)
 
 
+def test_view_of_a_training_that_diverged_ends_with_the_reason(
+    book: Corpus, tmp_path: Path, screen: Screen
+) -> None:
+    ruinous = settings(optimizer="rmsprop", eta=1e38, clip=0)
+    (run,) = live.train(book, ruinous, tmp_path, 1)
+    assert run.diverged and run.last_update < UPDATES
+    assert run.diverged in Page(f"<p>{screen.status}</p>").text
+
+
 def test_view_is_left_out_of_the_pages(book: Corpus, tmp_path: Path, screen: Screen) -> None:
     live.train(book, settings(), tmp_path, 1)
     (output,) = screen.outputs
