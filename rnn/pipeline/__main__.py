@@ -151,7 +151,7 @@ def network(pretrained: str, options: str) -> str:
 
     That of a run whose model is trained on is in its results.
     """
-    with suppress(ValueError, LookupError, TypeError):  # what is wrong the training says
+    with suppress(OSError, ValueError, LookupError, TypeError):  # what is wrong a step says
         words = shlex.split(options)
         files = [Path(path) for option, path in pairwise(words) if option == "-f"]
         told = [read_values(path) for path in files

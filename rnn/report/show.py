@@ -90,9 +90,8 @@ class Section:
 
         It is drawn in the style of `rnn.report.figures`, `source` is the file of the run that it is
         drawn from, or several, and `label` what references use: ``[Figure](#fig-loss)`` for
-        ``fig-loss``.
-        Who points at one of `points` of its first axes, in report.html, is told the block ``point``
-        with the values of that point; the block ``points`` says what they are.
+        ``fig-loss``.  Who points at one of `points` of its first axes, in report.html, is told the
+        block ``point`` with the values of that point; the block ``points`` says what they are.
         """
         words, told = self.line(caption, values), self.line("alt", values, plain=True)
         shown = Shown("figure", label=label, caption=words, source=self._source(source), alt=told)

@@ -195,7 +195,7 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
     def write() -> None:
         _write_table(folder / "history.csv", run.history)
         _write_json(folder / "snapshots.json", run.state.snapshots, indent=1)
-        save_model(folder / "best_model.npz", run.best_model)
+        save_model(folder / BEST_MODELS["smooth"], run.best_model)
         for name in ("last_model.npz", BEST_MODELS["held_out"]):
             (folder / name).unlink(missing_ok=True)
         if held_out := run.best_held_out_model:

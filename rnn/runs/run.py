@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -163,10 +164,8 @@ class Run:
         """
         if self.validation_loss is None:
             return {}
-        ids, (update, lowest) = self.corpus.ids[self.schedule.trained :], self.lowest_held_out
-        marks = document_marks(ids, self.corpus.encode(self.settings.document_end))
-        best = self.settings.architecture(self.corpus.K).parameters(self.state.best_theta)
-        losses = {LOWEST_SMOOTH: text_loss(best, ids, marks, self.state.best_h[0])}
+        update, lowest = self.lowest_held_out
+        losses = {LOWEST_SMOOTH: self._held_out_loss_of_best}
         losses |= {LOWEST_HELD_OUT: lowest} if update else {}
         losses[LAST] = self.validation_loss
         if epochs := self.state.epoch_losses:
@@ -174,6 +173,13 @@ class Run:
             measured = self.history.set_index("update")["validation_loss"]
             losses[BEST_OF_EPOCHS] = float(measured[end])
         return losses
+
+    @cached_property
+    def _held_out_loss_of_best(self) -> float:
+        ids = self.corpus.ids[self.schedule.trained :]
+        marks = document_marks(ids, self.corpus.encode(self.settings.document_end))
+        best = self.settings.architecture(self.corpus.K).parameters(self.state.best_theta)
+        return text_loss(best, ids, marks, self.state.best_h[0])
 
     @property
     def best_model(self) -> Model:

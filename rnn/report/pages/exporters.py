@@ -14,7 +14,7 @@ import datetime
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,8 @@ class ReportExporter(TemplateExporter):
     ).tag(config=True)
 
     _page = _target = _suffix = ""  # the template's name ends in it; the markup; the source's
+    #: Makes what writes the markup, of formulas, resources, anchors and references.
+    _writer: Callable[..., Writer]
 
     @default("extra_template_basedirs")
     def _own_templates(self) -> list[str]:
@@ -244,10 +246,6 @@ class ReportExporter(TemplateExporter):
         shown = _joined(output.data.get(one.mime, ""))
         output.data = NotebookNode({one.mime or "text/plain": shown})
         return {}
-
-    def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> Writer:
-        """Return what writes the page's markup."""
-        raise NotImplementedError
 
 
 class ReportPDFExporter(ReportExporter):

@@ -94,9 +94,9 @@ def numbers(section: Section, runs: Runs) -> None:
 def numbers_facts(runs: Runs) -> dict[str, Any]:
     """Return what the sentences about the numbers of runs mention.
 
-    ``losses`` has the lowest loss of each kind, of the held-out loss if all runs held out the same
-    part: ``names`` with it, ``others`` that are finite,
-    the ``next`` one and how far it is ``above``.  ``seeds`` has the two lowest means over seeds.
+    ``losses`` has, of each kind of loss (of the held-out one if all runs held out the same part),
+    the ``names`` with the lowest, ``others`` that are finite, the ``next`` one and how far it is
+    ``above``.  ``seeds`` has the two lowest means over seeds.
     """
 
     def lowest(losses: Mapping[str, float]) -> dict[str, Any]:

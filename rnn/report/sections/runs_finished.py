@@ -33,7 +33,7 @@ _NEEDED = """
 
 
 class FinishedRun:
-    """What a run has left; names are those of `rnn.runs.run.Run`, a number it lacks is NaN."""
+    """What a run has left; most names are those of `rnn.runs.run.Run`, a missing number is NaN."""
 
     def __init__(
         self, name: str, results: Any, history: pd.DataFrame, snapshots: Any, speed: Any
