@@ -16,8 +16,6 @@ from typing import Any
 import pytest
 import reference
 
-from rnn.runs.storage import read_json
-
 pytest.importorskip("distributed", reason="make sweep installs the extra 'sweep'")
 pytestmark = pytest.mark.exhaustive
 
@@ -119,7 +117,7 @@ def test_a_local_cluster_leaves_the_bytes_of_sequential_runs_though_a_worker_is_
     os.kill(sweep.workers()[-1], signal.SIGKILL)
     sweep.finish()
     assert_same(tmp_path / "sweep", book, sequential)
-    assert read_json(tmp_path / "sweep" / "sweep.json")["points"]
+    assert json.loads((tmp_path / "sweep" / "sweep.json").read_bytes())["points"]
 
 
 def test_ctrl_c_keeps_checkpoints_and_leaves_no_process_behind(
