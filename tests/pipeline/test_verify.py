@@ -22,6 +22,7 @@ from rnn.pipeline import verify
 from rnn.pipeline.handin import pack
 from rnn.pipeline.verify import DIFFERENT, NOT_COMPARED, SAME, STOPPED, Again, main
 from rnn.settings import Settings
+from rnn.text.files import sha256_of
 
 TRAINING = "02_training_evolution"
 FOREIGN = {
@@ -74,7 +75,7 @@ def again(place: Path, book: Path) -> Iterator[Again]:
     training = {
         "corpus": str(book.relative_to(ROOT)),
         "parameters": settings.as_dict(),
-        "book": facts | {"sha256": verify._sha256(book)},
+        "book": facts | {"sha256": sha256_of(book)},
         "updates": 150,
         "seeds": [{}, {}],
     }
@@ -140,7 +141,7 @@ def test_default_run_is_held_to_the_stored_sha256(
     compare, again: Again, run: Path, monkeypatch: pytest.MonkeyPatch, m: int, held: bool
 ) -> None:
     monkeypatch.setattr(again, "given", {TRAINING: {"m": m, "seed": 0, "run_dir": "anywhere"}})
-    here = {name: verify._sha256(run / name) for name in ("history.csv", "snapshots.json")}
+    here = {name: sha256_of(run / name) for name in ("history.csv", "snapshots.json")}
     monkeypatch.setattr(verify, "DEFAULT_RUN", here | {"snapshots.json": "0" * 64})
     status, told = compare(lambda folder: None)
     assert status == (DIFFERENT if held else SAME)
@@ -318,7 +319,7 @@ def gone_on(run: Path, book: Path, tmp_path: Path) -> Path:
     for name in ("best_model.npz", "results.json"):
         shutil.copy(run / name, old)
     results = json.loads((there / "results.json").read_bytes())
-    digest = verify._sha256(old / "best_model.npz")
+    digest = sha256_of(old / "best_model.npz")
     results["training"]["from_run"] = {"run": "../elsewhere/old", "sha256": digest}
     results["losses_before_and_after"] = {"old text": {"before": 2.0, "after": 1.0}}
     (there / "results.json").write_text(json.dumps(results))
@@ -336,7 +337,7 @@ def test_model_that_a_run_went_on_with_is_given_to_the_run_made_again(
         assert json.loads(again._back(json.dumps(moved).encode())) == "../elsewhere/old"
         copy = ROOT / moved
         assert copy.is_relative_to(work) and copy.name == "old"
-        assert verify._sha256(copy / "best_model.npz") == verify._sha256(
+        assert sha256_of(copy / "best_model.npz") == sha256_of(
             gone_on / "from_run" / "best_model.npz"
         )
         text = json.loads((copy / "results.json").read_bytes())["training"]["corpus"]
