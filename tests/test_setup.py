@@ -1,7 +1,9 @@
 """What is installed, and from what: the files that say so agree with each other and the code."""
 
 import ast
+import os
 import re
+import subprocess
 import sys
 import tomllib
 import zipfile
@@ -192,3 +194,20 @@ def test_version_is_the_same_wherever_it_is_said() -> None:
     ]
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(r"^## \[(.+?)\]", changes, re.M)[1] == version
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("NUMBA_NUM_THREADS", "many"), ("NUMBA_NUM_THREADS", "0"), ("MPLBACKEND", "x")],
+)
+def test_value_in_the_environment_that_libraries_stumble_over_is_named(
+    name: str, value: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import rnn.report"],
+        cwd=ROOT, env=os.environ | {name: value}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode
+    last = done.stderr.splitlines()[-1]
+    assert f"ReportError: {name}: expected" in last
+    assert repr(value) in last
