@@ -111,16 +111,15 @@ class LSTM(Parameters):
         """Compute the gates, which stay in ``Z[t]``, then c and h."""
         m = H.shape[2]
         for s in range(H.shape[1]):
-            for j in range(2 * m):
-                Z[t, s, j] = sigmoid(Z[t, s, j])
-            for j in range(2 * m, 3 * m):
-                Z[t, s, j] = tanh(Z[t, s, j])
-            for j in range(3 * m, 4 * m):
-                Z[t, s, j] = sigmoid(Z[t, s, j])
+            i, f, g, o = Z[t, s, :m], Z[t, s, m : 2 * m], Z[t, s, 2 * m : 3 * m], Z[t, s, 3 * m :]
+            c, h = C[t, s], H[t, s]
             for j in range(m):
-                C[t, s, j] = Z[t, s, m + j] * C_before[t, s, j] + Z[t, s, j] * Z[t, s, 2 * m + j]
+                i[j], f[j] = sigmoid(i[j]), sigmoid(f[j])
             for j in range(m):
-                H[t, s, j] = Z[t, s, 3 * m + j] * tanh(C[t, s, j])
+                g[j], o[j] = tanh(g[j]), sigmoid(o[j])
+            for j in range(m):
+                c[j] = f[j] * C_before[t, s, j] + i[j] * g[j]
+                h[j] = o[j] * tanh(c[j])
 
     @staticmethod
     @inlined
@@ -181,13 +180,13 @@ class GRU(Parameters):
         """Compute the gates, which stay in ``Z[t]`` beside q, then h."""
         m = H.shape[2]
         for s in range(H.shape[1]):
-            for j in range(m, 3 * m):
-                Z[t, s, j] = sigmoid(Z[t, s, j])
+            q, r, u, n = Z[t, s, :m], Z[t, s, m : 2 * m], Z[t, s, 2 * m : 3 * m], Z[t, s, 3 * m :]
             for j in range(m):
-                Z[t, s, 3 * m + j] = tanh(Z[t, s, 3 * m + j] + Z[t, s, m + j] * Z[t, s, j])
+                r[j], u[j] = sigmoid(r[j]), sigmoid(u[j])
             for j in range(m):
-                u, n = Z[t, s, 2 * m + j], Z[t, s, 3 * m + j]
-                H[t, s, j] = n + u * (H_before[t, s, j] - n)
+                n[j] = tanh(n[j] + r[j] * q[j])
+            for j in range(m):
+                H[t, s, j] = n[j] + u[j] * (H_before[t, s, j] - n[j])
 
     @staticmethod
     @inlined

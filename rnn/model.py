@@ -146,22 +146,19 @@ def hidden_states(parameters, segment, h):
         Z, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]
         H, C, H_above, bias = segment.H[layer], segment.C[layer], segment.H_above[layer], b[layer]
         # U x_t + b, or from the layer below U h_t + b
-        if layer == 0:
-            for t in range(tau):
-                for s in range(B):
-                    k = x[t, s]
-                    for i in range(gates):
-                        inputs[t * B + s, first + i] = U[k, i]
-        else:
-            below = segment.H_above[layer - 1].reshape(tau * B, m)
+        sums, rest = inputs[:, first:], bias[first:]
+        if layer > 0:
             UT = segment.UT_panels[layer - 1]
             lay_out(parameters.U_above[layer - 1], UT, True)
-            multiply(below, UT, inputs[:, first:])
-        for row in range(tau * B):
-            for i in range(first):
-                inputs[row, i] = bias[i]
-            for i in range(first, blocks):
-                inputs[row, i] += bias[i]
+            multiply(segment.H_above[layer - 1].reshape(tau * B, m), UT, sums)
+        for t in range(tau):
+            for s in range(B):
+                row = t * B + s
+                before = U[x[t, s]] if layer == 0 else sums[row]
+                for i in range(gates):
+                    sums[row, i] = before[i] + rest[i]
+                for i in range(first):
+                    inputs[row, i] = bias[i]
         WT = segment.WT_panels[layer]  # W h, with h as a row as it lies in H, is h W^T
         lay_out(W[layer], WT, True)
         begin, middle, end = end, end + m, end + m + C.shape[2]  # h and c in the state
@@ -176,10 +173,11 @@ def hidden_states(parameters, segment, h):
                 _clear(fresh[t], H_before[t], C_before[t])
             # a_t = W h_{t-1} + U x_t + b; h_t, c_t = step(a_t, h_{t-1}, c_{t-1})
             now = inputs[t * B : (t + 1) * B]
+            products, others = Z[t][:, :gates], Z[t][:, gates:]
             for s in range(B):
-                for i in range(gates, blocks):
-                    Z[t, s, i] = now[s, i]
-            multiply(H_before[t], WT, Z[t][:, :gates], reverse=t % 2 == 1, plus=now[:, :gates])
+                for i in range(first):
+                    others[s, i] = now[s, gates + i]
+            multiply(H_before[t], WT, products, reverse=t % 2 == 1, plus=now[:, :gates])
             step(t, Z, H_before, C_before, H, C)
             if mask.size:
                 for s in range(B):

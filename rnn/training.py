@@ -14,6 +14,7 @@ import numpy as np
 from rnn.errors import ReportError
 from rnn.evaluation import text_loss, text_losses
 from rnn.kernels.compilation import compiled, inlined
+from rnn.kernels.elementary import flush_subnormals
 from rnn.kernels.randomness import DROPOUT, SNAPSHOT, draw_mask, generator, key
 from rnn.kernels.vectors import copy
 from rnn.model import (
@@ -122,6 +123,7 @@ def train_segments(network, state, reading, etas, mean, history_every, history):
     rows = 0
     best_is_current = False
     finite = True
+    flushed = flush_subnormals(True)
 
     for n in range(reading.starts.shape[0]):
         characters = _read_segments(segment, reading, n, seen, read)
@@ -172,6 +174,7 @@ def train_segments(network, state, reading, etas, mean, history_every, history):
 
     if best_is_current:
         _keep_best(theta, best_theta, h, best_h)
+    flush_subnormals(flushed)
     return finite
 
 

@@ -269,6 +269,17 @@ def test_classic_training_is_chaotic_at_first_whatever_the_type(
     assert np.abs(nearby / exact - 1).max() > 1e-5
 
 
+def test_numbers_too_small_for_full_precision_are_zero_in_training_alone(tmp_path: Path) -> None:
+    # RMSProp's memory of a character that does not come again falls to 0.9 of it each update.
+    (tmp_path / "rare.txt").write_text("z" + "ab" * 4000)
+    chosen = settings(optimizer="rmsprop", max_updates=1500, dtype="float32")
+    memory = train(load_corpus(tmp_path / "rare.txt"), chosen, progress=False).state.memory
+    smallest = np.finfo(np.float32).tiny
+    assert memory[memory > 0].min() >= smallest
+    assert np.count_nonzero(memory == 0) >= chosen.m  # the row of z
+    assert smallest / np.float32(2) > 0
+
+
 @pytest.mark.slow
 def test_float32_and_float64_differ_no_more_than_seeds_do(saltmarrow: Corpus) -> None:
     single, double = (

@@ -8,6 +8,7 @@ run the same source uncompiled, line by line, under a debugger.
 Arithmetic is done as it is written.  There is no fast math: what is left to the compiler, the order
 of a sum, which product is fused with it, an estimate in place of a square root, would differ from
 processor to processor.  Fused multiply-adds are written as such (`rnn.kernels.elementary.fma`).
+Only subnormal numbers count as zero, in the training loop (`rnn.kernels.elementary`).
 """
 
 import ast

@@ -13,13 +13,17 @@ import math
 from decimal import Decimal
 from typing import Any
 
+import llvmlite.binding
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from rnn.kernels.compilation import compiled, scalar
 
-__all__ = ["cos_sin", "cosines", "exp", "fma", "inverse_sqrt", "log", "logarithms", "normals"]
-__all__ += ["power", "sigmoid", "tanh"]
+__all__ = ["cos_sin", "cosines", "exp", "flush_subnormals", "fma", "inverse_sqrt", "log"]
+__all__ += ["logarithms", "normals", "power", "sigmoid", "tanh"]
 
 
 def fma(x: Any, y: Any, z: Any) -> Any:
@@ -38,6 +42,57 @@ def _llvm_fma(typing_context, x, y, z):
         return builder.fma(*arguments)
 
     return x(x, x, x), generate
+
+
+def flush_subnormals(flush: bool) -> bool:
+    """Have compiled code count subnormal numbers as zero, or not; return whether it did before.
+
+    A processor takes a hundred times longer for a subnormal number than for another one, and a
+    network whose gates are shut computes with many.  This holds for the thread; whoever sets it
+    sets it back.  Uncompiled code, and a processor that is not of the x86-64 or Arm kind, computes
+    with them.
+    """
+    return False
+
+
+@overload(flush_subnormals)
+def _flush_subnormals(flush):
+    return lambda flush: _set_flushing(flush)
+
+
+@intrinsic
+def _set_flushing(typing_context, flush):
+    kind = llvmlite.binding.get_default_triple().partition("-")[0]
+
+    def generate(context, builder, signature, arguments):
+        if kind == "x86_64":
+            word, bits = ir.IntType(32), 0x8040  # of MXCSR, for results and for operands
+            place = builder.alloca(word)
+            argument = [builder.bitcast(place, ir.IntType(8).as_pointer())]
+            _call(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), argument)
+            before = builder.load(place)
+        elif kind in ("aarch64", "arm64"):
+            word, bits = ir.IntType(64), 1 << 24  # of FPCR
+            before = _call(builder, "llvm.aarch64.get.fpcr", word, [])
+        else:
+            return ir.IntType(1)(0)
+        after = builder.select(
+            arguments[0], builder.or_(before, word(bits)), builder.and_(before, word(~bits))
+        )
+        if kind == "x86_64":
+            builder.store(after, place)
+            _call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), argument)
+        else:
+            _call(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), [after])
+        return builder.icmp_unsigned("!=", builder.and_(before, word(bits)), word(0))
+
+    return types.boolean(types.boolean), generate
+
+
+def _call(builder, name, kind, arguments):
+    """Call one of LLVM's own functions."""
+    function = ir.FunctionType(kind, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function, name), arguments)
 
 
 def exp(x: Any) -> Any:

@@ -26,6 +26,17 @@ def all_of(x):
 
 
 @compiled
+def half(x, flush):
+    """Halve a vector with subnormal numbers as zero, or not; tell whether they were before."""
+    before = elementary.flush_subnormals(flush)
+    y = np.empty_like(x)
+    for i in range(x.size):
+        y[i] = x[i] * x.dtype.type(0.5)
+    elementary.flush_subnormals(before)
+    return y, before
+
+
+@compiled
 def complex_of(z):
     y = np.empty((3, z.size), np.complex128)
     for i in range(z.size):
@@ -168,3 +179,12 @@ def test_powers_are_those_of_repeated_multiplication() -> None:
         with localcontext(prec=50):
             exact = float(Decimal("0.999") ** n)
         assert elementary.power(0.999, n) == pytest.approx(exact, rel=1e-13)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_subnormal_numbers_are_zero_as_long_as_they_are_flushed(dtype: type) -> None:
+    smallest = np.full(40, np.finfo(dtype).tiny)
+    for flush, expected in ((False, smallest / 2), (True, 0 * smallest), (False, smallest / 2)):
+        halves, before = half(smallest, flush)
+        assert not before
+        np.testing.assert_array_equal(halves, expected)
