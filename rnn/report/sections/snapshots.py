@@ -128,14 +128,16 @@ def figure(measured: pd.DataFrame, own: dict[str, float]) -> Figure:
         ("longest copy (characters)", {"copied": "copied"}),
     ]
     panels = [panel for panel in panels if not measured[next(iter(panel[1]))].isna().all()]
+    updates, unit = measured["update"], "update"
+    if updates.max() >= 1000:
+        updates, unit = updates / 1000, "update (thousands)"
     with page_figure(1.9) as figure:
         grid = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (title, curves) in zip(grid, panels, strict=True):
             for i, (name, label) in enumerate(curves.items()):
                 if measured[name].isna().all():
                     continue
-                axes.plot(measured["update"] / 1000, measured[name], marker="os"[i], markersize=2.5,
-                          label=label)  # fmt: skip
+                axes.plot(updates, measured[name], marker="os"[i], markersize=2.5, label=label)
                 if math.isfinite(own.get(name, math.nan)):
                     axes.axhline(own[name], color=COLOURS[i], linewidth=0.6, dashes=(2, 2))
             if len(curves) > 1:
@@ -145,5 +147,7 @@ def figure(measured: pd.DataFrame, own: dict[str, float]) -> Figure:
             else:
                 axes.set_ylim(0, 1.15 * max(measured["copied"].max(), own["copied"], 1))
             axes.set_title(title, fontsize=9)
-            axes.set_xlabel("update (thousands)")
+            axes.set_xlabel(unit)
+            if len(updates) == 1:
+                axes.set_xticks(updates)
     return figure

@@ -135,6 +135,7 @@ def test_the_book_has_the_trainings_own_numbers(run: Any, shown) -> None:
 def test_a_training_that_came_to_nothing_is_told_of_in_numbers(run: Any, shown) -> None:
     run, _ = run
     told, reached = shown("loss", [run]).prose, run.state.diverged
+    assert "\\`" not in told, "names of parameters are code, not data"
     if reached:
         assert f"{reached['update']:,}" in told and f"{run.settings.eta:g}" in told
         assert reached["update"] == run.last_update + 1
