@@ -64,3 +64,14 @@ def chromium() -> str:
     assert LACKING is None, f"{LACKING}; run apt install chromium, and make test-browser"
     assert CHROMIUM is not None
     return CHROMIUM
+
+
+@pytest.fixture
+def embedded_fonts_alone(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
+    """Let no other font be found, whatever this machine has."""
+    from rnn.report import fonts
+
+    monkeypatch.setattr(fonts, "_candidates", lambda folders: [])
+    fonts._borrowed.cache_clear()
+    yield
+    fonts._borrowed.cache_clear()

@@ -91,12 +91,19 @@ def _font_around(data: bytes, entry: int) -> bytes | None:
 @cache
 def code_points(files: tuple[Path, ...] = ()) -> frozenset[int]:
     """Return the code points that the embedded fonts and those of `files` have glyphs for."""
-    fonts = [TTFont(io.BytesIO(font), lazy=True) for font in embedded_fonts().values()]
+    every = (
+        TTFont(io.BytesIO(font), lazy=True).getBestCmap() for font in embedded_fonts().values()
+    )
+    points = {point for one in every for point in one or ()}
     for file in files:
-        with contextlib.suppress(OSError, TTLibError):
-            several = file.suffix.lower() == ".ttc"
-            fonts += TTCollection(file, lazy=True) if several else [TTFont(file, lazy=True)]
-    return frozenset(point for font in fonts for point in font.getBestCmap() or ())
+        several = file.suffix.lower() == ".ttc"
+        with (
+            contextlib.suppress(OSError, TTLibError),
+            TTCollection(file, lazy=True) if several else TTFont(file, lazy=True) as opened,
+        ):
+            for font in opened if several else [opened]:
+                points |= {*(font.getBestCmap() or ())}
+    return frozenset(points)
 
 
 @cache
@@ -123,8 +130,8 @@ class Borrowed(NamedTuple):
     @property
     def name(self) -> str:
         """The family and its version, for people."""
-        font = TTFont(self.path, fontNumber=self.face, lazy=True)
-        version = re.search(r"\d+(\.\d+)*", str(font["name"].getDebugName(5)))
+        with TTFont(self.path, fontNumber=self.face, lazy=True) as font:
+            version = re.search(r"\d+(\.\d+)*", str(font["name"].getDebugName(5)))
         return " ".join(filter(None, (self.family, version and version[0])))
 
 
@@ -211,8 +218,11 @@ def _candidates(folders: tuple[str, ...]) -> Iterator[list[typst.FontInfo]]:
 
 @cache
 def _points_of(path: Path, index: int) -> frozenset[int]:
-    with contextlib.suppress(OSError, TTLibError):
-        return frozenset(TTFont(path, fontNumber=index, lazy=True).getBestCmap() or ())
+    with (
+        contextlib.suppress(OSError, TTLibError),
+        TTFont(path, fontNumber=index, lazy=True) as font,
+    ):
+        return frozenset(font.getBestCmap() or ())
     return frozenset()
 
 

@@ -92,6 +92,11 @@ def test_a_panel_of_words_is_left_out_where_there_are_none() -> None:
     assert len(snapshots.figure(measured, book.own(2)).axes) == 2
 
 
+def test_a_single_snapshot_stands_over_its_own_update() -> None:
+    for axes in qualities("the sea qq and").axes:
+        assert [*axes.get_xticks()] == [axes.lines[0].get_xdata()[0]]
+
+
 def test_negative_activations_have_bars_and_positive_ones_have_none() -> None:
     drawn = units.figure([Passage("t", "abcd", np.array([-1.0, -0.5, 0.0, 1.0]))])
     cells, bars = drawn.axes[0].collections
@@ -100,6 +105,7 @@ def test_negative_activations_have_bars_and_positive_ones_have_none() -> None:
     assert len(heights) == 2 and heights[0] == pytest.approx(2 * heights[1])
 
 
+@pytest.mark.usefixtures("embedded_fonts_alone")
 def test_characters_without_a_glyph_are_written_as_code_points() -> None:
     drawn = units.figure([Passage("t", "a小\n\0", np.zeros(4))])
     written = [text.get_text() for text in drawn.axes[0].texts]
