@@ -114,6 +114,12 @@ def test_with_the_extra_no_character_is_a_box(script: str) -> None:
     assert "U+" not in pdf_text(pdf)
 
 
+def test_a_sign_without_a_letter_leaves_the_same_sign_on_a_letter_as_it_is() -> None:
+    words = "\u0623\u064a\u0636\u064b\u0627"  # with a vowel sign, U+064B
+    nb = notebook(prose("\u25cc\u064b"), code("x", sample(words)))
+    assert "U+" not in pdf_text(to_pdf(nb))
+
+
 def test_a_hash_copied_from_the_page_is_the_hash() -> None:
     text = pdf_text(to_pdf(notebook(prose(f"See {HASH}, `{HASH}`."), code("x", sample(HASH * 3)))))
     assert "\u200b" not in text and "\xad" not in text

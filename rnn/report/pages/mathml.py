@@ -82,6 +82,8 @@ def breadth(tree: Element) -> int:
         return max(map(breadth, tree), default=0)
     if tree.tag == "mtable":
         return max((sum(breadth(cell) + 2 for cell in row) for row in tree), default=0)
+    if tree.tag == "mspace":
+        return max(round(2 * _em(tree)), 0)
     return len(_text(tree)) + (tree.tag == "mo") + sum(map(breadth, tree))
 
 
@@ -188,8 +190,12 @@ def _number(text: str) -> str:
 
 
 def _space(node: Element) -> str:
-    found = _WIDTH.match(node.get("width", ""))
-    return f"#h({float(found[1]) * _EM[found[2]]:.3f}em)" if found else ""
+    return f"#h({_em(node):.3f}em)" if _WIDTH.match(node.get("width", "")) else ""
+
+
+def _em(space: Element) -> float:
+    found = _WIDTH.match(space.get("width", ""))
+    return float(found[1]) * _EM[found[2]] if found else 0
 
 
 def _attached(node: Element, kids: list[Element]) -> str:
@@ -299,5 +305,8 @@ def for_browsers(tree: Element) -> Element:
                 if borders:
                     cell.set("style", "; ".join(filter(None, [cell.get("style"), *borders])))
     for node in tree.iter():  # what is not seen would be written as its code point
-        node.text = "".join(c for c in node.text or "" if c not in _UNSEEN)
+        seen = "".join(c for c in _text(node) if c not in _UNSEEN)
+        if node.tag == "mo" and not seen:  # a browser leaves space beside any operator
+            node.attrib |= {"lspace": "0", "rspace": "0"}
+        node.text = seen
     return tree

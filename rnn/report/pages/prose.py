@@ -22,6 +22,7 @@ _STYLES = {"em": "emph", "strong": "strong", "u": "underline", "s": "strike"}
 _STYLES |= {"sub": "sub", "sup": "super"}
 _LONGEST_WORD = 24  # characters of a word in a table that is not broken
 _WIDE = 30  # signs; a formula that is shorter needs no measuring
+_TALL = frozenset(("mfrac", "mtable", "munder", "mover", "munderover"))
 
 
 class Writer(ABC):
@@ -188,6 +189,7 @@ class TypstWriter(Writer):
     ) -> None:
         super().__init__(formulas, anchors, references)
         self._pieces = parts
+        self._in_table = False
 
     def blocks(self, body: Element, free: bool = True) -> str:
         """Return the Typst of a tree; if `free`, wide tables may have pages of their own."""
@@ -287,15 +289,19 @@ class TypstWriter(Writer):
             number = typst_string(formula.number) if formula.number else "none"
             bodies = ", ".join(f"${part}$" for part in parts)
             markup = f"#formula(alt: {alt}, number: {number}, {bodies});"
-        elif not formula.display and wide > 80 and len(parts) < 3:
+        elif not formula.display and wide > _WIDE:
             bodies = ", ".join(f"${part}$" for part in parts)
-            markup = f"#formula(alt: {alt}, {bodies});"
+            markup = f"#in-line(alt: {alt}, {bodies});"
         else:
             block = "true" if formula.display else "false"
             body = f"math.equation(block: {block}, alt: {alt}, ${' '.join(parts)}$)"
             # A short formula in running text does not break at the end of a line.
             short = not formula.display and len(formula.spoken) <= 24
-            markup = f"#box({body});" if short else f"#{body};"
+            tall = self._in_table and any(node.tag in _TALL for node in formula.tree.iter())
+            if tall and not formula.display:
+                # In running text a tall formula takes room from the lines beside it.
+                body = f"{{ set par(leading: 0pt); {body} }}"
+            markup = f"#box({body});" if short or tall else f"#{body};"
         return self._pieces.mark(markup, self.where, "a formula", source)
 
     def _table(self, node: Element, free: bool) -> str:
@@ -303,6 +309,7 @@ class TypstWriter(Writer):
         head = len(node[0]) if node[0].tag == "thead" else 0
         longest, words = [""] * columns, [""] * columns
         cells, rows = [], [row for part in node for row in part]
+        outside, self._in_table = self._in_table, True
         for y, row in enumerate(rows):
             for cell in row:
                 x, across = int(cell.attrib["x"]), int(cell.attrib["colspan"])
@@ -316,6 +323,7 @@ class TypstWriter(Writer):
                     longest[x] = max(longest[x], line, key=len)
                     for word in text.split():
                         words[x] = max(words[x], word[:_LONGEST_WORD], key=len)
+        self._in_table = outside
         sides = ", ".join(node.attrib["sides"].split())
         markup = (
             f"#datatable(columns: {columns}, head: {head}, labels: {int(node.attrib['labels'])}, "

@@ -1,6 +1,7 @@
 """A page appears for any notebook, and what it shows is what JupyterLab shows, or says what not."""
 
 import base64
+import hashlib
 import json
 import logging
 import re
@@ -26,6 +27,7 @@ from pages import (
     prose,
     reader,
     result,
+    sample,
     shown,
     spoken,
     squeezed,
@@ -140,6 +142,7 @@ def test_an_attached_drawing_is_shown(data: str) -> None:
     assert base64.b64decode(str(picture["src"]).split(",")[1]) == SVG.encode()
 
 
+@pytest.mark.usefixtures("embedded_fonts_alone")
 def test_a_drawing_with_signs_that_no_font_has_leaves_the_rest_as_it_is() -> None:
     drawn = SVG.replace("<rect", '<text y="9">中文</text><rect')
     nb = notebook(prose("# One"), code("x", shown({"image/svg+xml": drawn})), prose("after 中"))
@@ -250,6 +253,8 @@ def test_negative_space_does_not_overprint_and_bars_keep_their_size() -> None:
 def test_functions_have_no_sign_behind_them() -> None:
     for text in texts_of(notebook(prose(r"$\max(a, b)$ and $\operatorname{Im} z$"))):
         assert "max" in text and "Im" in text and "2061" not in text
+    page = to_html(notebook(prose(r"$\max(a, b)$")))
+    assert re.findall(r"<mo([^>]*)></mo>", page) == [' lspace="0" rspace="0"']
 
 
 def test_arrays_keep_their_rules_and_lose_the_row_that_is_not_there() -> None:
@@ -272,24 +277,45 @@ def long_formulas() -> dict[str, str]:
         + " + ".join("xyz" for _ in range(40))
         + r" \\ b &= c \end{align}",
         "numbered": r"\tag{7} " + " + ".join(f"abc_{{{i}}}" for i in range(50)),
+        "numbered matrix": r"\tag{7} \begin{pmatrix}"
+        + " & ".join(f"b_{{{i}}}" for i in range(24))
+        + r"\end{pmatrix}",
+        "space": r"x \hspace{50em} y",
+        "words": r"f = g \qquad \text{since " + "words " * 12 + r"} \sqrt{x}",
     }
 
 
-@pytest.mark.parametrize("name", long_formulas())
-def test_a_formula_wider_than_the_page_stays_on_the_paper(name: str) -> None:
-    tex = long_formulas()[name]
-    nb = notebook(prose(tex if "align" in tex else f"$${tex}$$"))
-    pdf = to_pdf(nb)
-    found: list[float] = []
+def placed(pdf: bytes) -> list[tuple[str, float, float]]:
+    """Return the texts of the first page with where they begin, in points."""
+    found: list[tuple[str, float, float]] = []
 
     def visit(text: str, cm: list[float], tm: list[float], *_: object) -> None:
         if text.strip():
-            found.append(cm[4] + cm[0] * tm[4])
+            found.append((text.strip(), cm[4] + cm[0] * tm[4], cm[5] + cm[3] * tm[5]))
 
-    page = reader(pdf).pages[0]
-    page.extract_text(visitor_text=visit)
-    assert len(found) > 2
-    assert min(found) > 60 and max(found) < float(page.mediabox.width) - 20
+    reader(pdf).pages[0].extract_text(visitor_text=visit)
+    return found
+
+
+@pytest.mark.parametrize("in_line", [False, True])
+@pytest.mark.parametrize("name", long_formulas())
+def test_a_formula_wider_than_the_page_stays_on_the_paper(name: str, in_line: bool) -> None:
+    tex = long_formulas()[name]
+    formula = f"Text ${tex}$ text." if in_line else tex if "align" in tex else f"$${tex}$$"
+    pdf = to_pdf(notebook(prose(formula)))
+    left = {text: x for text, x, _ in placed(pdf)}
+    assert len(left) > 2
+    assert min(left.values()) > 60
+    assert max(left.values()) < float(reader(pdf).pages[0].mediabox.width) - 20
+    if "numbered" in name and not in_line:
+        assert left.pop("(7)") > max(left.values()) + 10
+
+
+def test_fractions_in_a_table_leave_the_next_row_its_place() -> None:
+    table = "| x |\n|---|\n| $\\dfrac{a}{b}$ |\n| $\\dfrac{c}{d}$ |\n"
+    height = {text: y for text, _, y in placed(to_pdf(notebook(prose(table))))}
+    a, b, c, d = (height[letter] for letter in "𝑎𝑏𝑐𝑑")
+    assert a > b > c + 9 and c > d
 
 
 #: What neither reader knows although Matplotlib does; MathJax does not know them either.
@@ -409,6 +435,23 @@ def test_long_texts_in_a_table_wrap_and_do_not_overprint() -> None:
     frame = pd.DataFrame({f"c{i}": ["some words that are long " * 6] for i in range(6)})
     pdf = to_pdf(notebook(code("x", result({"text/html": frame.to_html()}))))
     assert squeezed(pdf_text(pdf)).count("somewordsthatarelong") == 36
+
+
+def test_a_text_from_right_to_left_begins_at_the_right() -> None:
+    words = "قال الشيخ"
+    nb = notebook(code("x", sample(words)), code("y", stream(words)), code("z", sample("left")))
+    pdf, page, told = both(nb)
+    begin = [(text, x) for text, x, _ in placed(pdf)]
+    assert not told and dict(begin)["left"] < 150
+    assert [text for text, x in begin if x > 400] == 2 * words.split()[::-1]
+    assert [pre["dir"] for pre in Page(page).of("pre") if pre] == ["auto"] * 3
+
+
+def test_a_hash_is_copied_from_a_table_as_it_is() -> None:
+    digest = hashlib.sha256(b"").hexdigest()
+    frame = pd.DataFrame({"words": ["some words that are long " * 6], "sha256": [digest * 2]})
+    pdf = to_pdf(notebook(code("x", result({"text/html": frame.to_html()}))))
+    assert digest * 2 in "".join(reader(pdf).pages[0].extract_text().splitlines())
 
 
 def test_a_terminal_is_what_lines_are_shown_on() -> None:
