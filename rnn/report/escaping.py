@@ -39,6 +39,8 @@ _ORPHAN = regex.compile(
     r"(?=[\p{M}--[\p{Zinh}\p{Zyyy}\p{Latn}\p{Grek}\p{Cyrl}]])",
     regex.V1,
 )
+#: Characters without which none of these patterns finds anything.
+_ODD = regex.compile(rf"[\r\u200c\u200d\ufe00-\ufe0f\p{{M}}{_ALWAYS_UNSEEN}]")
 _ALWAYS = re.compile(f"[{_ALWAYS_UNSEEN}]")
 _MARKDOWN_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
 _LOOSE_SPACE = re.compile(r"^ | $|(?<= ) ")
@@ -58,6 +60,11 @@ def escape(text: object) -> str:
     spaces that Markdown would drop are made to stay.
     """
     return _LOOSE_SPACE.sub("\xa0", _MARKDOWN_SPECIAL.sub(r"\\\1", pictured(text)))
+
+
+def _is_plain(text: str) -> bool:
+    """Tell at once of most texts, however long, that all is visible and stays as it is."""
+    return _ODD.search("".join(set(text))) is None
 
 
 def is_invisible(character: str) -> bool:
@@ -89,6 +96,8 @@ def stand_in(text: str) -> str:
     From there (U+000D becomes U+F000D) the style sheet shows them as the code points they are.
     Signs without a letter get a dotted circle to combine with.
     """
+    if _is_plain(text):
+        return text
     text = _ORPHAN.sub("\u25cc", text)
     return _STAND_IN.sub(lambda match: chr(0xF0000 + ord(match[0])), text)
 
@@ -97,7 +106,9 @@ def typst_string(text: object) -> str:
     """Return `text` as a Typst string literal, which no text can end or leave; see `stand_in`."""
     plain = stand_in(without_surrogates(str(text)).replace("\r\n", "\n"))
     plain = plain.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return '"' + _INVISIBLE.sub(lambda m: f"\\u{{{ord(m[0]):x}}}", plain) + '"'
+    if not _is_plain(plain):
+        plain = _INVISIBLE.sub(lambda m: f"\\u{{{ord(m[0]):x}}}", plain)
+    return f'"{plain}"'
 
 
 def html_text(text: object) -> str:

@@ -239,7 +239,7 @@ def compile_pdf(
 
 def _beyond_ascii(text: str) -> set[int]:
     """Return the code points of a text, and of the escapes of a Typst string in it."""
-    points = {ord(character) for character in text if ord(character) > 0x7E}
+    points = {ord(character) for character in set(text) if ord(character) > 0x7E}
     return points | {int(code, 16) for code in re.findall(r"\\u\{([0-9a-f]+)\}", text)}
 
 
