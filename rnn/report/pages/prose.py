@@ -289,7 +289,10 @@ class TypstWriter(Writer):
             number = typst_string(formula.number) if formula.number else "none"
             bodies = ", ".join(f"${part}$" for part in parts)
             markup = f"#formula(alt: {alt}, number: {number}, {bodies});"
-        elif not formula.display and wide > _WIDE:
+        elif self._in_table and wide > 80 and len(parts) < 3:
+            bodies = ", ".join(f"${part}$" for part in parts)
+            markup = f"#formula(alt: {alt}, beyond: 0pt, {bodies});"
+        elif not formula.display and wide > _WIDE and not self._in_table:
             bodies = ", ".join(f"${part}$" for part in parts)
             markup = f"#in-line(alt: {alt}, {bodies});"
         else:
@@ -316,7 +319,9 @@ class TypstWriter(Writer):
                 inner = f"[{self._mixed(cell).strip()}]"
                 place = f"x: {x}, y: {y}, w: {across}, h: {int(cell.attrib['rowspan'])}"
                 cells.append(f"({place}, body: {inner})")
-                text = text_of(cell)
+                formulas = (self.formulas[int(f.attrib["number"])] for f in cell.iter("formula"))
+                signs = (breadth(f.tree) for f in formulas if f.tree is not None)
+                text = " ".join([text_of(cell), *("n" * number for number in signs)])
                 if across == 1:
                     # The labels of columns are the first to wrap.
                     line = text[:400] if y >= head else text[: len(text) // 2]

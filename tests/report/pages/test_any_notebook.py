@@ -311,6 +311,14 @@ def test_a_formula_wider_than_the_page_stays_on_the_paper(name: str, in_line: bo
         assert left.pop("(7)") > max(left.values()) + 10
 
 
+@pytest.mark.parametrize("name", ["sum", "product", "matrix"])
+def test_a_wide_formula_in_a_table_leaves_the_next_column_its_place(name: str) -> None:
+    nb = notebook(prose(f"| x | y |\n|---|---|\n| ${long_formulas()[name]}$ | beside |\n"))
+    found = [(text, x) for text, x, y in placed(to_pdf(nb)) if y > 60]
+    left = dict(found).pop("beside")
+    assert left > max(x for text, x in found if text not in ("beside", "y")) + 10
+
+
 def test_fractions_in_a_table_leave_the_next_row_its_place() -> None:
     table = "| x |\n|---|\n| $\\dfrac{a}{b}$ |\n| $\\dfrac{c}{d}$ |\n"
     height = {text: y for text, _, y in placed(to_pdf(notebook(prose(table))))}
