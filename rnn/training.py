@@ -311,6 +311,9 @@ class Trainer:
             # The last update of all broke the model that it was to make the best.
             for now, before in zip(self._best(), best, strict=True):
                 now[...] = before
+            if reached == 1:
+                # There is none before it, but the first weights, whose loss that of update 1 is.
+                state.losses[1], state.counts[1] = state.losses[0], 1
         if not finite:
             self._diverge(reached + 1)
 

@@ -401,6 +401,14 @@ def test_a_best_model_that_its_own_update_broke_is_not_taken(
     assert 1 <= r.best_update <= 100 and r.lowest_smooth_loss > 1
 
 
+def test_a_first_update_that_breaks_the_network_leaves_its_first_weights(book: Corpus) -> None:
+    r = run(book, eta=1.7e308, clip=0, optimizer="rmsprop", max_updates=200)
+    assert r.state.diverged == {"update": 2, "largest_weight": math.inf}
+    assert r.last_update == r.best_update == r.best_model.update == 1
+    assert r.lowest_smooth_loss == r.history["smooth_loss"][0] < math.inf
+    assert np.isfinite(r.state.best_theta).all()
+
+
 def test_a_diverged_run_stays_what_it_is_when_it_is_taken_up_again(
     book: Corpus, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "tiny": ("ab\nabc ", {"seq_length": 2, "snapshot_every": 1, "snapshot_length": 1}),
     "Chinese": (CHINESE, {"order": "random"}),
     "diverged": (ENGLISH, {"eta": 1e38, "clip": 0.0, "optimizer": "rmsprop"}),
+    "broken at once": (ENGLISH, {"eta": 3e38, "clip": 0.0, "optimizer": "rmsprop"}),
     "deep": (ENGLISH, {"layers": 2, "dropout": 0.3, "max_updates": 120}),
     "lstm": (ENGLISH, {"cell": "lstm", "layers": 2, "dropout": 0.3, "max_updates": 120}),
     "gru": (ENGLISH, {"cell": "gru", "max_updates": 120}),
