@@ -129,7 +129,7 @@ class Section:
         """Show a text as it is, never read as markup, under the block `title`."""
         words = self.line(title, values)
         _display_caption(f"**{words}**")
-        block = f'<pre style="white-space: pre-wrap">{html_text(text)}</pre>'
+        block = f'<pre dir="auto" style="white-space: pre-wrap">{html_text(text)}</pre>'
         _display({"text/plain": text, "text/html": block}, Shown("sample", title=words))
 
     def texts(self, texts: Mapping[str, str], values: Values) -> None:

@@ -444,7 +444,7 @@ def test_a_sample_keeps_its_lines_and_its_title() -> None:
         "iter: 7 (smooth loss: 1.5)",
         "one",
     ]
-    assert "<pre>one\n\n  two  three</pre>" in to_html(nb)
+    assert ">one\n\n  two  three</pre>" in to_html(nb)
 
 
 def test_texts_of_a_notebook_of_an_older_version_keep_their_titles() -> None:

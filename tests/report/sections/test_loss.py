@@ -136,7 +136,9 @@ def test_a_run_without_others_held_out_part_or_published_losses_has_no_legend(ru
 
 @pytest.mark.parametrize("updates", [1, 2])
 def test_a_run_of_an_update_or_two_can_be_drawn(corpus: Corpus, updates: int) -> None:
-    assert svg(figure(trained(corpus, max_updates=updates))).startswith("<svg")
+    drawn = figure(trained(corpus, max_updates=updates))
+    assert svg(drawn).startswith("<svg")
+    assert all(tick == round(tick) for tick in drawn.axes[0].get_xticks()), "updates are whole"
 
 
 @pytest.mark.parametrize("loss", [math.inf, math.nan])
