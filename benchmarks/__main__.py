@@ -51,7 +51,7 @@ studies:
   memory     peak memory for a text of 200 MB (made in a temporary folder and removed)
   run        the classic run of seven epochs, and how soon a new process trains
   watched    a training in a notebook, shown live and not
-  char-rnn   char-rnn's default network on its text, tinyshakespeare: the held-out loss after ten
+  char-rnn   char-rnn's default network on its text, tinyshakespeare: the held-out loss after five
              epochs, ours and that of its settings in PyTorch
 
 Each system trains the same network on the same text from the same first parameters, in a process

@@ -130,7 +130,7 @@ FULL = Plan(
     repetitions=15, seconds=0.4, sweep_repetitions=5, sweep_seconds=0.2, check_updates=100,
     seeds=5, seed_updates=10_000, text_mb=200, target_updates=1000, text_updates=1000,
     run_updates=0, watched=9, watched_updates=150_000,
-    char_rnn={"text": "tinyshakespeare", "epochs": 10},
+    char_rnn={"text": "tinyshakespeare", "epochs": 5},
 )  # fmt: skip
 
 QUICK = Plan(
