@@ -233,16 +233,16 @@ def _targets_words(found: dict[str, Any]) -> str:
 
 
 def _char_rnn_words(found: dict[str, Any]) -> str:
-    settings = found["settings"]
-    recipe = " ".join(f"-p {name} {value}" for name, value in settings.items())
+    recipe = found["recipe"]
+    options = " ".join(f"-p {name} {value}" for name, value in recipe.items())
     rows = [["", "held-out loss, nats per character", "s"]]
-    for name, title in (("rnn", "this project"), ("pytorch", "PyTorch")):
+    for name, title in (("rnn", "this project"), ("pytorch", "PyTorch, char-rnn's settings")):
         if one := found.get(name):
             rows.append([title, f"{one['held_out_loss']:.4f}", f"{one['seconds']:.0f}"])
     return (
-        f"char-rnn's default network on {found['text']}, {settings['epochs']} epochs on one core, "
-        f"the last {settings['held_out']:.0%} held out\n\n{_aligned(rows)}\n\n"
-        f'make report CORPUS={found["text"]} PARAMS="{recipe}"'
+        f"char-rnn's default network on {found['text']}, {recipe['epochs']} epochs on one core, "
+        f"the last {recipe['held_out']:.0%} held out\n\n{_aligned(rows)}\n\n"
+        f'make report CORPUS={found["text"]} PARAMS="{options}"'
     )
 
 
