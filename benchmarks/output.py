@@ -232,6 +232,20 @@ def _targets_words(found: dict[str, Any]) -> str:
     return f"A training compiled for several processors: {result}\n\n{_aligned(rows)}"
 
 
+def _char_rnn_words(found: dict[str, Any]) -> str:
+    recipe = found["recipe"]
+    options = " ".join(f"-p {name} {value}" for name, value in recipe.items())
+    rows = [["", "held-out loss, nats per character", "s"]]
+    for name, title in (("rnn", "this project"), ("pytorch", "PyTorch, char-rnn's settings")):
+        if one := found.get(name):
+            rows.append([title, f"{one['held_out_loss']:.4f}", f"{one['seconds']:.0f}"])
+    return (
+        f"char-rnn's default network on {found['text']}, {recipe['epochs']} epochs on one core, "
+        f"the last {recipe['held_out']:.0%} held out\n\n{_aligned(rows)}\n\n"
+        f'make report CORPUS={found["text"]} PARAMS="{options}"'
+    )
+
+
 _WORDS = {
     "parts": _parts_words,
     "targets": _targets_words,
@@ -239,6 +253,7 @@ _WORDS = {
     "memory": _memory_words,
     "run": _run_words,
     "watched": _watched_words,
+    "char-rnn": _char_rnn_words,
 }
 
 

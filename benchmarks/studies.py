@@ -10,17 +10,29 @@ from typing import Any
 import numpy as np
 
 from benchmarks.build import build
+from benchmarks.char_rnn import char_rnn
 from benchmarks.measure import CHECK_ETA, ETA, Measurement, measure
 from benchmarks.systems import SYSTEMS, Worker, missing, run_python
 from rnn.text.corpus import load_corpus
 
-__all__ = ["FULL", "QUICK", "STUDIES", "Done", "Plan", "memory", "precision", "times", "whole_run"]
+__all__ = [
+    "FULL",
+    "QUICK",
+    "STUDIES",
+    "Done",
+    "Plan",
+    "memory",
+    "precision",
+    "shakespeare",
+    "times",
+]
+__all__ += ["parts", "targets", "whole_run"]
 
 #: The sizes that are varied; beside them 'peers', the comparison of all systems, and 'cells'.
 SWEEPS = ("m", "tau", "batch", "K")
 STUDIES = (
     *("peers", "cells", *SWEEPS, "parts", "targets"),
-    *("precision", "memory", "run", "watched"),
+    *("precision", "memory", "run", "watched", "char-rnn"),
 )
 
 Done = Callable[[str], Any]
@@ -52,6 +64,8 @@ class Plan:
         Updates on the large text, and of the run; 0 for all seven epochs.
     watched, watched_updates : int
         How many trainings with a person looking on, and as many without, and their updates.
+    char_rnn : dict
+        What 'char-rnn' reads, and for how long.
     """
 
     size: dict[str, Any]
@@ -73,6 +87,7 @@ class Plan:
     run_updates: int
     watched: int
     watched_updates: int
+    char_rnn: dict[str, Any]
 
     def problems(self, study: str) -> list[dict[str, Any]]:
         """Return the sizes of the problems of a study that is timed."""
@@ -90,6 +105,7 @@ class Plan:
             "memory": 1,
             "run": 2,
             "watched": 2 * self.watched,
+            "char-rnn": 2,
             "precision": 2 * self.seeds + 2,
         }
         if study in alone:
@@ -114,6 +130,7 @@ FULL = Plan(
     repetitions=15, seconds=0.4, sweep_repetitions=5, sweep_seconds=0.2, check_updates=100,
     seeds=5, seed_updates=10_000, text_mb=200, target_updates=1000, text_updates=1000,
     run_updates=0, watched=9, watched_updates=150_000,
+    char_rnn={"text": "tinyshakespeare", "epochs": 5},
 )  # fmt: skip
 
 QUICK = Plan(
@@ -123,6 +140,7 @@ QUICK = Plan(
     repetitions=2, seconds=0.01, sweep_repetitions=2, sweep_seconds=0.01, check_updates=50,
     seeds=2, seed_updates=200, text_mb=2, target_updates=100, text_updates=100, run_updates=500,
     watched=1, watched_updates=500,
+    char_rnn={"text": "saltmarrow", "m": 8, "epochs": 1, "max_updates": 40},
 )  # fmt: skip
 
 
@@ -252,6 +270,11 @@ def memory(plan: Plan, done: Done) -> dict[str, Any]:
         result = run_python("benchmarks.once", str(path), str(plan.text_updates))
         done("large text")
         return {"text_mb": path.stat().st_size / 1e6} | result
+
+
+def shakespeare(plan: Plan, done: Done) -> dict[str, Any]:
+    """Train char-rnn's default network on char-rnn's text; see `benchmarks.char_rnn`."""
+    return char_rnn(done=done, **plan.char_rnn)
 
 
 def whole_run(plan: Plan, done: Done) -> dict[str, Any]:

@@ -189,10 +189,18 @@ class Descent(NamedTuple):
 def _take(A, B, descent):
     optimizer, theta, memory, counts, begin, (M, N), matrix = descent
     begin += matrix * M * N
-    room = np.empty((_ROWS, N), theta.dtype)
+    P = A.shape[1]
+    room, near = np.empty((_ROWS, N), theta.dtype), np.empty((P, _ROWS), theta.dtype)
     for i in range(0, M, _ROWS):
         rows = A[i : i + _ROWS]
-        gradient = room[: rows.shape[0]]
+        n = rows.shape[0]
+        if P > _ROWS:
+            # Long sums are read again and again: bring together what lies far apart in memory.
+            for p in range(P):
+                for r in range(n):
+                    near[p, r] = rows[r, p]
+            rows = near.T[:n]
+        gradient = room[:n]
         multiply(rows, B, gradient)
         update_parameters(optimizer, theta, gradient.reshape(-1), memory, counts[0], begin + i * N)
 

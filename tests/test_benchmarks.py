@@ -112,6 +112,17 @@ def test_the_parts_of_an_update_are_timed_beside_what_is_possible(tmp_path, caps
     assert all(name in shown for name in found["parts"])
 
 
+@pytest.mark.slow
+def test_char_rnns_network_learns_and_its_recipe_is_shown(tmp_path, capsys):
+    assert command.main(["--quick", "--only", "char-rnn", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "bench.json").read_text())["char-rnn"]
+    installed = {"rnn", "pytorch"} - {system.name for system in missing()}
+    assert found.keys() == {"text", "recipe"} | installed
+    for name in installed:
+        assert 0 < found[name]["held_out_loss"] < np.log(81)
+    assert f"-p eta_schedule {found['recipe']['eta_schedule']}" in capsys.readouterr().out
+
+
 @pytest.mark.exhaustive
 def test_the_same_training_is_compiled_for_several_processors(tmp_path, capsys):
     assert command.main(["--quick", "--only", "targets", "--out", str(tmp_path)]) == 0

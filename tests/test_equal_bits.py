@@ -31,9 +31,6 @@ TARGETS = {
     "without fused multiply-adds": ("nehalem", "+sse4.2"),
 }
 
-#: Where `make test-slow` looks; the others are for `pytest -m exhaustive`.
-_IN_CI = {"AMD, 32 bytes": "slow"}
-
 _chosen = [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
 
 #: What NumPy and its BLAS choose code by, and another choice.
@@ -65,19 +62,14 @@ def test_a_short_run_gives_the_stored_bits() -> None:
     assert hashes(300) == STORED["300"]
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("libraries", LIBRARIES)
 def test_a_short_run_gives_the_stored_bits_whatever_numpy_and_blas_choose(libraries: str) -> None:
     assert hashes(3000, **LIBRARIES[libraries]) == STORED["3000"]
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        pytest.param(name, marks=getattr(pytest.mark, _IN_CI.get(name, "exhaustive")))
-        for name in TARGETS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_short_run_gives_the_stored_bits_compiled_for(target: str, tmp_path: Path) -> None:
     name, features = TARGETS[target]
     if "avx512f" in features and "avx512f" not in Path("/proc/cpuinfo").read_text():
@@ -89,7 +81,7 @@ def test_a_short_run_gives_the_stored_bits_compiled_for(target: str, tmp_path: P
     assert found == STORED[str(updates)]
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_default_run_leaves_the_stored_files(tmp_path: Path) -> None:
     for notebook in ("01_gradient_check.ipynb", "02_training_evolution.ipynb"):
         papermill.execute_notebook(
