@@ -178,7 +178,7 @@ def figure(run: Run, *others: Run) -> Figure:
                       markerfacecolor="white", zorder=4)  # fmt: skip
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper right", borderaxespad=0.2)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set(xlim=(0, last * 1.005), xlabel="update",
                  ylabel=f"smooth loss (nats per {run.settings.loss_unit})")  # fmt: skip
