@@ -7,6 +7,7 @@ The hashes of a short run are in `equal_bits.json`; those of the files of the de
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,9 @@ TARGETS = {
     "AMD, 64 bytes": ("znver4", "+avx512f,+avx512dq,+avx512bw,+avx512vl,+fma"),
     "without fused multiply-adds": ("nehalem", "+sse4.2"),
 }
+
+#: A Python for 64-bit Arm, emulated, if it has been made.
+ARM = TESTS.parent / ".cache" / "arm" / "python"
 
 _chosen = [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
 
@@ -79,6 +83,17 @@ def test_a_short_run_gives_the_stored_bits_compiled_for(target: str, tmp_path: P
         updates, NUMBA_CPU_NAME=name, NUMBA_CPU_FEATURES=features, NUMBA_CACHE_DIR=str(tmp_path)
     )
     assert found == STORED[str(updates)]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(
+    not (ARM.exists() and shutil.which("qemu-aarch64")),
+    reason="expected a Python for 64-bit Arm, got none; install qemu-user and run .ci/arm",
+)
+def test_a_short_run_gives_the_stored_bits_on_64_bit_arm(tmp_path: Path) -> None:
+    machine = [str(ARM), "-c", "import platform; print(platform.machine())"]
+    assert subprocess.check_output(machine, text=True).strip() == "aarch64"
+    assert hashes(300, python=str(ARM), NUMBA_CACHE_DIR=str(tmp_path)) == STORED["300"]
 
 
 @pytest.mark.slow
