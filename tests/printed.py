@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -214,6 +215,10 @@ class Printed:
                 yield f"a {one.tag.lower()} of page {one.start[0] + 1} stands before its section"
             elif section < len(chapters) and one.start > chapters[section].start:
                 yield f"a {one.tag.lower()} of page {one.start[0] + 1} stands after its section"
+        for tag in ("Table", "Figure"):
+            for one, following in pairwise(self.all(tag)):
+                if one.start > following.start:
+                    yield f"a {tag.lower()} of page {one.start[0] + 1} stands after the next"
         margin = min(one.left for element in self.all("P") for one in element.ink if one.size)
         wide = [s for s in self.strokes if s.left < margin - 1 or s.right > self.width - margin + 1]
         yield from {f"something is wider than the text on page {one.page + 1}" for one in wide}

@@ -7,6 +7,7 @@ what stands near a hole, and the best are kept.
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ _TROUBLE = 0.12  # faults of a page that are smaller are left alone
 _FAR = 0.03  # a fault: a page between a figure and its place in the text
 _STRAY = {1: 2.0, 2: 0.15}  # a fault: to stand outside the section, by the level of its heading
 _BROKEN = 0.1  # a fault: a table that goes on overleaf
+_ORDER = 0.5  # a fault: to stand after the next of its kind
 _PAGE = 0.2  # how much a page less is worth
 _MOST = 1500  # pages to be set, all tries together
 
@@ -64,6 +66,10 @@ class Layout(NamedTuple):
                 starts = [at[:2] for at in headings if at[2] <= level]
                 if any(placed < at <= asked or asked < at < placed for at in starts):
                     found[page] += weight
+        for kind in _PLACES:
+            same = (one["placed"] for one in self.facts["floats"] if one["kind"] == kind)
+            for first, second in pairwise((at["page"], at["y"]) for at in same):
+                found[min(first[0], len(found)) - 1] += _ORDER * (first > second)
         return found
 
 

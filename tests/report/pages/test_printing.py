@@ -93,6 +93,7 @@ CRUDE = """
 
 #lines(1)
 = Second
+#place(bottom, float: true, drawn(20pt, [zeroth]))
 #place(top, float: true, drawn(20pt, [first #linebreak() From a.csv.]))
 #lines(3)
 #pagebreak()
@@ -112,7 +113,17 @@ def crude(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.mark.parametrize(
     "fault",
-    ["is filled", "orphan", "widow", "heading ends", "caption of 5", "source", "section", "wider"],
+    [
+        "is filled",
+        "orphan",
+        "widow",
+        "heading ends",
+        "caption of 5",
+        "source",
+        "section",
+        "wider",
+        "next",
+    ],
 )
 def test_what_a_crude_page_has_is_seen(crude: list[str], fault: str) -> None:
     assert any(fault in one for one in crude), crude
