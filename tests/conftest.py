@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import rnn.report.pages  # noqa: F401  (first, see there: nbformat takes a second less)
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 
 #: What a machine lacks for the tests in a browser.

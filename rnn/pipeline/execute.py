@@ -23,6 +23,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+import rnn.report.pages  # noqa: F401  (first, see there: nbformat takes a second less)
+
+# isort: split
 import nbformat
 import yaml
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import yaml
 
 from rnn import ROOT
@@ -22,6 +21,7 @@ from rnn.pipeline.parameters import (
     read_values,
     refuse_unknown,
 )
+from rnn.report.pages import nbformat
 from rnn.settings import Settings
 
 _NOTEBOOK = ROOT / "notebooks" / "02_training_evolution.ipynb"
