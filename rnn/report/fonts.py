@@ -281,20 +281,19 @@ def linked(paths: tuple[Path, ...]) -> str:
 def cut_out(font: Borrowed, text: str) -> bytes:
     """Return a font of regular weight with the characters of a text, under a name of its own."""
     logging.getLogger("fontTools").setLevel(logging.ERROR)
-    cut = TTFont(font.path, fontNumber=font.face, lazy=True)
-    subsetter = subset.Subsetter(subset.Options(notdef_outline=True, layout_features=[]))
-    subsetter.populate(unicodes=font.points & set(map(ord, text)) | {DOTTED_CIRCLE})
-    subsetter.subset(cut)
-    if "fvar" in cut:
-        axes = {axis.axisTag: axis.defaultValue for axis in cut["fvar"].axes}
-        cut = instancer.instantiateVariableFont(
-            cut, axes | ({"wght": 400} if "wght" in axes else {})
-        )
-    name = f"{font.family}-{zlib.crc32(text.encode('utf-8', 'replace')):08x}".replace(" ", "")
-    for number in (1, 6, 16):
-        cut["name"].setName(name, number, 3, 1, 0x409)
     packed = io.BytesIO()
-    cut.save(packed)
+    with TTFont(font.path, fontNumber=font.face, lazy=True) as cut:
+        subsetter = subset.Subsetter(subset.Options(notdef_outline=True, layout_features=[]))
+        subsetter.populate(unicodes=font.points & set(map(ord, text)) | {DOTTED_CIRCLE})
+        subsetter.subset(cut)
+        if "fvar" in cut:
+            axes = {axis.axisTag: axis.defaultValue for axis in cut["fvar"].axes}
+            axes |= {"wght": 400} if "wght" in axes else {}
+            instancer.instantiateVariableFont(cut, axes, inplace=True)
+        name = f"{font.family}-{zlib.crc32(text.encode('utf-8', 'replace')):08x}".replace(" ", "")
+        for number in (1, 6, 16):
+            cut["name"].setName(name, number, 3, 1, 0x409)
+        cut.save(packed)
     return packed.getvalue()
 
 
