@@ -111,10 +111,10 @@ handin verify clean ready browser workers lock:
 ## open the notebooks in JupyterLab
 lab: ready
 	@$(run) jupyterlab --LabApp.default_url=/lab/tree/notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
-## lint, check types, and run the tests (those in a browser are make test-browser)
+## lint, check types, and run the tests (whole runs are make test-slow, a browser make test-browser)
 test: lint
 	@$(run) pytest -q -n auto -m "not slow and not browser"
-## run the tests that take longer
+## run the tests that take longer: whole runs, papermill, what has to be compiled first
 test-slow: ready
 	@$(run) pytest -q -n auto --dist loadfile -m slow
 ## work the notebooks and look at the pages in Chromium (installs what drives it, once)
@@ -126,10 +126,9 @@ docs-pictures: browser
 ## empty the notebooks of what running them in JupyterLab has left there
 strip: ready
 	@$(run) nbconvert --log-level=WARN --to notebook --inplace --ClearOutputPreprocessor.enabled=True --ClearMetadataPreprocessor.enabled=True --ClearMetadataPreprocessor.preserve_cell_metadata_mask='{"tags"}' --ClearMetadataPreprocessor.preserve_nb_metadata_mask='{("kernelspec",), ("language_info", "name")}' notebooks/*.ipynb
-## look at style, types and the stored notebooks
+## look at style and types
 lint: ready
-	@"$(python)" -m ruff check -q . && "$(python)" -m ruff format -q --check .
-	@"$(python)" -m mypy && "$(python)" -m pytest -q tests/test_notebooks.py
+	@"$(python)" -m ruff check -q . && "$(python)" -m ruff format -q --check . && "$(python)" -m mypy
 ## compare the speed with other systems (those that are installed)
 bench: ready
 	@$(run) benchmarks

@@ -28,6 +28,8 @@ from rnn.runs.models import load_model, save_model
 from rnn.sampling import read, synthesize
 from rnn.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 RATE = 0.25
 
 
@@ -175,7 +177,6 @@ def settings(**given: Any) -> Settings:
     return Settings(**small | more | {"cell": "leaky"} | given)
 
 
-@pytest.mark.slow
 def test_another_cell_trains_and_is_taken_up_again_exactly(tmp_path: Path) -> None:
     book = reference.book(tmp_path, 2000)
     for last in (1, 133, 399):
@@ -194,7 +195,6 @@ def test_another_cell_trains_and_is_taken_up_again_exactly(tmp_path: Path) -> No
     assert other.new_updates == 400, "states of another cell are not used"
 
 
-@pytest.mark.slow
 def test_models_of_another_cell_say_what_they_are(tmp_path: Path) -> None:
     book = reference.book(tmp_path, 2000)
     model = train(book, settings(), progress=False).best_model

@@ -15,6 +15,8 @@ from test_equal_bits import LIBRARIES, TARGETS
 
 from rnn import ROOT
 
+pytestmark = pytest.mark.slow
+
 BOOK = (ROOT / "data" / "saltmarrow.txt").read_text(encoding="utf-8")[:24_000]
 APPENDIX = 4  # the number of its section
 TRAINING = {"m": "12", "epochs": "2", "snapshot_every": "300", "snapshot_length": "60"}
@@ -84,7 +86,6 @@ def test_the_pages_are_those_of_a_careful_printer(small: Path) -> None:
     assert Printed((small / "report.pdf").read_bytes()).faults(APPENDIX) == []
 
 
-@pytest.mark.slow
 def test_the_default_report_has_six_pages_and_an_appendix_of_three(tmp_path: Path) -> None:
     folder = run(tmp_path, "saltmarrow", training={}, length=1000)
     printed = Printed((folder / "report.pdf").read_bytes())
@@ -129,7 +130,6 @@ def test_html_needs_nothing_but_itself(small: Path) -> None:
     assert "A *small* run of 100% &lt;b&gt;care&lt;/b&gt;" in page
 
 
-@pytest.mark.slow
 def test_two_runs_give_the_same_bytes_on_another_processor_too(small: Path, tmp_path: Path) -> None:
     name, features = TARGETS["AMD, 32 bytes"]
     (tmp_path / "run").mkdir()

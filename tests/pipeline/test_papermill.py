@@ -15,6 +15,8 @@ import pytest
 from click.testing import CliRunner
 from papermill.cli import papermill as papermill_command
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 TRAINING, SAMPLE = (
     NOTEBOOKS / "02_training_evolution.ipynb",
@@ -93,7 +95,6 @@ def test_nothing_interactive_is_in_the_executed_notebook(trained: Path) -> None:
         assert "rnn-live" not in json.dumps(output)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals of Unix")
 def test_command_shows_a_live_bar_and_says_where_it_wrote_on_a_terminal(tmp_path: Path) -> None:
     import pty

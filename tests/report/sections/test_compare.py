@@ -606,6 +606,7 @@ def execute(folder: Path, said: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_notebook_makes_a_page_and_the_same_bytes_twice(tmp_path: Path) -> None:
     a = leave(tmp_path / "a_1", A, m=7)
     b = leave(tmp_path / "b", B, batch_size=4)
@@ -627,6 +628,7 @@ def test_the_notebook_names_a_wrong_parameter(tmp_path: Path) -> None:
         execute_notebook(str(source), None, {"run": "a b"}, progress_bar=False)
 
 
+@pytest.mark.slow
 def test_the_notebook_tells_an_unfinished_run_in_one_line(tmp_path: Path) -> None:
     a = leave(tmp_path / "a", A)
     done = execute(tmp_path, f"{a} {tmp_path}/wide")
