@@ -111,10 +111,10 @@ handin verify clean ready browser workers lock:
 ## open the notebooks in JupyterLab
 lab: ready
 	@$(run) jupyterlab --LabApp.default_url=/lab/tree/notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
-## lint, check types, and run the tests (whole runs are make test-slow, a browser make test-browser)
+## lint, check types, and run the quick tests
 test: lint
-	@$(run) pytest -q -n auto -m "not slow and not browser"
-## run the tests that take longer: whole runs, papermill, what has to be compiled first
+	@$(run) pytest -q -n auto --dist worksteal -m "not slow and not browser"
+## run the tests that take longer: whole runs, papermill, code for five processors
 test-slow: ready
 	@$(run) pytest -q -n auto --dist loadfile -m slow
 ## work the notebooks and look at the pages in Chromium (installs what drives it, once)

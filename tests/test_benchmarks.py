@@ -76,6 +76,7 @@ def test_a_process_that_ends_is_an_error_in_one_line():
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_quick_run_writes_every_field(tmp_path, capsys):
     status = command.main(["--quick", "--only", "peers", "batch", "--out", str(tmp_path)])
     shown = capsys.readouterr().out

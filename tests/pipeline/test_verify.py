@@ -491,6 +491,7 @@ def test_run_is_made_again_nowhere_but_in_the_temporary_folder(
         assert f"{TRAINING}.ipynb" in again.left_out
 
 
+@pytest.mark.slow
 def test_interrupt_leaves_nothing_behind(run: Path) -> None:
     before = set((ROOT / ".cache").glob("verify*"))
     command = [sys.executable, "-m", "rnn.pipeline.verify", str(run)]
