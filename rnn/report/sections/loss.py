@@ -45,7 +45,7 @@ def facts(run: Run) -> dict[str, Any]:
         "lowest": run.lowest_smooth_loss,
         "lowest_update": run.best_update,
         "lowest_nats": nats,
-        "perplexity": float(exp(float(nats))),
+        "perplexity": exp(nats),
         "held_out": run.settings.held_out,
         "measured": held_out,
         "stopped_at": run.stopped_at,
@@ -78,16 +78,12 @@ def held_out_facts(run: Run) -> dict[str, Any]:
     return {
         "update": update,
         "nats": nats,
-        "perplexity": _perplexity(nats),
+        "perplexity": exp(nats),
         "last": last,
         "since": since,
         "risen": risen,
         "overfitted": risen and run.smooth_loss < smooth[update],
     }
-
-
-def _perplexity(nats: float) -> float:
-    return float(exp(float(nats))) if nats < 700 else math.inf
 
 
 def seed_facts(runs: Sequence[Run]) -> dict[str, Any]:
