@@ -82,16 +82,11 @@ def oracles_facts(errors: pd.DataFrame, case: Case) -> dict[str, Any]:
         "not_read": case.architecture.K - len(np.unique(case.x)),
         "zeros": first_setting(errors, CENTRAL).loc[U, "exactly_zero"],
         "burn_in": check.BURN_IN,
-        "dropout": _with_dropout(errors["setting"]) and check.DROPPED,
+        "dropout": any(errors["setting"].str.endswith("dropout")) and check.DROPPED,
         "settings": errors["setting"].nunique(),
         "rejected": errors[~errors["verdict"].isin(accepted)]["setting"].nunique(),
         "largest_complex": errors[errors["oracle"] == COMPLEX]["max"].max(skipna=False),
     }
-
-
-def _with_dropout(settings: pd.Series) -> bool:
-    """Tell whether one of the cases has dropout."""
-    return bool(settings.str.endswith("dropout").any())
 
 
 def oracles_table(errors: pd.DataFrame) -> pd.DataFrame:
