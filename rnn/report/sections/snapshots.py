@@ -47,14 +47,11 @@ def facts(measured: pd.DataFrame, book: Book, own: dict[str, float]) -> dict[str
     A measure has its first and its last value, each with its update: two, one, or none.
     """
     rows = measured.to_dict("records")
-    near = [
-        row["update"]
-        for row in rows
-        if all(
-            row[name] <= own[name] + _AS_NEAR * min(own[name], 1 - own[name])
-            for name in ("characters_off", "pairs_off")
-        )
-    ]
+    limits = {
+        name: own[name] + _AS_NEAR * min(own[name], 1 - own[name])
+        for name in ("characters_off", "pairs_off")
+    }
+    near = [row["update"] for row in rows if all(row[name] <= limits[name] for name in limits)]
     longest = max(rows, key=lambda row: row["copied"])
     ends = {}
     for name in ("words", "long_words", "characters_off", "pairs_off", "copied"):
