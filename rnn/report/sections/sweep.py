@@ -141,8 +141,7 @@ def samples(section: Section, sweep: Sweep, length: int) -> None:
     """Show what the best and the worst point write, side by side."""
     best, worst = sweep.measured[0], max(sweep.measured, key=lambda one: one.loss)
     texts = {}
-    for one in dict.fromkeys((best.name, worst.name)):
-        point = best if one == best.name else worst
+    for point in [best] if best is worst else [best, worst]:
         model = load_model(point.folder / BEST_MODELS["smooth"])
         title = section.line("title", {"point": point, "setting": sweep.setting(point)}, plain=True)
         texts[title] = write(model, length, sweep.asked["seeds"][0])
@@ -151,18 +150,14 @@ def samples(section: Section, sweep: Sweep, length: int) -> None:
 
 def troubles(section: Section, sweep: Sweep) -> None:
     """Show which points failed, and after which stage of a halving points were stopped."""
-    values = {"sweep": sweep, "stages": _stages(sweep), "failed": len(sweep.failed)}
+    stages = sweep.asked["stages"] if sweep.asked["halving"] else []
+    numbered = [one | {"number": number} for number, one in enumerate(stages, start=1)]
+    values = {"sweep": sweep, "stages": numbered, "failed": len(sweep.failed)}
     section.prose("stages", values)
-    if values["stages"]:
+    if stages:
         rows = section.rows("stage_rows", values)
         section.table(rows, "tab-stages", values, caption="stage_caption", source="sweep.json")
     section.prose("failures", values)
     if sweep.failed:
         rows = section.rows("failure_rows", values)
         section.table(rows, "tab-failed", values, caption="failure_caption", source="sweep.json")
-
-
-def _stages(sweep: Sweep) -> list[dict[str, Any]]:
-    """Return what happened at each stage of a halving; none without one."""
-    stages = sweep.asked["stages"] if sweep.asked["halving"] else []
-    return [one | {"number": number} for number, one in enumerate(stages, start=1)]

@@ -101,7 +101,6 @@ def _draw_effect(axes: Axes, sweep: Sweep, name: str) -> None:
     axes.set_xlim(-0.4, len(groups) - 0.6)
     axes.grid(axis="x", visible=False)
     axes.set_xlabel(name)
-    axes.xaxis.label.set_parse_math(False)
 
 
 def _limits(sweep: Sweep) -> tuple[float, float]:
@@ -167,8 +166,6 @@ def _label_map(
     axes.set_xticks(range(losses.shape[1]), [written(value) for value in sweep.varied[other]])
     axes.tick_params(axis="x", labelrotation=0 if losses.shape[1] < 6 else 60)
     axes.set(xlabel=other, ylabel=one)
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_parse_math(False)
     if losses.size <= _MOST_LABELS:
         for (row, column), loss in np.ndenumerate(losses):
             if math.isfinite(loss):

@@ -1,7 +1,7 @@
 """A finished sweep, read from ``sweep.json`` and from what its points have left."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ import pandas as pd
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.runs.results import read_snapshots
 from rnn.runs.run import LOWEST_SMOOTH
 from rnn.runs.storage import read_file, read_json
 
@@ -37,9 +36,8 @@ class SweptPoint:
     early: np.ndarray  # (seeds,) those after the first stage, which all points have reached
     seconds: float  # one training takes on one core, mean over seeds
     updates: int  # made with each seed
-    trouble: str = ""  # why a seed has no loss: it failed or diverged
-    #: After which stage of a halving it was stopped, from 1; 0 if it was not.
-    stopped: int = 0
+    trouble: str  # why a seed has no loss: it failed or diverged; empty if all have one
+    stopped: int  # after which stage of a halving, from 1; 0 if it was not
 
     @property
     def loss(self) -> float:
@@ -58,12 +56,6 @@ class SweptPoint:
         columns = pd.DataFrame({"update": [], "smooth_loss": []}, dtype=float)
         return read_file(self.folder / "history.csv", pd.read_csv, columns)
 
-    @property
-    def sample(self) -> str:
-        """The last snapshot of the first seed; empty if there is none."""
-        snapshots = read_snapshots(self.folder / "snapshots.json")
-        return str(snapshots[-1]["text"]) if snapshots else ""
-
 
 @dataclass(frozen=True)
 class Sweep:
@@ -73,9 +65,9 @@ class Sweep:
     folder: Path
     asked: dict[str, Any]  # ``sweep.json`` but for its points
     varied: dict[str, list[Any]]  # the values of each setting that was varied, the lowest first
-    points: list[SweptPoint] = field(default_factory=list)  # those with a loss, the best first
-    failed: list[SweptPoint] = field(default_factory=list)  # those without
-    stopped: list[SweptPoint] = field(default_factory=list)  # by a halving, the best first
+    points: list[SweptPoint]  # those with a loss, the best first
+    failed: list[SweptPoint]  # those without
+    stopped: list[SweptPoint]  # by a halving, the best first
 
     @property
     def measured(self) -> list[SweptPoint]:
@@ -108,7 +100,7 @@ def read_sweep(folder: Path) -> Sweep:
     return Sweep(
         folder.name,
         folder,
-        asked | {"held_out": held_out, "first": told[0]["parameters"]},
+        asked | {"held_out": held_out},
         {name: found for name, found in values.items() if len(found) > 1},
         [one for one in measured if not one.stopped],
         [one for one in points if one.trouble],
