@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 import time
+import timeit
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from rnn.runs.driver import train
 from rnn.settings import Settings
 from rnn.text.corpus import load_corpus
 
-_ROUNDS = 40  # the fastest of so many counts
+_ROUNDS, _CALLS = 40, 20  # the fastest of so many rounds counts, each of so many calls
 
 
 @compiled
@@ -83,7 +84,10 @@ def parts(m: int, tau: int, batch: int) -> dict[str, Any]:
         "copy": lambda: _copied(theta, gradient),
         "exponentials": lambda: _exponentials(dO.reshape(-1)),
     }
-    seconds = {name: _fastest(call) for name, call in calls.items()}
+    seconds = {
+        name: min(timeit.repeat(call, number=_CALLS, repeat=_ROUNDS)) / _CALLS
+        for name, call in calls.items()
+    }
     peak = 2 * A.size * B.shape[1] / seconds["peak"]
     products = 3 * flops["recurrence"] + 3 * flops["outputs"]
     pointwise = seconds["exponentials"] * (1 + m / K)
@@ -101,17 +105,6 @@ def parts(m: int, tau: int, batch: int) -> dict[str, Any]:
         "AdaGrad": (seconds["update"], 0),
     }
     return {"parts": found, "peak": peak, "bound": bound, "vector_bytes": VECTOR_BYTES}
-
-
-def _fastest(call: Callable[[], Any]) -> float:
-    call()
-    times = []
-    for _ in range(_ROUNDS):
-        begun = time.perf_counter()
-        for _ in range(20):
-            call()
-        times.append((time.perf_counter() - begun) / 20)
-    return min(times)
 
 
 def target(updates: int) -> dict[str, Any]:
