@@ -1,8 +1,8 @@
 """What is measured: the peers, the cost against each size, precision, memory, whole runs."""
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,22 +151,11 @@ def _systems(study: str) -> list[Any]:
     return [s for s in there if study == "peers" or s.name in some]
 
 
-@contextmanager
-def _workers(systems: list[Any]) -> Iterator[list[Worker]]:
-    workers: list[Worker] = []
-    try:
-        for system in systems:
-            workers.append(Worker(system))
-        yield workers
-    finally:
-        for worker in workers:
-            worker.close()
-
-
 def times(study: str, plan: Plan, results: list[Measurement], done: Done) -> None:
     """Measure 'peers', 'cells' or a sweep, adding to `results`."""
     whole = study == "peers"
-    with tempfile.TemporaryDirectory() as folder, _workers(_systems(study)) as workers:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        workers = [stack.enter_context(closing(Worker(system))) for system in _systems(study)]
         for size in plan.problems(study):
             measure(
                 study, build(**size, dtype="float64"), Path(folder, "problem.npz"), workers,
@@ -174,6 +163,9 @@ def times(study: str, plan: Plan, results: list[Measurement], done: Done) -> Non
                 plan.repetitions if whole else plan.sweep_repetitions,
                 plan.seconds if whole else plan.sweep_seconds, results, done,
             )  # fmt: skip
+
+
+_TYPES = ("float32", "float64")
 
 
 def precision(plan: Plan, done: Done) -> dict[str, Any]:
@@ -198,9 +190,7 @@ def precision(plan: Plan, done: Done) -> dict[str, Any]:
 
         first = []
         for eta in (CHECK_ETA, ETA):
-            single, double = (
-                losses(0, dtype, plan.check_updates, eta) for dtype in ("float32", "float64")
-            )
+            single, double = (losses(0, dtype, plan.check_updates, eta) for dtype in _TYPES)
             difference = float(np.max(np.abs(single / double - 1)))
             first.append(
                 {"eta": eta, "updates": plan.check_updates, "largest_difference": difference}
@@ -208,7 +198,7 @@ def precision(plan: Plan, done: Done) -> dict[str, Any]:
             done("at first")
         end: dict[str, Any] = {"updates": plan.seed_updates}
         last = plan.seed_updates // 10
-        for dtype in ("float32", "float64"):
+        for dtype in _TYPES:
             end[dtype] = []
             for seed in range(plan.seeds):
                 run = losses(seed, dtype, plan.seed_updates, ETA)
@@ -218,8 +208,6 @@ def precision(plan: Plan, done: Done) -> dict[str, Any]:
     end["types_difference"] = float(abs(np.mean(end["float32"]) - np.mean(end["float64"])))
     return {"first": first, "end": end}
 
-
-_TYPES = ("float32", "float64")
 
 #: Processors that code is compiled for: the name and features that LLVM knows them by.
 TARGETS = {
