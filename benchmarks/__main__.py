@@ -117,16 +117,11 @@ def main(arguments: list[str] | None = None) -> int:
     if results or others:
         found = document(results, others, absent, load, interrupted=status == 130)
         files = write(run_folder(options.out), found, figure(results))
-        print("\nWritten: " + ", ".join(_shown(file) for file in files))
+        print("\nWritten: " + ", ".join(str(file).removeprefix(f"{Path.cwd()}/") for file in files))
     signal.signal(signal.SIGINT, heard)
     if status == 130:
         print("Interrupted: this is what was measured until then.")
     return status
-
-
-def _shown(file: Path) -> str:
-    here = Path.cwd()
-    return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
 if __name__ == "__main__":
