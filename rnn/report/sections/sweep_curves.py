@@ -26,10 +26,10 @@ def show(section: Section, sweep: Sweep) -> None:
 
 def facts(sweep: Sweep) -> dict[str, Any]:
     """Return what the sentences about the curves mention."""
-    named = sweep.points[:_NAMED]
+    named = [sweep.setting(one) for one in sweep.points[:_NAMED]]
     return {
         "sweep": sweep,
-        "named": [sweep.setting(one) or one.name for one in named],
+        "named": named,
         "others": len(sweep.measured) - len(named),
         "characters": _by_characters(sweep),
     }
@@ -54,31 +54,27 @@ def curve(point: SweptPoint, characters: bool) -> tuple[np.ndarray, np.ndarray]:
 def figure(sweep: Sweep) -> Figure:
     """Draw the curves: the best in colours, all others thin and grey."""
     characters = _by_characters(sweep)
-    curves = {one.name: curve(one, characters) for one in sweep.measured}
+    curves = [curve(one, characters) for one in sweep.measured]
+    named = [sweep.setting(one) for one in sweep.points[:_NAMED]]
     with page_figure(3.1) as figure:
         axes = figure.subplots()
-        for rank, one in reversed(list(enumerate(sweep.measured))):
-            x, y = curves[one.name]
-            if rank < min(_NAMED, len(sweep.points)):
-                name = sweep.setting(one) or one.name
-                axes.plot(x, y, _STROKES[rank], color=COLOURS[rank], zorder=3, label=name)
+        for rank, (x, y) in reversed(list(enumerate(curves))):
+            if rank < len(named):
+                axes.plot(x, y, _STROKES[rank], color=COLOURS[rank], zorder=3, label=named[rank])
             else:
                 axes.plot(x, y, "-", color="#9a9a9a", linewidth=0.5, alpha=0.6)
-        axes.set_ylim(*_limits(list(curves.values()), sweep))
-        axes.set_xlim(
-            0, max((float(x[-1]) for x, _ in curves.values() if len(x)), default=1) * 1.01
-        )
+        axes.set_ylim(*_limits(curves))
+        axes.set_xlim(0, max((float(x[-1]) for x, _ in curves if len(x)), default=1) * 1.01)
         axes.set_xlabel("characters read" if characters else "updates")
         axes.set_ylabel("smooth loss (nats per character)")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-        handles, labels = axes.get_legend_handles_labels()
-        legend = axes.legend(handles[::-1], labels[::-1], loc="upper right", handlelength=2.6)
+        legend = axes.legend(loc="upper right", handlelength=2.6, reverse=True)
         for text in legend.get_texts():
             text.set_parse_math(False)
     return figure
 
 
-def _limits(curves: list[tuple[np.ndarray, np.ndarray]], sweep: Sweep) -> tuple[float, float]:
+def _limits(curves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
     """Return the losses to draw between: from the lowest up to where most points end, or more."""
     finite = [(x, y) for x, y in curves if len(y) and np.isfinite(y).all()]
     if not finite:

@@ -75,8 +75,9 @@ class Sweep:
         return [*self.points, *self.stopped]
 
     def setting(self, point: SweptPoint) -> str:
-        """Return what was varied, as this point has it: ``m = 100, eta = 0.1``."""
-        return ", ".join(f"{name} = {written(point.parameters[name])}" for name in self.varied)
+        """Return what was varied, as this point has it: ``m = 100, eta = 0.1``; else its name."""
+        told = [f"{name} = {written(point.parameters[name])}" for name in self.varied]
+        return ", ".join(told) or point.name
 
 
 def read_sweep(folder: Path) -> Sweep:
