@@ -106,10 +106,8 @@ def _larger(sweep: Sweep, edges: list[dict[str, Any]]) -> str:
     grid = str(sweep.asked["grid"]).split()
     if not edges or not all("=" in word for word in grid):
         return ""
-    beyond = {one["name"]: f"{one['beyond']:g}" for one in edges}
-    pairs = [word.split("=", 1) for word in grid]
-    words = [f"{name}={f'{values},{beyond[name]}' if name in beyond else values}"
-             for name, values in pairs]  # fmt: skip
+    beyond = {one["name"]: f",{one['beyond']:g}" for one in edges}
+    words = [word + beyond.get(word.partition("=")[0], "") for word in grid]
     return f'make sweep SWEEP={sweep.name} GRID="{" ".join(words)}"'
 
 

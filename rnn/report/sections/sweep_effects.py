@@ -34,13 +34,12 @@ def facts(sweep: Sweep) -> dict[str, Any]:
     for name in sweep.varied:
         means = {value: _mean(group) for value, group in _groups(sweep, name).items()}
         if len(means) > 1:
-            low = min(means, key=lambda value: means[value])
+            low = min(means, key=means.__getitem__)
             span = max(means.values()) - means[low]
             effects[name] = {"best": written(low), "span": span}
-    order = sorted(effects, key=lambda name: -effects[name]["span"])
     return {
         "sweep": sweep,
-        "effects": {name: effects[name] for name in order},
+        "effects": dict(sorted(effects.items(), key=lambda one: -one[1]["span"])),
         "halving": sweep.asked["halving"],
         "seeds": len(sweep.asked["seeds"]),
     }
