@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnn.cells import CELLS
+from rnn.cells import name_of
 from rnn.kernels.elementary import exp
 from rnn.model import Architecture
 from rnn.report.show import Section
@@ -59,7 +59,7 @@ def network(model: Model, end: str) -> dict[str, Any]:
     parameters, whose = model.parameters, "the text the model was trained on"
     inputs = [parameters.U, *parameters.U_above]
     return {
-        "cell": next(name for name, cell in CELLS.items() if cell is type(parameters)),
+        "cell": name_of(type(parameters)),
         "layers": [
             {"W": _base64(W), "U": _base64(U), "b": _base64(b)}
             for W, U, b in zip(parameters.W, inputs, parameters.b, strict=True)
