@@ -36,7 +36,7 @@ def facts(run: Run) -> dict[str, Any]:
     ends = run.history.groupby("epoch").last()
     nats = run.settings.per_character(run.lowest_smooth_loss)
     held_out = held_out_facts(run)
-    falls = [run.best_update, *([held_out["update"]] if held_out else [])]
+    lowest_first = min(run.best_update, held_out.get("update", run.best_update))
     return {
         "epochs": run.last_update / run.updates_per_epoch,
         "updates": run.last_update,
@@ -59,7 +59,7 @@ def facts(run: Run) -> dict[str, Any]:
         "clip": run.settings.clip,
         "eta": run.settings.eta,
         "risen": run.smooth_loss > run.state.history[0][1],
-        "still_falling": min(falls) / run.last_update > 0.9,
+        "still_falling": lowest_first / run.last_update > 0.9,
     }
 
 
@@ -113,10 +113,9 @@ def points(run: Run) -> Iterator[tuple[float, float, dict[str, Any]]]:
     rows = history.iloc[:: math.ceil(len(history) / 600)]
     curve = {*zip(rows["update"], rows["smooth_loss"], strict=True)}
     curve |= {(run.best_update, run.lowest_smooth_loss), (run.last_update, run.smooth_loss)}
-    held_out = history.dropna(subset="validation_loss") if run.settings.held_out else history[:0]
+    held_out = history.reindex(columns=["update", "validation_loss"])  # NaN, where there is none
     told = [(update, loss, False) for update, loss in sorted(curve)]
-    for update, nats in zip(held_out["update"], held_out.get("validation_loss", []), strict=True):
-        told.append((update, nats * counted, True))
+    told += [(update, nats * counted, True) for update, nats in held_out.itertuples(index=False)]
     for update, loss, of_held_out in told:
         if math.isfinite(loss):
             epochs = update / run.updates_per_epoch
