@@ -1,5 +1,6 @@
 """What a section shows, for tests: its paragraphs, and the records of all else."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from rnn.report.shown import Shown
 class Outputs:
     """What a section has shown: its paragraphs, and the records of all else."""
 
+    stored: list[Any]  # as a notebook stores it
     prose: str = ""
     records: list[Shown] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -25,6 +27,10 @@ class Outputs:
         """All that the section says itself."""
         told = [f"{one.caption} {one.alt} {one.title}" for one in self.records]
         return " ".join([self.prose, *told])
+
+
+#: Shows a section, as the fixture `shown` does.
+Show = Callable[..., Outputs]
 
 
 def said(section: str, block: str, values: dict[str, Any]) -> str:

@@ -15,17 +15,16 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from pages import Page, pdf_text
 from papermill import PapermillExecutionError, execute_notebook
+from section_outputs import Show
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.report import show
 from rnn.report.figures import COLOURS, svg
 from rnn.report.pages.render import render
 from rnn.report.sections import runs, runs_curves, runs_finished
 from rnn.report.sections.runs_finished import FinishedRun, read_runs
 from rnn.report.sentences import Sentences
-from rnn.report.show import Report, Section
-from rnn.report.shown import Shown
+from rnn.report.show import Section
 from rnn.settings import Settings
 
 SHA = "0" * 64
@@ -102,32 +101,6 @@ def pair(folder: Path, *second: Any, first: dict[str, Any] | None = None, **more
     a = leave(folder / "a", A, **{"seq_length": 10, **(first or {})})
     b = leave(folder / "b", *(second or (B,)), **{"seq_length": 10, **more})
     return read_runs(f"{a} {b}")
-
-
-class Display:
-    """What sections show: bundles by mime type, and what each is."""
-
-    def __init__(self) -> None:
-        self.shown: list[tuple[dict[str, str], Shown | None]] = []
-
-    def __call__(self, bundle: dict[str, str], *, raw: bool, metadata: Any = None) -> None:
-        self.shown.append((bundle, Shown.read(metadata or {})))
-
-    @property
-    def words(self) -> str:
-        """All Markdown and alternative texts, lines joined."""
-        kept = [b for b, one in self.shown if "text/markdown" in b or (one and one.alt)]
-        return " ".join(" ".join(bundle["text/plain"] for bundle in kept).split())
-
-    def of(self, kind: str) -> list[Shown]:
-        return [one for _, one in self.shown if one and one.kind == kind]
-
-
-@pytest.fixture
-def display(monkeypatch: pytest.MonkeyPatch) -> Display:
-    collected = Display()
-    monkeypatch.setattr(show, "display", collected)
-    return collected
 
 
 def test_runs_are_found_by_name_in_reports_and_by_folder(
@@ -258,23 +231,21 @@ def test_another_text_is_among_what_differs(tmp_path: Path) -> None:
     assert digests.tolist() == ["00000000…", "11111111…"]
 
 
-def test_what_all_have_in_common_is_told_once(tmp_path: Path, display: Display) -> None:
+def test_what_all_have_in_common_is_told_once(tmp_path: Path, shown: Show) -> None:
     both = pair(tmp_path, m=7)
     facts = runs.settings_facts(both)
     assert {"seq_length = 10", "eta = 0.1"} <= set(facts["common"])
     assert not [setting for setting in facts["common"] if setting.startswith("m =")]
-    Report()("runs.settings", both)
+    out = shown("runs.settings", both)
     for told in ("*a* and *b*", r"*A \*Book\**", "1,000 characters", "`seq_length = 10`"):
-        assert told in display.words
-    assert [one.label for one in display.of("table")] == ["tab-settings"]
+        assert told in out.words
+    assert out.labels == ["tab-settings"]
 
 
-def test_runs_with_the_same_settings_have_no_table_of_them(
-    tmp_path: Path, display: Display
-) -> None:
-    Report()("runs.settings", pair(tmp_path))
-    assert not display.of("table")
-    assert "*a* and *b*" in display.words
+def test_runs_with_the_same_settings_have_no_table_of_them(tmp_path: Path, shown: Show) -> None:
+    out = shown("runs.settings", pair(tmp_path))
+    assert not out.labels
+    assert "*a* and *b*" in out.words
 
 
 @pytest.mark.parametrize(
@@ -291,15 +262,12 @@ def test_runs_with_the_same_settings_have_no_table_of_them(
     ],
 )
 def test_what_keeps_runs_from_being_compared_is_said(
-    about: dict[str, Any], flag: str, tmp_path: Path, display: Display
+    about: dict[str, Any], flag: str, tmp_path: Path, shown: Show
 ) -> None:
     alike, unlike = pair(tmp_path / "alike"), pair(tmp_path / "unlike", **about)
     assert runs.settings_facts(alike)[flag] != runs.settings_facts(unlike)[flag]
-    Report()("runs.settings", alike)
-    before = display.words
-    display.shown.clear()
-    Report()("runs.settings", unlike)
-    assert len(display.words) != len(before)
+    words = [shown("runs.settings", both).words for both in (alike, unlike)]
+    assert len(words[0]) != len(words[1])
 
 
 def test_headline_numbers_are_those_of_the_files(tmp_path: Path) -> None:
@@ -321,14 +289,14 @@ def test_headline_numbers_are_those_of_the_files(tmp_path: Path) -> None:
 
 
 def test_held_out_losses_are_compared_where_the_same_part_was_held_out(
-    tmp_path: Path, display: Display
+    tmp_path: Path, shown: Show
 ) -> None:
     less = {"held_out": 0.1, "validation": 1.5}
     both = pair(tmp_path, first=less, held_out=0.1, validation=1.25)
     found = runs.numbers_facts(both)["losses"]["held_out"]
     assert (found["names"], found["nats"], found["above"]) == (["b"], 1.25, 0.25)
-    Report()("runs.numbers", both)
-    assert "1.2500 nats" in display.words and "1.8034 bits" in display.words
+    words = shown("runs.numbers", both).words
+    assert "1.2500 nats" in words and "1.8034 bits" in words
     unlike = pair(tmp_path / "other", first=less, held_out=0.2, validation=1.25)
     assert "held_out" not in runs.numbers_facts(unlike)["losses"]
 
@@ -343,35 +311,29 @@ def test_the_lowest_held_out_loss_is_that_of_its_update(tmp_path: Path) -> None:
     assert (run.held_out_loss, run.last_held_out_loss, run.held_out_update) == (0.75, 1.25, 100)
 
 
-def test_the_lowest_is_named_with_its_distance_from_the_next(
-    tmp_path: Path, display: Display
-) -> None:
+def test_the_lowest_is_named_with_its_distance_from_the_next(tmp_path: Path, shown: Show) -> None:
     both = pair(tmp_path, text_loss=2.5)
     smooth, text = runs.numbers_facts(both)["losses"].values()
     assert smooth == {"nats": 1.0, "names": ["b"], "others": 1, "next": "a", "above": 1.0}
     assert (text["names"], text["nats"], text["above"]) == (["a"], 2.0, 0.5)
-    Report()("runs.numbers", both)
+    words = shown("runs.numbers", both).words
     for told in ("*b*", "1.0000 nats", "1.4427 bits", "0.5000 nats"):
-        assert told in display.words
+        assert told in words
 
 
-def test_runs_that_tie_share_the_lowest(tmp_path: Path, display: Display) -> None:
+def test_runs_that_tie_share_the_lowest(tmp_path: Path, shown: Show) -> None:
     both = pair(tmp_path, A)
     assert runs.numbers_facts(both)["losses"]["smooth"]["names"] == ["a", "b"]
-    Report()("runs.numbers", both)
-    assert "*a* and *b*" in display.words
+    assert "*a* and *b*" in shown("runs.numbers", both).words
 
 
-def test_a_difference_of_seeds_comes_with_its_standard_error(
-    tmp_path: Path, display: Display
-) -> None:
+def test_a_difference_of_seeds_comes_with_its_standard_error(tmp_path: Path, shown: Show) -> None:
     both = pair(tmp_path, seeds=3, first={"seeds": 3})
     found = runs.numbers_facts(both)["seeds"]
     assert (found["names"], round(found["apart"], 9)) == (["b", "a"], 1.0)
     # Both have a standard deviation of 0.1 over three seeds.
     assert found["error"] == pytest.approx(math.sqrt(2 * 0.01 / 3))
-    Report()("runs.numbers", both)
-    assert f"{found['error']:.4f}" in display.words
+    assert f"{found['error']:.4f}" in shown("runs.numbers", both).words
     assert not runs.numbers_facts(pair(tmp_path / "c", seeds=3))["seeds"]
 
 
@@ -385,16 +347,17 @@ def test_table_of_provenance_has_what_each_run_was_made_by(tmp_path: Path) -> No
 
 
 def test_many_runs_are_spread_over_tables_of_about_the_same_width(
-    tmp_path: Path, display: Display
+    tmp_path: Path, shown: Show
 ) -> None:
     folders = [leave(tmp_path / f"r{i}", A, m=i + 1) for i in range(8)]
-    Report()("runs.settings", read_runs(" ".join(folders)))
-    assert [one.label for one in display.of("table")] == ["tab-settings", "tab-settings-2"]
-    heads = [b["text/html"].count('"col"') for b, one in display.shown if one and one.label]
+    out = shown("runs.settings", read_runs(" ".join(folders)))
+    assert out.labels == ["tab-settings", "tab-settings-2"]
+    tables = [one.data["text/html"] for one in out.stored if "text/html" in one.data]
+    heads = [table.count('"col"') for table in tables]
     assert heads == [5, 5], "four runs each, and the names of the rows"
 
 
-def test_losses_are_compared_where_the_shortest_run_ends(tmp_path: Path, display: Display) -> None:
+def test_losses_are_compared_where_the_shortest_run_ends(tmp_path: Path, shown: Show) -> None:
     both = pair(tmp_path, batch_size=2, seconds=8.0)
     # 1,000 characters are 50 updates of b, between its losses at 1 and at 100.
     between = pytest.approx(np.interp(50, [1, 100], [4.0, 2.2]))
@@ -403,34 +366,30 @@ def test_losses_are_compared_where_the_shortest_run_ends(tmp_path: Path, display
         {"axis": "character", "amount": 1000, "losses": {"a": 2.0, "b": between}},
         {"axis": "second", "amount": 2.0, "losses": {"a": 2.0, "b": between}},
     ]
-    Report()("runs_curves", both)
+    words = shown("runs_curves", both).words
     for told in ("100 updates", "1,000 characters", "2 seconds", "2.0000 for *a*", "2.2000"):
-        assert told in display.words
+        assert told in words
 
 
 def test_characters_have_no_panel_of_their_own_where_they_follow_from_updates(
-    tmp_path: Path, display: Display
+    tmp_path: Path, shown: Show
 ) -> None:
     alike = runs_curves.facts(pair(tmp_path / "alike"))
     assert (alike["panels"], alike["pace"]) == (["update", "second"], 10)
     assert alike["against"] == ["update", "character", "second"]
     unlike = runs_curves.facts(pair(tmp_path / "unlike", batch_size=2))
     assert unlike["panels"] == unlike["against"] == ["update", "character", "second"]
-    Report()("runs_curves", pair(tmp_path / "c"))
-    assert "1,000 characters" in display.words
+    assert "1,000 characters" in shown("runs_curves", pair(tmp_path / "c")).words
 
 
-def test_a_run_that_was_not_timed_is_named_and_has_no_seconds(
-    tmp_path: Path, display: Display
-) -> None:
+def test_a_run_that_was_not_timed_is_named_and_has_no_seconds(tmp_path: Path, shown: Show) -> None:
     one = pair(tmp_path / "one", seconds=None)
     facts = runs_curves.facts(one)
     assert (facts["untimed"], facts["panels"]) == (["b"], ["update", "second"])
     assert [budget["axis"] for budget in facts["budgets"]] == ["update"]
     neither = pair(tmp_path / "neither", seconds=None, first={"seconds": None})
     assert runs_curves.facts(neither)["panels"] == ["update"]
-    Report()("runs_curves", neither)
-    assert "second" not in display.of("figure")[0].alt
+    assert "second" not in shown("runs_curves", neither).records[0].alt
 
 
 def test_no_updates_in_the_time_is_no_time(tmp_path: Path) -> None:
@@ -439,15 +398,14 @@ def test_no_updates_in_the_time_is_no_time(tmp_path: Path) -> None:
     assert math.isnan(read_runs(f"{a} {b}")[1].seconds_per_update)
 
 
-def test_names_are_data_in_every_sentence(tmp_path: Path, display: Display) -> None:
+def test_names_are_data_in_every_sentence(tmp_path: Path, shown: Show) -> None:
     given = [leave(tmp_path / name, A, m=i + 1) for i, name in enumerate(["_<b>_", "$x*"])]
     both = read_runs(" ".join(given))
     for section in ("runs.settings", "runs.numbers", "runs_curves"):
-        display.shown.clear()
-        Report()(section, both)
-        assert r"*\_\<b\>\_*" in display.words
-        assert r"*\$x\**" in display.words
-    assert "_<b>_" in display.of("figure")[0].alt
+        out = shown(section, both)
+        assert r"*\_\<b\>\_*" in out.words
+        assert r"*\$x\**" in out.words
+    assert "_<b>_" in out.records[0].alt
 
 
 def limits(folder: Path, *curves: dict[int, float]) -> tuple[float, float]:
@@ -535,16 +493,14 @@ def test_runs_of_one_colour_have_other_marks(tmp_path: Path) -> None:
 
 
 def test_snapshots_are_taken_at_about_the_last_update_that_all_have(
-    tmp_path: Path, display: Display
+    tmp_path: Path, shown: Show
 ) -> None:
-    Report()("runs.snapshots", pair(tmp_path))
-    (shown,) = display.of("texts")
-    assert [text for _, text in shown.texts] == ["at 100", "at 100"]
-    titles = [title.replace("\\", "") for title, _ in shown.texts]
+    (told,) = shown("runs.snapshots", pair(tmp_path)).records
+    assert [text for _, text in told.texts] == ["at 100", "at 100"]
+    titles = [title.replace("\\", "") for title, _ in told.texts]
     assert titles == ["a, iter 100: 2.000 nats", "b, iter 100: 2.200 nats"]
-    display.shown.clear()
-    Report()("runs.snapshots", pair(tmp_path / "c", {1: 40.0}))
-    assert not display.of("texts") and display.words
+    out = shown("runs.snapshots", pair(tmp_path / "c", {1: 40.0}))
+    assert not out.records and out.prose
 
 
 @pytest.mark.parametrize(
@@ -564,12 +520,11 @@ def test_texts_that_were_not_drawn_alike_are_told_apart(
     assert runs.samples_facts(pair(tmp_path, sampling=sampling))["drawn_alike"] == alike
 
 
-def test_samples_are_cut_to_the_length_asked_for(tmp_path: Path, display: Display) -> None:
-    Report()("runs.samples", pair(tmp_path, text_loss=math.nan), 7)
-    (shown,) = display.of("texts")
-    titles = [title.replace("\\", "") for title, _ in shown.texts]
+def test_samples_are_cut_to_the_length_asked_for(tmp_path: Path, shown: Show) -> None:
+    (told,) = shown("runs.samples", pair(tmp_path, text_loss=math.nan), 7).records
+    titles = [title.replace("\\", "") for title, _ in told.texts]
     assert titles == ["a: 2.000 nats", "b"]
-    assert [text for _, text in shown.texts] == ["text of", "text of"]
+    assert [text for _, text in told.texts] == ["text of", "text of"]
 
 
 @pytest.mark.parametrize(
@@ -581,14 +536,12 @@ def test_samples_are_cut_to_the_length_asked_for(tmp_path: Path, display: Displa
         {"losses": A},
     ],
 )
-def test_any_runs_can_be_shown(second: dict[str, Any], tmp_path: Path, display: Display) -> None:
+def test_any_runs_can_be_shown(second: dict[str, Any], tmp_path: Path, shown: Show) -> None:
     both = pair(tmp_path, second.pop("losses"), **second)
-    show = Report()
-    for section in ("runs.settings", "runs.numbers", "runs_curves", "runs.snapshots"):
-        show(section, both)
-    show("runs.provenance", both)
-    show("runs.samples", both, 100)
-    words = " ".join(bundle["text/plain"] for bundle, _ in display.shown)
+    sections = "runs.settings runs.numbers runs_curves runs.snapshots runs.provenance".split()
+    stored = [output for section in sections for output in shown(section, both).stored]
+    stored += shown("runs.samples", both, 100).stored
+    words = " ".join(output.data["text/plain"] for output in stored)
     assert not re.search(r"\b(nan|inf|None)\b", words)
     assert "text of <b>b</b>" in words
 

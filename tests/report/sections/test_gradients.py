@@ -1,7 +1,6 @@
 """What the report says of the gradient check: the numbers of the check, whatever they are."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_notebook
 from pages import Page, to_html
+from section_outputs import Show, said
 
 from rnn.gradient_check import (
     CENTRAL,
@@ -25,17 +25,12 @@ from rnn.gradient_check import (
     table_1,
 )
 from rnn.gradient_mistakes import LEFT_OUT, check_mistakes
-from rnn.report import show as showing
 from rnn.report.escaping import escape
 from rnn.report.figures import PAGE_WIDTH, svg
 from rnn.report.sections import gradients
-from rnn.report.sentences import Sentences
-from rnn.report.show import Report
 from rnn.text.corpus import Corpus, load_corpus
 
 SETTING: dict[str, Any] = {"seed": 0, "m": 3, "seq_length": 10, "sig": 0.01}
-
-Shown = Callable[..., list[Any]]
 
 
 @pytest.fixture(scope="module")
@@ -63,29 +58,8 @@ def planted(cases: list[Case]) -> pd.DataFrame:
     return check_mistakes(cases[0], cases[-1])
 
 
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
-    """Show a section and return its outputs, as a notebook would store them."""
-
-    def outputs(*arguments: Any) -> list[Any]:
-        collected: list[Any] = []
-
-        def display(bundle: dict[str, str], *, raw: bool, metadata: Any = None) -> None:
-            collected.append(new_output("display_data", bundle, metadata=metadata or {}))
-
-        monkeypatch.setattr(showing, "display", display)
-        Report()(*arguments)
-        return collected
-
-    return outputs
-
-
 def page(outputs: list[Any]) -> Page:
     return Page(to_html(new_notebook(cells=[new_code_cell("x", outputs=outputs)])))
-
-
-def said(section: str, block: str, values: dict[str, Any]) -> str:
-    return " ".join(Sentences().render(section, block, values).split())
 
 
 def power(number: float) -> str:
@@ -98,7 +72,7 @@ def power(number: float) -> str:
 
 
 def test_every_section_shows_its_tables_figure_and_sentences(
-    shown: Shown,
+    shown: Show,
     corpus: Corpus,
     cases: list[Case],
     errors: pd.DataFrame,
@@ -106,10 +80,10 @@ def test_every_section_shows_its_tables_figure_and_sentences(
     planted: pd.DataFrame,
 ) -> None:
     sections = [
-        shown("gradients", errors, cases[0], corpus, 0.01, 1e-6),
-        shown("gradients.oracles", errors, cases[0]),
-        shown("gradients.steps", many_steps, 1e-4),
-        shown("gradients.mistakes", planted, cases),
+        shown("gradients", errors, cases[0], corpus, 0.01, 1e-6).stored,
+        shown("gradients.oracles", errors, cases[0]).stored,
+        shown("gradients.steps", many_steps, 1e-4).stored,
+        shown("gradients.mistakes", planted, cases).stored,
     ]
     kinds = [
         [out.metadata.get("report", {}).get("kind", "prose") for out in outputs]
@@ -132,9 +106,9 @@ def test_every_section_shows_its_tables_figure_and_sentences(
     assert "gradient_check.csv" in text and "results.json" in text
 
 
-def test_a_title_is_no_markup(shown: Shown, cases: list[Case], errors: pd.DataFrame) -> None:
+def test_a_title_is_no_markup(shown: Show, cases: list[Case], errors: pd.DataFrame) -> None:
     strange = replace(load_corpus(), title="<b>*A* $x$</b>")
-    text = page(shown("gradients", errors, cases[0], strange, 0.01, 1e-6)).text
+    text = page(shown("gradients", errors, cases[0], strange, 0.01, 1e-6).stored).text
     assert "<b>*A* $x$</b>" in text
 
 
@@ -272,14 +246,14 @@ def test_settings_with_a_bad_verdict_are_counted(errors: pd.DataFrame, cases: li
 # ---- The step -------------------------------------------------------------------------------
 
 
-def test_the_best_step_and_the_check_s_are_told(shown: Shown, many_steps: pd.DataFrame) -> None:
+def test_the_best_step_and_the_check_s_are_told(shown: Show, many_steps: pd.DataFrame) -> None:
     worst = many_steps.groupby("h")["norm_wise"].max()
     assert worst[0.1] / worst[0.01] == pytest.approx(100, rel=0.05)
-    reading, figure, _ = shown("gradients.steps", many_steps, 1e-4)
-    text = reading.data["text/markdown"]
+    told = shown("gradients.steps", many_steps, 1e-4)
+    text, (figure,) = told.prose, told.records
     assert power(worst.min()) in text and power(worst[1e-4]) in text
-    assert power(worst.idxmin()) in " ".join(text.split())
-    assert f"{worst.idxmin():g} with {worst.min():.1e}" in figure.metadata.report.alt
+    assert power(worst.idxmin()) in text
+    assert f"{worst.idxmin():g} with {worst.min():.1e}" in figure.alt
 
 
 @pytest.mark.parametrize("h", [1e-4, 1e-8])
@@ -300,9 +274,9 @@ def test_the_step_is_drawn_with_a_curve_for_every_parameter(
 
 
 def test_mistakes_stand_in_a_table_with_their_errors_in_both_settings(
-    shown: Shown, planted: pd.DataFrame, cases: list[Case]
+    shown: Show, planted: pd.DataFrame, cases: list[Case]
 ) -> None:
-    page = shown("gradients.mistakes", planted, cases)[1].data["text/html"]
+    page = shown("gradients.mistakes", planted, cases).stored[1].data["text/html"]
     cells = [unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", page)]
     rows = np.array(cells).reshape(-1, 5)
     table = pd.DataFrame(rows[1:, 1:], index=rows[1:, 0], columns=rows[0, 1:])

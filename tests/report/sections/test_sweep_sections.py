@@ -3,13 +3,12 @@
 import itertools
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from section_outputs import Outputs
+from section_outputs import Show
 
 from rnn.errors import ReportError
 from rnn.report.sections import sweep as sections
@@ -17,8 +16,6 @@ from rnn.report.sections import sweep_curves, sweep_effects
 from rnn.report.sections.sweep_finished import Sweep, read_sweep
 from rnn.runs.run import LOWEST_SMOOTH
 from rnn.settings import Settings
-
-Show = Callable[..., Outputs]
 
 
 def told(seed: int, loss: float | None, seconds: float = 2.0, **more: Any) -> dict[str, Any]:
