@@ -13,7 +13,7 @@ from benchmarks.output import document, figure, load_average, table, write
 from benchmarks.studies import (
     FULL,
     QUICK,
-    STUDIES,
+    SWEEPS,
     memory,
     parts,
     precision,
@@ -36,6 +36,7 @@ _OTHERS = {
     "watched": watched,
     "char-rnn": shakespeare,
 }
+_STUDIES = ("peers", "cells", *SWEEPS, *_OTHERS)
 
 _BUSY = 0.5  # processes on average, of which none is ours
 
@@ -73,14 +74,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--quick", action="store_true", help="tiny sizes, in seconds: that it works, not how fast"
     )
     parser.add_argument(
-        "--only", nargs="+", choices=STUDIES, metavar="STUDY", help="these studies alone"
+        "--only", nargs="+", choices=_STUDIES, metavar="STUDY", help="these studies alone"
     )
     parser.add_argument(
         "--out", default="reports/bench", metavar="FOLDER", help="default: reports/bench"
     )
     options = parser.parse_args(arguments)
     plan = QUICK if options.quick else FULL
-    studies = [study for study in STUDIES if study in (options.only or STUDIES)]
+    studies = [study for study in _STUDIES if study in (options.only or _STUDIES)]
     results: list[Measurement] = []
     others: dict[str, Any] = {}
     status = 0

@@ -18,7 +18,7 @@ from rnn.text.corpus import load_corpus
 __all__ = [
     "FULL",
     "QUICK",
-    "STUDIES",
+    "SWEEPS",
     "Done",
     "Plan",
     "memory",
@@ -28,12 +28,8 @@ __all__ = [
 ]
 __all__ += ["parts", "targets", "whole_run"]
 
-#: The sizes that are varied; beside them 'peers', the comparison of all systems, and 'cells'.
+#: The sizes that are varied.
 SWEEPS = ("m", "tau", "batch", "K")
-STUDIES = (
-    *("peers", "cells", *SWEEPS, "parts", "targets"),
-    *("precision", "memory", "run", "watched", "char-rnn"),
-)
 
 Done = Callable[[str], Any]
 
