@@ -67,19 +67,16 @@ def figure(sweep: Sweep) -> Figure:
     names = list(sweep.varied)
     rows = math.ceil(len(names) / _COLUMNS)
     with page_figure(0.45 + 1.95 * rows) as figure:
-        # A panel alone is not as wide as the page.
-        grid = figure.subplots(rows, min(len(names), _COLUMNS) if rows == 1 else _COLUMNS,
-                               sharey=True, squeeze=False).ravel()  # fmt: skip
-        for axes, name in itertools.zip_longest(grid, names):
-            if name is None:
-                axes.set_visible(False)
-            else:
-                _draw_effect(axes, sweep, name)
-        low, high = _limits(sweep)
-        grid[0].set_ylim(low, high)
+        columns = min(len(names), _COLUMNS)
+        grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+        for axes, name in zip(grid, names, strict=False):
+            _draw_effect(axes, sweep, name)
+        for axes in grid[len(names) :]:
+            axes.set_visible(False)
+        grid[0].set_ylim(_limits(sweep))
         figure.supylabel("loss (nats per character)", fontsize=9.5)
-        handles, labels = grid[0].get_legend_handles_labels()
-        figure.legend(handles, labels, ncols=3, loc="outside upper center", borderaxespad=0.1)
+        drawn = grid[0].get_legend_handles_labels()
+        figure.legend(*drawn, ncols=3, loc="outside upper center", borderaxespad=0.1)
     return figure
 
 
@@ -146,12 +143,11 @@ def pair_figure(sweep: Sweep, shown: list[tuple[str, str]]) -> Figure:
     tallest = max(len(one) for one in maps)
     with page_figure(rows * min(0.9 + 0.32 * tallest, 3.2)) as figure:
         grid = figure.subplots(rows, columns, squeeze=False)
-        for axes, pair, losses in itertools.zip_longest(grid.ravel(), shown, maps):
-            if pair is None:
-                axes.set_visible(False)
-                continue
+        for axes, pair, losses in zip(grid.ravel(), shown, maps, strict=False):
             image = axes.imshow(losses, cmap="Blues_r", vmin=low, vmax=high, aspect="auto")
             _label_map(axes, sweep, pair, losses, (low + high) / 2)
+        for axes in grid.ravel()[len(shown) :]:
+            axes.set_visible(False)
         figure.colorbar(image, ax=grid, shrink=0.9, pad=0.02, label="loss (nats per character)")
     return figure
 
