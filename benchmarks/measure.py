@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def reference(problem: Problem, updates: int) -> np.ndarray:
 
     They are NumPy's or, for cells that it does not have, this project's.
     """
-    exact = Problem(**(vars(problem) | {"dtype": "float64"}))
+    exact = replace(problem, dtype="float64")
     if problem.cell == "vanilla":
         return careful_numpy.prepare(exact)(updates, CHECK_ETA)
     # What is compiled here is not needed where the classic network alone is measured.
@@ -131,7 +131,7 @@ def measure(
     begun = []
     for worker in workers:
         system = worker.system
-        Problem(**(vars(problem) | {"dtype": system.dtype})).save(path)
+        replace(problem, dtype=system.dtype).save(path)
         worker.prepare(path)
         _, losses = worker.run(check_updates, CHECK_ETA)
         difference = check(system.title, losses, expected)
