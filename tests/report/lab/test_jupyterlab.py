@@ -228,25 +228,15 @@ def test_the_sampler_follows_its_controls_and_shows_what_else_was_likely(
     written.scroll_into_view_if_needed()
     first = lab.wait_for_change(written, "")
 
-    temperature = lab.slider("temperature")
-    temperature.press("ArrowLeft")
-    cooler = lab.wait_for_change(written, first)
-    temperature.press("ArrowRight")
-    assert lab.wait_for_change(written, cooler) == first
-
-    nucleus = lab.slider("top-p")
-    nucleus.press("ArrowLeft")
-    narrower = lab.wait_for_change(written, first)
-    nucleus.press("ArrowRight")
-    assert lab.wait_for_change(written, narrower) == first
-
-    length = lab.slider("length")
-    length.press("ArrowLeft")
-    shorter = lab.wait_for_change(written, first)
+    changed = {}
+    for name in ("temperature", "top-p", "length"):
+        slider = lab.slider(name)
+        slider.press("ArrowLeft")
+        changed[name] = lab.wait_for_change(written, first)
+        slider.press("ArrowRight")
+        assert lab.wait_for_change(written, changed[name]) == first, name
     # A line feed has a sign of its own before the line ends.
-    assert len(shorter) < len(first) and first.startswith(shorter)
-    length.press("ArrowRight")
-    assert lab.wait_for_change(written, shorter) == first
+    assert len(changed["length"]) < len(first) and first.startswith(changed["length"])
 
     button = lab.notebook.get_by_role("button", name=re.compile("^last: update"))
     button.click()
