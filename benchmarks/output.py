@@ -4,6 +4,8 @@ import json
 import os
 import platform
 from dataclasses import asdict
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +121,8 @@ def _peers_table(peers: list[Measurement]) -> str:
 def _cells_table(rows: list[Measurement]) -> str:
     names = list(dict.fromkeys(one.name for one in rows))
     lines = [["cell", "m", "layers", "batch", *(f"{name}, us" for name in names), "ratio"]]
-    networks = dict.fromkeys((one.cell, one.m, one.layers, one.batch) for one in rows)
-    for network in networks:
-        found = {
-            one.name: one.median_us
-            for one in rows
-            if (one.cell, one.m, one.layers, one.batch) == network
-        }
+    for network, group in groupby(rows, attrgetter("cell", "m", "layers", "batch")):
+        found = {one.name: one.median_us for one in group}
         ours, peers = found.get(_OURS), [us for name, us in found.items() if name != _OURS]
         lines.append([
             *map(str, network), *(f"{found[name]:,.1f}" if name in found else "" for name in names),
@@ -137,15 +134,13 @@ def _cells_table(rows: list[Measurement]) -> str:
 
 
 def _sweep_table(study: str, rows: list[Measurement]) -> str:
-    values = sorted({getattr(one, study) for one in rows})
     names = list(dict.fromkeys(one.name for one in rows))
-    cells = {(getattr(one, study), one.name): one for one in rows}
     lines = [[study, *(f"{name}, us" for name in names), "rnn, characters/s"]]
-    for value in values:
-        ours = cells.get((value, _OURS))
-        found = [cells.get((value, name)) for name in names]
+    for value, group in groupby(rows, attrgetter(study)):
+        found = {one.name: one for one in group}
+        ours, columns = found.get(_OURS), map(found.get, names)
         lines.append([
-            f"{value}", *(f"{one.median_us:,.1f}" if one else "" for one in found),
+            f"{value}", *(f"{one.median_us:,.1f}" if one else "" for one in columns),
             f"{ours.characters_per_second:,.0f}" if ours else "",
         ])  # fmt: skip
     first = rows[0]
