@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+from wcwidth import wcswidth
 
 from rnn.report.escaping import INVISIBLE, html_text
 from rnn.runs.models import Model, probabilities
@@ -28,7 +29,7 @@ def room_for_alternatives(vocabulary: str) -> float:
 
     So much is kept free beside the text, or that of a line's last character would be cut off.
     """
-    return 0.59 * (11 + max(_width(_name(character)) for character in vocabulary))
+    return 0.59 * (11 + max(wcswidth(_name(character)) for character in vocabulary))
 
 
 def text_html(model: Model, text: str, prime: str = "") -> tuple[str, float]:
@@ -86,11 +87,11 @@ def _combines(character: str) -> bool:
 def _alternatives(names: list[str], p: np.ndarray, likeliest: list[int], drawn: int) -> str:
     """List the likeliest characters of a place, the drawn one marked and always among them."""
     shown = likeliest if drawn in likeliest else [*likeliest, drawn]
-    width, lines = max(_width(names[k]) for k in shown), []
+    width, lines = max(wcswidth(names[k]) for k in shown), []
     for k in shown:
         percent = 100 * float(p[k])
         told = f"{percent:.{1 if percent >= 0.1 else 3}f}" if percent >= 5e-4 else "<.001"
-        space = " " * (width - _width(names[k]))
+        space = " " * (width - wcswidth(names[k]))
         lines.append(f"{'▸' if k == drawn else ' '} {names[k]}{space} {told:>5} %")
     return "\n".join(lines)
 
@@ -98,8 +99,3 @@ def _alternatives(names: list[str], p: np.ndarray, likeliest: list[int], drawn: 
 def _name(character: str) -> str:
     point = f"U+{ord(character):04X}"
     return point if _UNSEEN.match(character) else visible(character)
-
-
-def _width(name: str) -> int:
-    """Count the columns that a name takes in a monospaced font."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not _combines(c) for c in name)
