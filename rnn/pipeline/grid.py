@@ -56,11 +56,6 @@ class Asked:
     def of(cls, environment: Mapping[str, str]) -> "Asked":
         """Read and check it all, before anything long starts."""
         given = environment.get
-
-        def whole(name: str, least: int) -> int:
-            text = given(name) or "1"
-            return require_whole(name, int(text) if text.isdecimal() else text, least)
-
         cell = next(
             one.source
             for one in nbformat.read(_NOTEBOOK, as_version=4).cells
@@ -87,13 +82,12 @@ class Asked:
             values = base | point | {"In": [cell]}
             accept_parameters(values)
             wanted[Settings.among(values)] = None
-        accept_parameters(values := base | {"In": [cell]})
         dicts = [one.as_dict() for one in wanted]
         swept = dict.fromkeys(name for point in points for name in point)
         varied = [name for name in swept if len({str(one[name]) for one in dicts}) > 1]
-        first = next(iter(wanted)).seed
         seeds = require_whole("seeds", values["seeds"], 1)
-        halving = whole("HALVING", 1)
+        text = given("HALVING") or "1"
+        halving = require_whole("HALVING", int(text) if text.isdecimal() else text, 1)
         scheduler = given("SCHEDULER") or ""
         if scheduler and not re.fullmatch(r"[a-z]+://[^\s/]+:\d+/?", scheduler):
             raise ReportError(
@@ -103,7 +97,7 @@ class Asked:
         return cls(
             values["corpus"],
             values["encoding"],
-            [first + i for i in range(seeds)],
+            [values["seed"] + i for i in range(seeds)],
             halving,
             scheduler,
             given("GRID") or "",
@@ -138,7 +132,7 @@ def _points(grid: str) -> Iterator[dict[str, Any]]:
                 "put a comma between values and a space between settings"
             )
         choices = {name: [_value(text) for text in texts.split(",")] for name, texts in pairs}
-    if isinstance(choices, dict) and choices:
+    if isinstance(choices, dict) and choices and [] not in choices.values():
         lists = [value if isinstance(value, list) else [value] for value in choices.values()]
         for values in itertools.product(*lists):
             yield dict(zip(choices, values, strict=True))
