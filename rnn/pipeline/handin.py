@@ -20,7 +20,7 @@ from typing import Any
 from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.pipeline.unpack import FILES, METADATA, OPTIONAL, PRETRAINED, PRETRAINED_FILES
-from rnn.pipeline.verify import told_by_notebook
+from rnn.pipeline.verify import title_block, told_by_notebook
 from rnn.runs.pretrained import pretrained_folder
 from rnn.runs.results import read_results
 from rnn.text.books import BOOKS
@@ -103,13 +103,10 @@ def command(run: str, given: Mapping[str, Mapping[str, Any]], page: Mapping[str,
                 options += [raw, name, str(value)]
         if options:
             words.append(f"{variable}={shlex.join(options)}")
-    authors = page.get("authors") or [{}]
-    said = (("TITLE", "title"), ("DATE", "date"))
-    block = {variable: page.get(name, "") for variable, name in said}
-    block["AUTHOR"] = authors[0].get("name", "")
-    if block["TITLE"] == "Training a character-level RNN":
-        del block["TITLE"]
-    words += [f"{variable}={value}" for variable, value in block.items() if value]
+    block = title_block(page)
+    if block["title"] == "Training a character-level RNN":
+        del block["title"]
+    words += [f"{name.upper()}={value}" for name, value in block.items() if value]
     return shlex.join(["make", "report", *words])
 
 
@@ -176,7 +173,6 @@ def _crate(
         f"{'nothing changed since' if origin.get('clean') else 'with changes since'}.",
         softwareRequirements=packages,
     )  # fmt: skip
-    author = (page.get("authors") or [{}])[0].get("name")
     action: dict[str, Any] = {
         "name": f"Training, sampling and report of the run {run}",
         "description": again,
@@ -184,7 +180,7 @@ def _crate(
         "object": [*texts, *told, *own],
         "result": results_of_run,
     }
-    if author:
+    if author := title_block(page)["author"]:
         action["agent"] = crate.root_dataset["author"] = entity("#author", "Person", name=author)
     crate.root_dataset["mentions"] = entity("#run", "CreateAction", **action)
     profile = entity(PROFILE, "CreativeWork", name="Process Run Crate", version="0.5")

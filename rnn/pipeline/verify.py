@@ -193,12 +193,7 @@ class Again:
             page = read_json(self.there / "report.ipynb", {"metadata": dict}, {}).get(
                 "metadata", {}
             )
-            authors = page.get("authors", [])
-            block = (
-                f"--title={page.get('title', '')}",
-                f"--author={authors[0].get('name', '') if authors else ''}",
-                f"--date={page.get('date', '')}",
-            )
+            block = [f"--{name}={value}" for name, value in title_block(page).items()]
             print("report: rendering", flush=True)
             _python("rnn.report.pages.render", str(self.folder), *block, quiet=True)
 
@@ -289,7 +284,8 @@ def told_by_notebook(path: Path) -> dict[str, Any]:
         cells = ["".join(cell["source"]) for cell in notebook["cells"] if
                  "injected-parameters" in cell["metadata"].get("tags", [])]  # fmt: skip
         order = [line.targets[0].id for line in ast.parse("".join(cells)).body]  # type: ignore[attr-defined]
-        if sorted(order) == sorted(values) and all(map(_is_plain, values.values())):
+        plain = all(isinstance(value, str | int | float | None) for value in values.values())
+        if plain and sorted(order) == sorted(values):
             return {name: values[name] for name in order}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError):
         pass
@@ -297,8 +293,11 @@ def told_by_notebook(path: Path) -> dict[str, Any]:
     raise ReportError(f"{path.name}: {expected}; run make report again")
 
 
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float)
+def title_block(page: Values) -> dict[str, str]:
+    """Return what the metadata of a report's notebook say of title, date and author."""
+    authors = page.get("authors") or [{}]
+    said = {name: page.get(name, "") for name in ("title", "date")}
+    return said | {"author": authors[0].get("name", "")}
 
 
 def _told_by_results(section: str, results: Values) -> dict[str, Any]:
@@ -430,12 +429,8 @@ def verify(path: Path) -> int:
 def main(arguments: Collection[str]) -> int:
     """Run the command; return its exit status."""
     (path,) = arguments
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, stop)
+        signal.signal(one, signal.default_int_handler)  # raises KeyboardInterrupt
     try:
         return verify(Path(path).expanduser())
     except ReportError as error:
