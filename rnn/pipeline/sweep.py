@@ -24,8 +24,8 @@ from rnn.pipeline.execute import STOPPED
 from rnn.pipeline.grid import Asked, Point, fractions, named_points
 from rnn.pipeline.parameters import written_values
 from rnn.report.sections.sweep_finished import loss_of, read_sweep
-from rnn.runs.checkpoints import Checkpoints
-from rnn.runs.points import VERSION, checkpoints_of, is_saved, save_point
+from rnn.runs.checkpoints import Checkpoints, checkpoints_of
+from rnn.runs.points import VERSION, is_saved, save_point
 from rnn.runs.progress import bar, terminal
 from rnn.runs.storage import COUNT, read_json, run_folder, write_whole
 from rnn.settings import Schedule, Settings
@@ -171,9 +171,10 @@ class Sweeping:
             point.told = {seed: {"seed": seed, "error": str(error)} for seed in self.asked.seeds}
             return
         weight = float(s.architecture(self.corpus.K).size * s.seq_length * s.batch_size)
+        folder = self.folder / point.name / "checkpoints"
         for seed in self.asked.seeds:
             its = replace(s, seed=seed)
-            states = checkpoints_of(self.folder / point.name, self.corpus, its, s.seed)
+            states = checkpoints_of(folder, self.corpus, its, s.seed)
             told = point.told.get(seed, {"updates": 0})
             if "error" in told:
                 continue

@@ -66,13 +66,6 @@ class Checkpoints:
                 left.unlink(missing_ok=True)
             yield
 
-    def latest(self, last: int) -> TrainingState | None:
-        """Return `newest`, and say where it is."""
-        state = self.newest(last)
-        if state:
-            note(f"going on from update {state.update:,}")
-        return state
-
     def newest(self, last: int) -> TrainingState | None:
         """Return the newest good state of this run up to update `last`; say which are bad.
 
@@ -147,6 +140,14 @@ class Checkpoints:
             "story": ((rows["story"],), np.dtype(np.uint8)),
             "identity": ((32,), np.dtype(np.uint8)),
         }
+
+
+def checkpoints_of(
+    folder: Path, corpus: Corpus, settings: Settings, first_seed: int, model: str = ""
+) -> Checkpoints:
+    """Return where the folder of a run's states keeps those of one of its seeds."""
+    place = folder if settings.seed == first_seed else folder / f"seed-{settings.seed}"
+    return Checkpoints(place, corpus, settings, model=model)
 
 
 def bring_checkpoints(source: str, target: Path) -> None:
