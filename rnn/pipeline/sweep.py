@@ -27,7 +27,7 @@ from rnn.report.sections.sweep_finished import loss_of, read_sweep
 from rnn.runs.checkpoints import Checkpoints, checkpoints_of
 from rnn.runs.points import VERSION, is_saved, save_point
 from rnn.runs.progress import bar, terminal
-from rnn.runs.storage import COUNT, read_json, run_folder, write_whole
+from rnn.runs.storage import COUNT, plain, read_json, run_folder, write_whole
 from rnn.settings import Schedule, Settings
 from rnn.text.corpus import Corpus, load_corpus
 
@@ -246,8 +246,8 @@ class Sweeping:
             told = {"seed": seed, "updates": job.update, "seconds": job.seconds}
             told |= {"timed_updates": job.timed_updates, "smooth_loss": job.loss}
             told |= {name: got[name] for name in _TOLD}
-            told = _plain(told)
-            told["stages"] = [*job.stages, _plain([job.update, loss_of(told, self.held_out)])]
+            told = plain(told)
+            told["stages"] = [*job.stages, plain([job.update, loss_of(told, self.held_out)])]
         point.told[seed] = told
         point.pending.discard(seed)
         content = json.dumps([point.told[one] for one in sorted(point.told)], indent=1)
@@ -299,7 +299,7 @@ class Sweeping:
                 for point in self.points
             ],
         }
-        text = json.dumps(_plain(content), indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(plain(content), indent=1, ensure_ascii=False) + "\n"
         _write_if_changed(self.folder / "sweep.json", text.encode())
         sweep = read_sweep(self.folder)
         if not sweep.points:
@@ -314,11 +314,6 @@ class Sweeping:
             f"{best.name}, {kind} {best.loss:.4f} nats or {best.loss / math.log(2):.4f} bits per "
             "character"
         )
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold: NaN and infinity become None."""
-    return json.loads(json.dumps(value), parse_constant=lambda _: None)
 
 
 def _write_if_changed(path: Path, content: bytes) -> None:
