@@ -33,7 +33,7 @@ from rnn.pipeline.differences import first_difference
 from rnn.pipeline.parameters import declared_parameters
 from rnn.pipeline.unpack import FILES, OPTIONAL, PRETRAINED, unpack
 from rnn.runs.pretrained import MODEL, pretrained_folder
-from rnn.runs.results import provenance, read_results
+from rnn.runs.results import PAGES, provenance, read_results
 from rnn.runs.storage import read_json
 from rnn.settings import Schedule, Settings
 from rnn.text.books import BOOKS, locate
@@ -49,7 +49,6 @@ STEPS = {
     "sampling": "03_best_model_sampling",
     "comparison": "04_compare_runs",
 }
-PAGES = ("report.ipynb", "report.pdf", "report.html")
 
 _TIMED = "speed.json"  # how long it took, and where
 _PATIENCE = 40  # seconds that a step has to end after it was told to
@@ -183,7 +182,7 @@ class Again:
             told = b64encode(yaml.safe_dump(values, sort_keys=False).encode()).decode()
             source, target = ROOT / "notebooks" / f"{name}.ipynb", self.folder / f"{name}.ipynb"
             words = (str(source.relative_to(ROOT)), str(target), "-b", told)
-            if _python("rnn.pipeline.execute", *words, environment=environment):
+            if _python("rnn.pipeline.execute", *words, env=environment):
                 self.left_out[target.name] = "it could not be made again, see above"
                 break
         for path in (*self.folder.glob("0*.ipynb"), *self.folder.glob("results.json")):
@@ -195,7 +194,7 @@ class Again:
             )
             block = [f"--{name}={value}" for name, value in title_block(page).items()]
             print("report: rendering", flush=True)
-            _python("rnn.report.pages.render", str(self.folder), *block, quiet=True)
+            _python("rnn.report.pages.render", str(self.folder), *block, stdout=subprocess.DEVNULL)
 
     def compare(self) -> int:
         """Say of every file whether it is the same; return the exit status."""
@@ -330,11 +329,9 @@ def _origin(results: Values, timed: Values) -> list[str]:
     """Say in what the origin of a run is not what is here, each in some words."""
     noted, here = results.get("provenance", {}), provenance()
     words = []
-    if not results:  # a comparison, which has the provenance of its runs
-        pass
-    elif not noted:
+    if results and not noted:  # a comparison has none, but the provenance of its runs
         words.append("an older version, which noted neither commit nor packages")
-    elif noted.get("commit") != here["commit"]:
+    elif noted and noted.get("commit") != here["commit"]:
         commits = [str(one.get("commit"))[:10] for one in (noted, here)]
         words.append(f"another commit ({commits[0]}, here {commits[1]})")
     if noted and not noted.get("clean"):
@@ -363,13 +360,13 @@ def _is_inside(path: Any) -> bool:
     return isinstance(path, str) and path[:1] not in ("", "/", "~") and ".." not in path
 
 
-def _python(
-    module: str, *words: str, environment: Values | None = None, quiet: bool = False
-) -> int:
-    """Run a module in the project's folder; return its exit status.  An interrupt ends it too."""
+def _python(module: str, *words: str, **options: Any) -> int:
+    """Run a module in the project's folder; return its exit status.  An interrupt ends it too.
+
+    The options are those of `subprocess.Popen`.
+    """
     command = [sys.executable, "-m", module, *words]
-    out = subprocess.DEVNULL if quiet else None
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out) as process:
+    with subprocess.Popen(command, cwd=ROOT, **options) as process:
         try:
             status = process.wait()
             if status == STOPPED:
