@@ -56,12 +56,8 @@ class Asked:
     def of(cls, environment: Mapping[str, str]) -> "Asked":
         """Read and check it all, before anything long starts."""
         given = environment.get
-        cell = next(
-            one.source
-            for one in nbformat.read(_NOTEBOOK, as_version=4).cells
-            if "parameters" in one.metadata.get("tags", ())
-        )
-        declared = declared_parameters([cell])
+        cells = [cell.source for cell in nbformat.read(_NOTEBOOK, as_version=4).cells]
+        declared = declared_parameters(cells)
         names = ("corpus", "encoding", "seed", "seeds")
         options = [word for name in names if given(name.upper()) for word in
                    ("-d", name, environment[name.upper()])]  # fmt: skip
@@ -79,7 +75,7 @@ class Asked:
         refuse_unknown({name: None for point in points for name in point}, settings)
         wanted: dict[Settings, None] = {}
         for point in points:
-            values = base | point | {"In": [cell]}
+            values = base | point | {"In": cells}
             accept_parameters(values)
             wanted[Settings.among(values)] = None
         dicts = [one.as_dict() for one in wanted]
