@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 import shlex
-import subprocess
 import sys
 import zipfile
 from collections.abc import Collection, Mapping
@@ -22,7 +21,7 @@ from rnn.errors import ReportError
 from rnn.pipeline.unpack import FILES, METADATA, OPTIONAL, PRETRAINED, PRETRAINED_FILES
 from rnn.pipeline.verify import title_block, told_by_notebook
 from rnn.runs.pretrained import pretrained_folder
-from rnn.runs.results import read_results
+from rnn.runs.results import git, read_results
 from rnn.text.books import BOOKS
 from rnn.text.files import atomic_write, sha256_of
 
@@ -207,12 +206,8 @@ def _date(said: str, commit: Any) -> str:
     """Return the report's date, else that of the commit, else the earliest that a zip can hold."""
     if re.fullmatch(r"\d{4}-\d\d-\d\d", said):
         return said
-    if re.fullmatch(r"[0-9a-f]{40}", str(commit)):
-        line = ["git", "-C", str(ROOT), "show", "-s", "--format=%cs", str(commit)]
-        done = subprocess.run(line, capture_output=True, text=True)
-        if done.returncode == 0:
-            return done.stdout.strip()
-    return "1980-01-01"
+    known = re.fullmatch(r"[0-9a-f]{40}", str(commit))
+    return (known and git("show", "-s", "--format=%cs", known[0])) or "1980-01-01"
 
 
 def main(arguments: Collection[str]) -> int:

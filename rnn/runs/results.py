@@ -334,13 +334,13 @@ def provenance() -> dict[str, Any]:
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
     return {
-        "commit": _git("rev-parse", "HEAD"),
-        "clean": _git("status", "--porcelain") == "",
+        "commit": git("rev-parse", "HEAD"),
+        "clean": git("status", "--porcelain") == "",
         "versions": versions,
     }
 
 
-def _git(*arguments: str) -> str | None:
+def git(*arguments: str) -> str | None:
     """Return what git prints, or None where there is no git or no repository."""
     command = ["git", "-C", str(ROOT), *arguments]
     with suppress(OSError, subprocess.SubprocessError):
