@@ -107,19 +107,18 @@ def _points(grid: str) -> Iterator[dict[str, Any]]:
 
     A file is YAML: a mapping from names to values or lists of them, or a list of points.
     """
-    if not grid.strip():
+    grid = grid.strip()
+    if not grid:
         raise ReportError(
             "GRID: expected settings to vary, got none; say GRID='m=50,100 eta=0.05,0.1'"
         )
-    if re.fullmatch(r"\S+\.ya?ml", grid.strip()):
-        file = next((p for p in (Path(grid.strip()), ROOT / grid.strip()) if p.is_file()), None)
+    if re.fullmatch(r"\S+\.ya?ml", grid):
+        file = next((p for p in (Path(grid), ROOT / grid) if p.is_file()), Path(grid))
         try:
-            choices = yaml.safe_load((file or Path(grid.strip())).read_text(encoding="utf-8"))
+            choices = yaml.safe_load(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError) as error:
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-            raise ReportError(
-                f"GRID: expected a YAML file, got {grid.strip()!r}: {reason}"
-            ) from None
+            raise ReportError(f"GRID: expected a YAML file, got {grid!r}: {reason}") from None
     else:
         pairs = [word.split("=", 1) for word in grid.split()]
         if any(len(pair) < 2 or not pair[1] for pair in pairs):
@@ -137,7 +136,7 @@ def _points(grid: str) -> Iterator[dict[str, Any]]:
     else:
         raise ReportError(
             "GRID: expected a mapping from names to values, or a list of points, in "
-            f"{grid.strip()!r}, got {shown(choices)}; write lines such as m: [50, 100]"
+            f"{grid!r}, got {shown(choices)}; write lines such as m: [50, 100]"
         )
 
 

@@ -152,9 +152,8 @@ class Sweeping:
         where = states.relative_to(ROOT) if states.is_relative_to(ROOT) else states
         values = {"corpus": self.asked.corpus, "encoding": self.asked.encoding}
         values |= point.settings.as_dict() | {"seeds": len(self.asked.seeds)}
-        _write_if_changed(
-            folder / "parameters.yaml", written_values(values | {"checkpoints": str(where)})
-        )
+        values["checkpoints"] = str(where)
+        _write_if_changed(folder / "parameters.yaml", written_values(values))
         told = read_json(folder / "seeds.json", [{"seed": COUNT}], [])
         point.told = {one["seed"]: one for one in told if "error" not in one}
 
