@@ -23,7 +23,7 @@ from rnn.pipeline.verify import title_block, told_by_notebook
 from rnn.runs.pretrained import pretrained_folder
 from rnn.runs.results import git, read_results
 from rnn.text.books import BOOKS
-from rnn.text.files import atomic_write, sha256_of
+from rnn.text.files import atomic_write, holds
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 
@@ -59,8 +59,7 @@ def pack(folder: Path) -> Path:
         texts.add(origin["book"]["sha256"])
     for book in BOOKS.values():
         path = ROOT / "data" / book.file
-        passed_on = book.licence and book.sha256 in texts
-        if passed_on and path.is_file() and sha256_of(path) == book.sha256:
+        if book.licence and book.sha256 in texts and holds(path, book.sha256):
             paths[f"data/{book.file}"] = path
     if own := next((values["text"] for values in given.values() if values.get("text")), ""):
         place = Path(own).expanduser()

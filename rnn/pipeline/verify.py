@@ -38,7 +38,7 @@ from rnn.runs.storage import read_json
 from rnn.settings import Schedule, Settings
 from rnn.text.books import BOOKS, locate
 from rnn.text.characters import printable
-from rnn.text.files import sha256_of
+from rnn.text.files import holds, sha256_of
 
 SAME, DIFFERENT, NOT_COMPARED, STOPPED = 0, 1, 2, 130
 
@@ -142,7 +142,7 @@ class Again:
         place = self.there / PRETRAINED
         if not self.foreign:
             place = pretrained_folder(from_run, wanted)
-        elif not (place / MODEL).is_file() or sha256_of(place / MODEL) != wanted:
+        elif not holds(place / MODEL, wanted):
             raise ReportError(
                 f"from_run: expected the model that the run went on with in {self.there.name}.zip, "
                 f"sha256 {wanted}, got none such; ask for another zip"
