@@ -170,8 +170,9 @@ class ReportExporter(TemplateExporter):
                 fragments.append((formulas.take(_joined(text), here), form))
         formulas.prepare()
         answer = read(fragments, formulas.all)
-        for formula, reason in formulas.read(answer.mathml):
-            self._warn(f"{formula.where}: {reason}, and is shown as its TeX: {formula.spoken}")
+        for formula in formulas.read(answer.mathml):
+            shown = f"is shown as its TeX: {formula.spoken}"
+            self._warn(f"{formula.where}: a formula cannot be read, and {shown}")
         for node, one, key, index in prose:
             here = one.where
             reader = Reader(formulas, pictures, here)
