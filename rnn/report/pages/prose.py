@@ -94,8 +94,17 @@ class HTMLWriter(Writer):
         match node.tag:
             case "formula":
                 made = self._formula(self.formulas[int(node.attrib["number"])])
+            case "table":
+                made = self._table(node)
+            case _:
+                made = self._element(node)
+        made.tail = node.tail
+        return made
+
+    def _element(self, node: Element) -> Element:
+        made = self._made(node)
+        match node.tag:
             case "a":
-                made = self._made(node)
                 href, words = self.target(node)
                 made.tag = "a" if href else "span"
                 made.attrib |= {"href": href} if href else {}
@@ -105,25 +114,18 @@ class HTMLWriter(Writer):
                 made = Element("img", src=node.attrib["src"], alt=node.attrib["alt"])
                 made.attrib |= {"width": node.attrib["width"]} if node.get("width") else {}
             case "s":
-                made = self._made(node)
                 made.tag = "del"
-            case "code":
-                made = self._made(node)
-                made.attrib |= {"class": "short"} if len(node.text or "") <= 24 else {}
+            case "code" if len(node.text or "") <= 24:
+                made.set("class", "short")
             case "pre":
-                made = Element("pre")
+                made.text = None
                 ElementTree.SubElement(made, "code").text = node.text
             case "note":
-                made = self._made(node)
                 made.tag = "p"
                 made.set("class", "note")
             case "ol" if node.get("start", "1") != "1":
-                made = self._made(node)
                 made.set("start", node.attrib["start"])
-            case "table":
-                made = self._table(node)
             case heading if re.fullmatch("h[1-6]", heading):
-                made = self._made(node)
                 made.tag = f"h{min(int(node.attrib['level']) + 1, 6)}"
                 made.set("id", node.attrib["id"])
                 if number := node.get("number"):
@@ -131,9 +133,6 @@ class HTMLWriter(Writer):
                     shown.text, shown.tail = number, " " + (made.text or "")
                     made.text = None
                     made.insert(0, shown)
-            case _:
-                made = self._made(node)
-        made.tail = node.tail
         return made
 
     def _formula(self, formula: Formula) -> Element:
@@ -284,16 +283,14 @@ class TypstWriter(Writer):
         if not any(parts):
             return ""
         alt = typst_string(formula.spoken)
+        bodies = ", ".join(f"${part}$" for part in parts)
         wide = breadth(formula.tree)
         if formula.display and (wide > _WIDE or formula.number):
             number = typst_string(formula.number) if formula.number else "none"
-            bodies = ", ".join(f"${part}$" for part in parts)
             markup = f"#formula(alt: {alt}, number: {number}, {bodies});"
         elif self._in_table and wide > 80 and len(parts) < 3:
-            bodies = ", ".join(f"${part}$" for part in parts)
             markup = f"#formula(alt: {alt}, beyond: 0pt, {bodies});"
         elif not formula.display and wide > _WIDE and not self._in_table:
-            bodies = ", ".join(f"${part}$" for part in parts)
             markup = f"#in-line(alt: {alt}, {bodies});"
         else:
             block = "true" if formula.display else "false"
