@@ -35,7 +35,7 @@ from rnn.report.escaping import html_text, html_visible, typst_string, without_s
 from rnn.report.fonts import borrowed_fonts, font_faces, lacking_fonts, linked
 from rnn.report.pages.formulas import Formulas
 from rnn.report.pages.hypertext import Reader, has_content
-from rnn.report.pages.numbering import Placed, all_placed, placed
+from rnn.report.pages.numbering import Placed, all_placed, choose_and_number
 from rnn.report.pages.outline import Outline
 from rnn.report.pages.pandoc import read
 from rnn.report.pages.pictures import PICTURES, Pictures, content_of
@@ -78,6 +78,7 @@ class ReportExporter(TemplateExporter):
         help="Make an error of every warning: of all that cannot be shown as it is meant."
     ).tag(config=True)
 
+    interactive = Bool(False)  # not to be configured: notebooks of others bring no script
     _page = _target = _suffix = ""  # the template's name ends in it; the markup; the source's
     #: Makes what writes the markup, of formulas, resources, anchors and references.
     _writer: Callable[..., Writer]
@@ -141,7 +142,8 @@ class ReportExporter(TemplateExporter):
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Read and write the prose and collect the pictures, once all cells are chosen."""
         nb, resources = super()._preprocess(nb, resources)
-        for line in resources.get("faults", ()):
+        references, faults = choose_and_number(nb, self.interactive)
+        for line in faults:
             self._warn(line)
         file = resources.get("metadata", {})
         formulas = Formulas()
@@ -183,7 +185,6 @@ class ReportExporter(TemplateExporter):
                 found = "<pre>" + html_text(formulas.source(fragments[index][0])) + "</pre>"
             one.trees[key] = reader.tree(found) if key == "body" else reader.line(found)
         resources["pictures"] = pictures.files
-        references = resources.get("references", {})
         title = self.title or str(nb.metadata.get("title", ""))
         bodies = [one.trees["body"] for _, one in all_placed(nb) if "body" in one.trees]
         outline = Outline(bodies, references, self.number_sections, take_title=not title)
@@ -310,7 +311,6 @@ class ReportHTMLExporter(ReportExporter):
         True, help="Put the fonts of text and formulas into the page; else the reader's are used."
     ).tag(config=True)
 
-    interactive = Bool(False)  # not to be configured: notebooks of others bring no script
     _page, _target, _suffix = "html", "html", ".html"
 
     def default_filters(self) -> Any:
@@ -334,13 +334,11 @@ class ReportHTMLExporter(ReportExporter):
 
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Bring the script that the page's own data ask for."""
-        resources["interactive"] = self.interactive
         nb, resources = super()._preprocess(nb, resources)
-        nodes = [node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))]
-        alive = any(one.data for one in map(placed, nodes) if one)
-        script = _html_part("interactive.js") if alive else ""
+        places = [one for _, one in all_placed(nb)]
+        script = _html_part("interactive.js") if any(one.data for one in places) else ""
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        before, title = _try_it(filter(None, map(placed, nodes)))
+        before, title = _try_it(places)
         about = {"script": script, "script_hash": digest, "before_try_it": before, "try_it": title}
         resources["report"] |= about
         return nb, resources

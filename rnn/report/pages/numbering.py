@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
 from rnn.errors import ReportError
 from rnn.report.pages.pictures import PICTURES
 from rnn.report.shown import INTERACTIVE, Shown
 
-__all__ = ["NumberingPreprocessor", "Placed", "placed"]
+__all__ = ["Placed", "all_placed", "choose_and_number"]
 
 #: The representations that the pages can set, by the kind of output, the best first.
 _WANTED = {
@@ -54,7 +53,7 @@ class Placed:
     rendered: dict[str | int, str] = field(default_factory=dict)  # the same as Typst or HTML
 
 
-def placed(node: NotebookNode) -> Placed | None:
+def _placed(node: NotebookNode) -> Placed | None:
     """Return the record of a cell or an output; None of one that needs none."""
     found = node.get("metadata", {}).get("report")
     return found if isinstance(found, Placed) else None
@@ -64,36 +63,35 @@ def all_placed(nb: NotebookNode) -> Iterator[tuple[NotebookNode, Placed]]:
     """Yield cells and outputs with their records, in the order of the page."""
     for cell in nb.cells:
         for node in (cell, *cell.get("outputs", ())):
-            if one := placed(node):
+            if one := _placed(node):
                 yield node, one
 
 
-class NumberingPreprocessor(Preprocessor):
-    """Choose what is shown and number it.
+def choose_and_number(nb: NotebookNode, interactive: bool) -> tuple[dict[str, str], list[str]]:
+    """Choose what is shown of a notebook and number it.
 
-    What is made for JupyterLab alone is left out, and what needs a script unless
-    ``resources["interactive"]`` is true.  Figures and tables that carry a label and a caption (see
-    `rnn.report.show`) are numbered in the order of the page, and ``resources["references"]`` says
-    what a label stands for: ``{"fig-loss": "Figure 1"}``; ``resources["faults"]`` are lines about
-    labels that cannot be used.  The exporters have given every cell its `Placed`.
+    What is made for JupyterLab alone is left out, and what needs a script unless `interactive`.
+    Figures and tables that carry a label and a caption (see `rnn.report.show`) are numbered in the
+    order of the page.  The exporters have given every cell its `Placed`.
+
+    Returns
+    -------
+    references : dict of str to str
+        What a label stands for: ``{"fig-loss": "Figure 1"}``.
+    faults : list of str
+        Lines about labels that cannot be used.
     """
-
-    enabled = True
-
-    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Prepare a notebook."""
-        counts: Counter[str] = Counter()
-        references: dict[str, str] = {}
-        faults: list[str] = []
-        for cell in nb.cells:
-            here = placed(cell)
-            if here and cell.cell_type == "code":
-                alive = bool(resources.get("interactive"))
-                cell.outputs = [o for o in cell.get("outputs", []) if _keep(o, here, alive, faults)]
-                for one in filter(None, map(placed, cell.outputs)):
-                    if one.shown.kind in ("figure", "table"):
-                        faults += _number(one, counts, references)
-        return nb, resources | {"references": references, "faults": faults}
+    counts: Counter[str] = Counter()
+    references: dict[str, str] = {}
+    faults: list[str] = []
+    for cell in nb.cells:
+        here = _placed(cell)
+        if here and cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if _keep(o, here, interactive, faults)]
+            for one in filter(None, map(_placed, cell.outputs)):
+                if one.shown.kind in ("figure", "table"):
+                    faults += _number(one, counts, references)
+    return references, faults
 
 
 def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[str]) -> bool:
