@@ -31,7 +31,7 @@ from traitlets import Bool, List, Unicode, default
 from traitlets.config import Application
 
 from rnn.errors import ReportError
-from rnn.report.escaping import html_text, html_visible, typst_string, without_surrogates
+from rnn.report.escaping import html_text, html_visible, joined, typst_string, without_surrogates
 from rnn.report.fonts import borrowed_fonts, font_faces, lacking_fonts, linked
 from rnn.report.pages.formulas import Formulas
 from rnn.report.pages.hypertext import Reader, has_content
@@ -118,7 +118,7 @@ class ReportExporter(TemplateExporter):
         nb = nbformat.from_dict(json.loads(without_surrogates(json.dumps(nb, ensure_ascii=False))))
         for number, cell in enumerate(nb.cells, start=1):
             cell.setdefault("metadata", NotebookNode())
-            cell.source = _joined(cell.get("source", ""))
+            cell.source = joined(cell.get("source", ""))
             for output in cell.get("outputs", ()):
                 if output.get("output_type") not in _OUTPUTS:  # nbconvert would refuse it
                     data = {str(output.get("output_type")): ""}
@@ -169,7 +169,7 @@ class ReportExporter(TemplateExporter):
             for key, text in lines.items():
                 prose.append((node, one, key, len(fragments)))
                 form = "latex" if key == "body" and one.mime == "text/latex" else "markdown"
-                fragments.append((formulas.take(_joined(text), here), form))
+                fragments.append((formulas.take(text, here), form))
         formulas.prepare()
         answer = read(fragments, formulas.all)
         for formula in formulas.read(answer.mathml):
@@ -228,24 +228,23 @@ class ReportExporter(TemplateExporter):
                 if one.picture:
                     break
             elif mime == "text/html":
-                tree = one.trees["body"] = reader.tree(_joined(content))
+                tree = one.trees["body"] = reader.tree(content)
                 if has_content(tree) or (len(one.mimes) == 1 and len(tree)):
                     break
                 del one.trees["body"]
             elif mime == "text/plain":
-                if len(one.mimes) == 1 or not _NO_WORDS.fullmatch(_joined(content)):
+                if len(one.mimes) == 1 or not _NO_WORDS.fullmatch(content):
                     break
-                one.note = f"Here the notebook shows {_joined(content).strip()[:200]}"
-            elif _joined(content).strip():
-                text = _joined(content)
-                lone = _ONE_FORMULA.fullmatch(text) if mime == "text/latex" else None
-                output.data = NotebookNode({mime: text})
-                return {"body": f"$${lone[1]}$$" if lone else text}
+                one.note = f"Here the notebook shows {content.strip()[:200]}"
+            elif content.strip():
+                lone = _ONE_FORMULA.fullmatch(content) if mime == "text/latex" else None
+                output.data = NotebookNode({mime: content})
+                return {"body": f"$${lone[1]}$$" if lone else content}
         else:
             one.mime = ""
             kinds = ", ".join(sorted(map(str, output.data)))
             one.note = one.note or f"Here the notebook shows something that a page cannot: {kinds}"
-        shown = _joined(output.data.get(one.mime, ""))
+        shown = output.data.get(one.mime, "")
         output.data = NotebookNode({one.mime or "text/plain": shown})
         return {}
 
@@ -349,11 +348,6 @@ class ReportHTMLExporter(ReportExporter):
         except ClassNotFound:
             return html_text(source)
         return str(highlight(source, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
-
-
-def _joined(text: object) -> str:
-    """Return a text that a notebook may keep as a list of lines."""
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
 def _try_it(places: Iterable[Placed]) -> tuple[str, str]:

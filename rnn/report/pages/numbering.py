@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 from nbformat import NotebookNode
 
 from rnn.errors import ReportError
+from rnn.report.escaping import joined
 from rnn.report.pages.pictures import PICTURES
 from rnn.report.shown import INTERACTIVE, Shown
 
@@ -96,32 +97,34 @@ def choose_and_number(nb: NotebookNode, interactive: bool) -> tuple[dict[str, st
 
 def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[str]) -> bool:
     """Find out what the pages can show of an output; tell whether there is anything."""
-    kind = output.get("output_type")
-    if kind == "stream":
-        if output.get("name") == "stderr":
-            told = re.split(r"(?<=\n)", _joined(output.get("text", "")))
+    if output.output_type == "stream":
+        output.text = joined(output.text)
+        if output.name == "stderr":
+            told = re.split(r"(?<=\n)", output.text)
             output.text = "".join(line for line in told if not _BAR.fullmatch(line.strip("\n")))
-        return bool(_joined(output.get("text", "")).strip())
-    if kind == "error":
+        return bool(output.text.strip())
+    if output.output_type == "error":
         return True
-    data = output.get("data")
-    output.data = data = data if isinstance(data, dict) else {}
-    if _WIDGET in data and _BAR.fullmatch(_joined(data.get("text/plain", "")).strip("\n")):
+    data = output.data
+    words = joined(data.get("text/plain", ""))
+    if _WIDGET in data and _BAR.fullmatch(words.strip("\n")):
         return False
-    about = output.get("metadata")
-    about = about if isinstance(about, dict) else {}
     try:
-        shown = Shown.read(about) or _NOTHING
+        shown = Shown.read(output.metadata) or _NOTHING
     except ReportError as error:
         shown = _NOTHING
         faults.append(f"{here.where}: {error}")
-    if shown.kind in {*_NOT_ON_PAGES, *(() if interactive else ("interactive",))}:
+    if shown.kind in _NOT_ON_PAGES or (shown.kind == "interactive" and not interactive):
+        return False
+    script = data.keys() - {"text/plain"} == {"application/javascript"}
+    if script and (not words or "Javascript object" in words):
         return False
     shown = shown if shown.kind in _WANTED else _NOTHING
     mimes = tuple(mime for mime in _WANTED[shown.kind] if mime in data)
+    data |= {mime: joined(data[mime]) for mime in mimes if mime != INTERACTIVE}
     if not shown.alt:
-        words = _joined(data.get("text/plain", "")).strip("<> \n")
-        shown = replace(shown, alt=words[:500] or f"Picture made by {here.where}")
+        alt = words.strip("<> \n")[:500] or f"Picture made by {here.where}"
+        shown = replace(shown, alt=alt)
     output.output_type = "display_data"
     output.pop("execution_count", None)
     lines: dict[str | int, str] = {name: getattr(shown, name) for name in _LINES}
@@ -129,21 +132,14 @@ def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[st
     one = Placed(here.where, shown, mimes, lines={k: line for k, line in lines.items() if line})
     alive = data.get(INTERACTIVE)
     one.data = alive if interactive and isinstance(alive, dict) else None
-    size = about.get(mimes[0]) if mimes else None
+    size = output.metadata.get(mimes[0]) if mimes else None
     if isinstance(size, dict) and re.fullmatch(r"\d{1,5}(\.\d+)?", str(size.get("width"))):
         one.width = str(size["width"])
-    scripts_alone = {*data} <= {"application/javascript", "text/plain"} and len(data) > 1
     if not mimes:
-        kinds = ", ".join(sorted(map(str, data)))
+        kinds = ", ".join(sorted(data))
         one.note = f"Here the notebook shows something that a page cannot: {kinds[:200]}"
-        if not kinds or {*data} == {"application/javascript"}:
-            return False
     output.metadata = NotebookNode({"report": one})
-    return not (scripts_alone and "Javascript object" in str(data.get("text/plain")))
-
-
-def _joined(text: object) -> str:
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
+    return bool(data)
 
 
 def _number(one: Placed, counts: Counter[str], references: dict[str, str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from rnn.report.escaping import joined
 from rnn.report.markup import off_paper
 
 __all__ = ["PICTURES", "Pictures"]
@@ -71,7 +72,7 @@ class Pictures:
 
 def content_of(data: object, mime: str) -> bytes:
     """Return a picture's bytes from the way notebooks keep it; none where it is damaged."""
-    text = "".join(map(str, data)) if isinstance(data, list) else str(data)
+    text = joined(data)
     if mime == "image/svg+xml" and "<" in text:
         return off_paper(text).encode(errors="replace")
     try:
