@@ -206,7 +206,7 @@ def compile_pdf(
         If Typst refuses all that there is, or the title block.
     """
     source = stand_in(source)
-    known = code_points(tuple(sorted({Path(font.path) for font in fonts.fonts() if font.path})))
+    known = code_points(fonts.fonts())
     unseen = {p for p in _beyond_ascii(source) if p not in known or is_invisible(chr(p))}
     unseen -= VARIATION_SELECTORS
     others = [{"name": font.family, "covers": font.covers} for font in borrowed]
