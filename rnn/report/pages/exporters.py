@@ -242,7 +242,7 @@ class ReportExporter(TemplateExporter):
                 return {"body": f"$${lone[1]}$$" if lone else content}
         else:
             one.mime = ""
-            kinds = ", ".join(sorted(map(str, output.data)))
+            kinds = ", ".join(sorted(output.data))[:200]
             one.note = one.note or f"Here the notebook shows something that a page cannot: {kinds}"
         shown = output.data.get(one.mime, "")
         output.data = NotebookNode({one.mime or "text/plain": shown})

@@ -109,10 +109,8 @@ class Reader:
             return [self._picture(node)]
         if tag in ("pre", "listing", "xmp"):
             return [self._code(node)]
-        if tag == "br":
-            return [Element("br")]
-        if tag == "hr":
-            return [Element("hr")]
+        if tag in ("br", "hr"):
+            return [Element(tag)]
         if tag == "input":
             box = str(given.get("type")).lower() == "checkbox"
             return [("☒ " if "checked" in given else "☐ ")] if box else []

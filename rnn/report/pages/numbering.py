@@ -126,7 +126,6 @@ def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[st
         alt = words.strip("<> \n")[:500] or f"Picture made by {here.where}"
         shown = replace(shown, alt=alt)
     output.output_type = "display_data"
-    output.pop("execution_count", None)
     lines: dict[str | int, str] = {name: getattr(shown, name) for name in _LINES}
     lines |= {place: title for place, (title, _) in enumerate(shown.texts)}
     one = Placed(here.where, shown, mimes, lines={k: line for k, line in lines.items() if line})
@@ -135,9 +134,6 @@ def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[st
     size = output.metadata.get(mimes[0]) if mimes else None
     if isinstance(size, dict) and re.fullmatch(r"\d{1,5}(\.\d+)?", str(size.get("width"))):
         one.width = str(size["width"])
-    if not mimes:
-        kinds = ", ".join(sorted(data))
-        one.note = f"Here the notebook shows something that a page cannot: {kinds[:200]}"
     output.metadata = NotebookNode({"report": one})
     return bool(data)
 
