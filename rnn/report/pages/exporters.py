@@ -42,7 +42,7 @@ from rnn.report.pages.pictures import PICTURES, Pictures, content_of
 from rnn.report.pages.prose import HTMLWriter, TypstWriter, Writer
 from rnn.report.pages.sorting import rules, sortable
 from rnn.report.pages.terminal import as_on_terminal
-from rnn.report.pages.typesetting import Pieces, compile_pdf
+from rnn.report.pages.typesetting import compile_pdf
 
 __all__ = ["ReportExporter", "ReportHTMLExporter", "ReportPDFExporter"]
 
@@ -79,8 +79,8 @@ class ReportExporter(TemplateExporter):
     ).tag(config=True)
 
     interactive = Bool(False)  # not to be configured: notebooks of others bring no script
-    _page = _target = _suffix = ""  # the template's name ends in it; the markup; the source's
-    #: Makes what writes the markup, of formulas, resources, anchors and references.
+    _page = _suffix = ""  # the page, in the name of the template; the suffix of its source
+    #: Makes what writes the markup, of the resources and what a `Writer` has to know.
     _writer: Callable[..., Writer]
 
     @default("extra_template_basedirs")
@@ -150,7 +150,7 @@ class ReportExporter(TemplateExporter):
         here = ""  # the cell in hand, for warnings
         folder = Path(file["path"]) if "path" in file else None
         warn = lambda line: self._warn(f"{here}: {line}")  # noqa: E731
-        pictures = Pictures(self._target == "html", folder, warn)
+        pictures = Pictures(self._page == "html", folder, warn)
         fragments: list[tuple[str, str]] = []
         prose: list[tuple[NotebookNode, Placed, str | int, int]] = []
         for node, one in all_placed(nb):
@@ -188,8 +188,7 @@ class ReportExporter(TemplateExporter):
         title = self.title or str(nb.metadata.get("title", ""))
         bodies = [one.trees["body"] for _, one in all_placed(nb) if "body" in one.trees]
         outline = Outline(bodies, references, self.number_sections, take_title=not title)
-        writer = self._writer(formulas, resources, outline.anchors, references)
-        writer.warn = warn
+        writer = self._writer(resources, formulas.all, outline.anchors, references, warn)
         for _, one in all_placed(nb):
             here = writer.where = one.where
             for key, tree in one.trees.items():
@@ -272,7 +271,7 @@ class ReportPDFExporter(ReportExporter):
         "anyway, and the same PDF on every machine is then lost.",
     ).tag(config=True)
 
-    _page, _target, _suffix = "pdf", "typst", ".typ"
+    _page, _suffix = "pdf", ".typ"
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
         """Render a notebook and return the bytes of the PDF."""
@@ -290,10 +289,10 @@ class ReportPDFExporter(ReportExporter):
         pieces = resources.pop("pieces")
         return compile_pdf(source, files, fonts, pieces, self._warn, borrowed), resources
 
-    def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> TypstWriter:
-        pieces = resources["pieces"] = Pieces()
-        resources["piece"] = pieces.mark
-        return TypstWriter(formulas.all, known[0], known[1], pieces)
+    def _writer(self, resources: dict[str, Any], *known: Any) -> TypstWriter:
+        writer = TypstWriter(*known)
+        resources |= {"pieces": writer.pieces, "piece": writer.pieces.mark}
+        return writer
 
 
 class ReportHTMLExporter(ReportExporter):
@@ -310,7 +309,7 @@ class ReportHTMLExporter(ReportExporter):
         True, help="Put the fonts of text and formulas into the page; else the reader's are used."
     ).tag(config=True)
 
-    _page, _target, _suffix = "html", "html", ".html"
+    _page, _suffix = "html", ".html"
 
     def default_filters(self) -> Any:
         """Add highlighted code and tables that can be sorted."""
@@ -328,8 +327,8 @@ class ReportHTMLExporter(ReportExporter):
             style += _html_part("interactive.css")
         return page.replace("/*style*/", faces + style + rules(page), 1), resources
 
-    def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> HTMLWriter:
-        return HTMLWriter(formulas.all, *known)
+    def _writer(self, resources: dict[str, Any], *known: Any) -> HTMLWriter:
+        return HTMLWriter(*known)
 
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Bring the script that the page's own data ask for."""

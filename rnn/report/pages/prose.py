@@ -7,6 +7,7 @@ what is to stand in its place; see `rnn.report.pages.typesetting`.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -25,25 +26,15 @@ _WIDE = 30  # signs; a formula that is shorter needs no measuring
 _TALL = frozenset(("mfrac", "mtable", "munder", "mover", "munderover"))
 
 
+@dataclass
 class Writer(ABC):
-    """What both pages have in common: formulas, and where links may lead.
+    """What both pages have in common: formulas, and where links may lead."""
 
-    Parameters
-    ----------
-    formulas : list of Formula
-        Those of the notebook, by number.
-    anchors : mapping
-        From what a link may name to the label in the page.
-    references : mapping
-        What ``[Figure](#label)`` stands for: ``{"fig-loss": "Figure 1"}``.
-    """
-
-    def __init__(
-        self, formulas: list[Formula], anchors: Mapping[str, str], references: Mapping[str, str]
-    ) -> None:
-        self.formulas, self.anchors, self.references = formulas, anchors, references
-        self.where = ""
-        self.warn: Callable[[str], None] = lambda line: None
+    formulas: list[Formula]  # those of the notebook, by number
+    anchors: Mapping[str, str]  # from what a link may name to the label in the page
+    references: Mapping[str, str]  # what [Figure](#label) stands for: {"fig-loss": "Figure 1"}
+    warn: Callable[[str], None]  # called with a line about what cannot be shown as it is meant
+    where: str = ""  # the cell in hand, for messages
 
     @abstractmethod
     def blocks(self, body: Element, free: bool = True) -> str:
@@ -176,19 +167,12 @@ def _html(element: Element) -> str:
     return ElementTree.tostring(element, encoding="unicode", method="html")
 
 
+@dataclass
 class TypstWriter(Writer):
     """Writes trees as Typst, in pieces that can fail alone."""
 
-    def __init__(
-        self,
-        formulas: list[Formula],
-        anchors: Mapping[str, str],
-        references: Mapping[str, str],
-        parts: Pieces,
-    ) -> None:
-        super().__init__(formulas, anchors, references)
-        self._pieces = parts
-        self._in_table = False
+    pieces: Pieces = field(default_factory=Pieces)
+    _in_table: bool = False
 
     def blocks(self, body: Element, free: bool = True) -> str:
         """Return the Typst of a tree; if `free`, wide tables may have pages of their own."""
@@ -273,7 +257,7 @@ class TypstWriter(Writer):
             image = f"sized({float(width) * 0.75:g}pt, {image})"
         markup = f"#align(center, {image});" if alone else f"#box({image});"
         note = f"#note[{_string(f'A picture that could not be set: {words}')}];"
-        return self._pieces.mark(markup, self.where, "a picture", note)
+        return self.pieces.mark(markup, self.where, "a picture", note)
 
     def _formula(self, formula: Formula) -> str:
         source = f"#raw({typst_string(formula.spoken)});"
@@ -302,7 +286,7 @@ class TypstWriter(Writer):
                 # In running text a tall formula takes room from the lines beside it.
                 body = f"{{ set par(leading: 0pt); {body} }}"
             markup = f"#box({body});" if short or tall else f"#{body};"
-        return self._pieces.mark(markup, self.where, "a formula", source)
+        return self.pieces.mark(markup, self.where, "a formula", source)
 
     def _table(self, node: Element, free: bool) -> str:
         columns = int(node.attrib["columns"])
@@ -335,7 +319,7 @@ class TypstWriter(Writer):
             f"cells: ({', '.join(cells)},));"
         )
         plain = "\n".join(" | ".join(text_of(cell) for cell in row) for row in rows)
-        return self._pieces.mark(markup, self.where, "a table", f"#printed({typst_string(plain)});")
+        return self.pieces.mark(markup, self.where, "a table", f"#printed({typst_string(plain)});")
 
 
 def _string(text: str | None) -> str:
