@@ -264,12 +264,8 @@ def comparison_folder() -> Path:
         refuse("RUNS", "every run once", repr(said), "leave out the repeated name")
     taken = folder in {*runs, _REPORTS / os.environ["RUN"]}
     if taken or any((folder / name).exists() for name in (*_RUN_TRACES, ".sweep.values")):
-        refuse(
-            "COMPARISON",
-            "a name that no run has, nor a sweep",
-            repr(folder.name),
-            "choose another name",
-        )
+        expected = "a name that no run has, nor a sweep"
+        refuse("COMPARISON", expected, repr(folder.name), "choose another name")
     for run in runs:
         remedy = f"run make report RUN={run.name}"
         if not all((run / name).is_file() for name in _RESULTS):

@@ -157,7 +157,7 @@ def execute(source: Path, target: Path, options: Sequence[str]) -> None:
     # Neither name is taken for a page of the report.
     running = target.with_name(f".running_{target.name}")
     failed = target.with_name(f"failed_{target.name}")
-    words = [str(path).replace("{", "{{").replace("}", "}}") for path in (source, running)]
+    words = [_literal(source), _literal(running)]
     words += ["--engine", "report", "--no-progress-bar", "--log-level", "CRITICAL"]
     # Whatever kernel an editor has noted in the notebook: this Python's own.
     words += ["--kernel", NATIVE_KERNEL_NAME, "--language", "python"]
@@ -246,6 +246,11 @@ def _papermill_options(words: Sequence[str]) -> list[str]:
     return ["-b", first.decode(), *options]
 
 
+def _literal(path: Path) -> str:
+    """Return a path as papermill takes it: it puts parameters in the place of names in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
 def prepared_parameters(source: Path, words: Sequence[str]) -> dict[str, Any]:
     """Return the parameters that `words`, as of the command, give a notebook; nothing is run.
 
@@ -253,8 +258,8 @@ def prepared_parameters(source: Path, words: Sequence[str]) -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "prepared.ipynb"
-        options = [str(source), str(target), *_papermill_options(words), "--prepare-only"]
-        options += ["--no-progress-bar", "--log-level", "CRITICAL"]
+        options = [_literal(source), _literal(target), *_papermill_options(words)]
+        options += ["--prepare-only", "--no-progress-bar", "--log-level", "CRITICAL"]
         try:
             papermill.main(options, "python -m rnn.pipeline.execute", standalone_mode=False)
         except Exception as error:

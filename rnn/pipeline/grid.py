@@ -56,17 +56,8 @@ class Asked:
     def of(cls, environment: Mapping[str, str]) -> "Asked":
         """Read and check it all, before anything long starts."""
         given = environment.get
-
-        def whole(name: str, least: int) -> int:
-            text = given(name) or "1"
-            return require_whole(name, int(text) if text.isdecimal() else text, least)
-
-        cell = next(
-            one.source
-            for one in nbformat.read(_NOTEBOOK, as_version=4).cells
-            if "parameters" in one.metadata.get("tags", ())
-        )
-        declared = declared_parameters([cell])
+        cells = [cell.source for cell in nbformat.read(_NOTEBOOK, as_version=4).cells]
+        declared = declared_parameters(cells)
         names = ("corpus", "encoding", "seed", "seeds")
         options = [word for name in names if given(name.upper()) for word in
                    ("-d", name, environment[name.upper()])]  # fmt: skip
@@ -84,16 +75,15 @@ class Asked:
         refuse_unknown({name: None for point in points for name in point}, settings)
         wanted: dict[Settings, None] = {}
         for point in points:
-            values = base | point | {"In": [cell]}
+            values = base | point | {"In": cells}
             accept_parameters(values)
             wanted[Settings.among(values)] = None
-        accept_parameters(values := base | {"In": [cell]})
         dicts = [one.as_dict() for one in wanted]
         swept = dict.fromkeys(name for point in points for name in point)
         varied = [name for name in swept if len({str(one[name]) for one in dicts}) > 1]
-        first = next(iter(wanted)).seed
         seeds = require_whole("seeds", values["seeds"], 1)
-        halving = whole("HALVING", 1)
+        text = given("HALVING") or "1"
+        halving = require_whole("HALVING", int(text) if text.isdecimal() else text, 1)
         scheduler = given("SCHEDULER") or ""
         if scheduler and not re.fullmatch(r"[a-z]+://[^\s/]+:\d+/?", scheduler):
             raise ReportError(
@@ -103,7 +93,7 @@ class Asked:
         return cls(
             values["corpus"],
             values["encoding"],
-            [first + i for i in range(seeds)],
+            [values["seed"] + i for i in range(seeds)],
             halving,
             scheduler,
             given("GRID") or "",
@@ -117,19 +107,18 @@ def _points(grid: str) -> Iterator[dict[str, Any]]:
 
     A file is YAML: a mapping from names to values or lists of them, or a list of points.
     """
-    if not grid.strip():
+    grid = grid.strip()
+    if not grid:
         raise ReportError(
             "GRID: expected settings to vary, got none; say GRID='m=50,100 eta=0.05,0.1'"
         )
-    if re.fullmatch(r"\S+\.ya?ml", grid.strip()):
-        file = next((p for p in (Path(grid.strip()), ROOT / grid.strip()) if p.is_file()), None)
+    if re.fullmatch(r"\S+\.ya?ml", grid):
+        file = next((p for p in (Path(grid), ROOT / grid) if p.is_file()), Path(grid))
         try:
-            choices = yaml.safe_load((file or Path(grid.strip())).read_text(encoding="utf-8"))
+            choices = yaml.safe_load(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError) as error:
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-            raise ReportError(
-                f"GRID: expected a YAML file, got {grid.strip()!r}: {reason}"
-            ) from None
+            raise ReportError(f"GRID: expected a YAML file, got {grid!r}: {reason}") from None
     else:
         pairs = [word.split("=", 1) for word in grid.split()]
         if any(len(pair) < 2 or not pair[1] for pair in pairs):
@@ -138,7 +127,7 @@ def _points(grid: str) -> Iterator[dict[str, Any]]:
                 "put a comma between values and a space between settings"
             )
         choices = {name: [_value(text) for text in texts.split(",")] for name, texts in pairs}
-    if isinstance(choices, dict) and choices:
+    if isinstance(choices, dict) and choices and [] not in choices.values():
         lists = [value if isinstance(value, list) else [value] for value in choices.values()]
         for values in itertools.product(*lists):
             yield dict(zip(choices, values, strict=True))
@@ -147,7 +136,7 @@ def _points(grid: str) -> Iterator[dict[str, Any]]:
     else:
         raise ReportError(
             "GRID: expected a mapping from names to values, or a list of points, in "
-            f"{grid.strip()!r}, got {shown(choices)}; write lines such as m: [50, 100]"
+            f"{grid!r}, got {shown(choices)}; write lines such as m: [50, 100]"
         )
 
 

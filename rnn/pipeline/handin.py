@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 import shlex
-import subprocess
 import sys
 import zipfile
 from collections.abc import Collection, Mapping
@@ -20,11 +19,11 @@ from typing import Any
 from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.pipeline.unpack import FILES, METADATA, OPTIONAL, PRETRAINED, PRETRAINED_FILES
-from rnn.pipeline.verify import told_by_notebook
+from rnn.pipeline.verify import title_block, told_by_notebook
 from rnn.runs.pretrained import pretrained_folder
-from rnn.runs.results import read_results
+from rnn.runs.results import git, read_results
 from rnn.text.books import BOOKS
-from rnn.text.files import atomic_write, sha256_of
+from rnn.text.files import atomic_write, holds
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 
@@ -60,8 +59,7 @@ def pack(folder: Path) -> Path:
         texts.add(origin["book"]["sha256"])
     for book in BOOKS.values():
         path = ROOT / "data" / book.file
-        passed_on = book.licence and book.sha256 in texts
-        if passed_on and path.is_file() and sha256_of(path) == book.sha256:
+        if book.licence and book.sha256 in texts and holds(path, book.sha256):
             paths[f"data/{book.file}"] = path
     if own := next((values["text"] for values in given.values() if values.get("text")), ""):
         place = Path(own).expanduser()
@@ -103,13 +101,10 @@ def command(run: str, given: Mapping[str, Mapping[str, Any]], page: Mapping[str,
                 options += [raw, name, str(value)]
         if options:
             words.append(f"{variable}={shlex.join(options)}")
-    authors = page.get("authors") or [{}]
-    said = (("TITLE", "title"), ("DATE", "date"))
-    block = {variable: page.get(name, "") for variable, name in said}
-    block["AUTHOR"] = authors[0].get("name", "")
-    if block["TITLE"] == "Training a character-level RNN":
-        del block["TITLE"]
-    words += [f"{variable}={value}" for variable, value in block.items() if value]
+    block = title_block(page)
+    if block["title"] == "Training a character-level RNN":
+        del block["title"]
+    words += [f"{name.upper()}={value}" for name, value in block.items() if value]
     return shlex.join(["make", "report", *words])
 
 
@@ -176,7 +171,6 @@ def _crate(
         f"{'nothing changed since' if origin.get('clean') else 'with changes since'}.",
         softwareRequirements=packages,
     )  # fmt: skip
-    author = (page.get("authors") or [{}])[0].get("name")
     action: dict[str, Any] = {
         "name": f"Training, sampling and report of the run {run}",
         "description": again,
@@ -184,7 +178,7 @@ def _crate(
         "object": [*texts, *told, *own],
         "result": results_of_run,
     }
-    if author:
+    if author := title_block(page)["author"]:
         action["agent"] = crate.root_dataset["author"] = entity("#author", "Person", name=author)
     crate.root_dataset["mentions"] = entity("#run", "CreateAction", **action)
     profile = entity(PROFILE, "CreativeWork", name="Process Run Crate", version="0.5")
@@ -211,12 +205,8 @@ def _date(said: str, commit: Any) -> str:
     """Return the report's date, else that of the commit, else the earliest that a zip can hold."""
     if re.fullmatch(r"\d{4}-\d\d-\d\d", said):
         return said
-    if re.fullmatch(r"[0-9a-f]{40}", str(commit)):
-        line = ["git", "-C", str(ROOT), "show", "-s", "--format=%cs", str(commit)]
-        done = subprocess.run(line, capture_output=True, text=True)
-        if done.returncode == 0:
-            return done.stdout.strip()
-    return "1980-01-01"
+    known = re.fullmatch(r"[0-9a-f]{40}", str(commit))
+    return (known and git("show", "-s", "--format=%cs", known[0])) or "1980-01-01"
 
 
 def main(arguments: Collection[str]) -> int:
@@ -226,10 +216,6 @@ def main(arguments: Collection[str]) -> int:
         target = pack(Path(folder))
     except ReportError as error:
         print(f"handin: {error}", file=sys.stderr)
-        return 1
-    except ImportError:
-        print("handin: expected the package rocrate, got none; run pip install rocrate",
-              file=sys.stderr)  # fmt: skip
         return 1
     if not read_results(Path(folder)).get("provenance", {}).get("clean"):
         print("handin: the run was made with changes that no commit has; others cannot repeat it")

@@ -24,10 +24,10 @@ from rnn.pipeline.execute import STOPPED
 from rnn.pipeline.grid import Asked, Point, fractions, named_points
 from rnn.pipeline.parameters import written_values
 from rnn.report.sections.sweep_finished import loss_of, read_sweep
-from rnn.runs.checkpoints import Checkpoints
-from rnn.runs.points import VERSION, checkpoints_of, is_saved, save_point
+from rnn.runs.checkpoints import Checkpoints, checkpoints_of
+from rnn.runs.points import VERSION, is_saved, save_point
 from rnn.runs.progress import bar, terminal
-from rnn.runs.storage import COUNT, read_json, run_folder, write_whole
+from rnn.runs.storage import COUNT, plain, read_json, run_folder, write_whole
 from rnn.settings import Schedule, Settings
 from rnn.text.corpus import Corpus, load_corpus
 
@@ -152,9 +152,8 @@ class Sweeping:
         where = states.relative_to(ROOT) if states.is_relative_to(ROOT) else states
         values = {"corpus": self.asked.corpus, "encoding": self.asked.encoding}
         values |= point.settings.as_dict() | {"seeds": len(self.asked.seeds)}
-        _write_if_changed(
-            folder / "parameters.yaml", written_values(values | {"checkpoints": str(where)})
-        )
+        values["checkpoints"] = str(where)
+        _write_if_changed(folder / "parameters.yaml", written_values(values))
         told = read_json(folder / "seeds.json", [{"seed": COUNT}], [])
         point.told = {one["seed"]: one for one in told if "error" not in one}
 
@@ -171,9 +170,10 @@ class Sweeping:
             point.told = {seed: {"seed": seed, "error": str(error)} for seed in self.asked.seeds}
             return
         weight = float(s.architecture(self.corpus.K).size * s.seq_length * s.batch_size)
+        folder = self.folder / point.name / "checkpoints"
         for seed in self.asked.seeds:
             its = replace(s, seed=seed)
-            states = checkpoints_of(self.folder / point.name, self.corpus, its, s.seed)
+            states = checkpoints_of(folder, self.corpus, its, s.seed)
             told = point.told.get(seed, {"updates": 0})
             if "error" in told:
                 continue
@@ -245,8 +245,8 @@ class Sweeping:
             told = {"seed": seed, "updates": job.update, "seconds": job.seconds}
             told |= {"timed_updates": job.timed_updates, "smooth_loss": job.loss}
             told |= {name: got[name] for name in _TOLD}
-            told = _plain(told)
-            told["stages"] = [*job.stages, _plain([job.update, loss_of(told, self.held_out)])]
+            told = plain(told)
+            told["stages"] = [*job.stages, plain([job.update, loss_of(told, self.held_out)])]
         point.told[seed] = told
         point.pending.discard(seed)
         content = json.dumps([point.told[one] for one in sorted(point.told)], indent=1)
@@ -298,7 +298,7 @@ class Sweeping:
                 for point in self.points
             ],
         }
-        text = json.dumps(_plain(content), indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(plain(content), indent=1, ensure_ascii=False) + "\n"
         _write_if_changed(self.folder / "sweep.json", text.encode())
         sweep = read_sweep(self.folder)
         if not sweep.points:
@@ -313,11 +313,6 @@ class Sweeping:
             f"{best.name}, {kind} {best.loss:.4f} nats or {best.loss / math.log(2):.4f} bits per "
             "character"
         )
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold: NaN and infinity become None."""
-    return json.loads(json.dumps(value), parse_constant=lambda _: None)
 
 
 def _write_if_changed(path: Path, content: bytes) -> None:

@@ -33,12 +33,12 @@ from rnn.pipeline.differences import first_difference
 from rnn.pipeline.parameters import declared_parameters
 from rnn.pipeline.unpack import FILES, OPTIONAL, PRETRAINED, unpack
 from rnn.runs.pretrained import MODEL, pretrained_folder
-from rnn.runs.results import provenance, read_results
+from rnn.runs.results import PAGES, provenance, read_results
 from rnn.runs.storage import read_json
 from rnn.settings import Schedule, Settings
 from rnn.text.books import BOOKS, locate
 from rnn.text.characters import printable
-from rnn.text.files import sha256_of
+from rnn.text.files import holds, sha256_of
 
 SAME, DIFFERENT, NOT_COMPARED, STOPPED = 0, 1, 2, 130
 
@@ -49,7 +49,6 @@ STEPS = {
     "sampling": "03_best_model_sampling",
     "comparison": "04_compare_runs",
 }
-PAGES = ("report.ipynb", "report.pdf", "report.html")
 
 _TIMED = "speed.json"  # how long it took, and where
 _PATIENCE = 40  # seconds that a step has to end after it was told to
@@ -143,7 +142,7 @@ class Again:
         place = self.there / PRETRAINED
         if not self.foreign:
             place = pretrained_folder(from_run, wanted)
-        elif not (place / MODEL).is_file() or sha256_of(place / MODEL) != wanted:
+        elif not holds(place / MODEL, wanted):
             raise ReportError(
                 f"from_run: expected the model that the run went on with in {self.there.name}.zip, "
                 f"sha256 {wanted}, got none such; ask for another zip"
@@ -183,7 +182,7 @@ class Again:
             told = b64encode(yaml.safe_dump(values, sort_keys=False).encode()).decode()
             source, target = ROOT / "notebooks" / f"{name}.ipynb", self.folder / f"{name}.ipynb"
             words = (str(source.relative_to(ROOT)), str(target), "-b", told)
-            if _python("rnn.pipeline.execute", *words, environment=environment):
+            if _python("rnn.pipeline.execute", *words, env=environment):
                 self.left_out[target.name] = "it could not be made again, see above"
                 break
         for path in (*self.folder.glob("0*.ipynb"), *self.folder.glob("results.json")):
@@ -193,14 +192,9 @@ class Again:
             page = read_json(self.there / "report.ipynb", {"metadata": dict}, {}).get(
                 "metadata", {}
             )
-            authors = page.get("authors", [])
-            block = (
-                f"--title={page.get('title', '')}",
-                f"--author={authors[0].get('name', '') if authors else ''}",
-                f"--date={page.get('date', '')}",
-            )
+            block = [f"--{name}={value}" for name, value in title_block(page).items()]
             print("report: rendering", flush=True)
-            _python("rnn.report.pages.render", str(self.folder), *block, quiet=True)
+            _python("rnn.report.pages.render", str(self.folder), *block, stdout=subprocess.DEVNULL)
 
     def compare(self) -> int:
         """Say of every file whether it is the same; return the exit status."""
@@ -289,7 +283,8 @@ def told_by_notebook(path: Path) -> dict[str, Any]:
         cells = ["".join(cell["source"]) for cell in notebook["cells"] if
                  "injected-parameters" in cell["metadata"].get("tags", [])]  # fmt: skip
         order = [line.targets[0].id for line in ast.parse("".join(cells)).body]  # type: ignore[attr-defined]
-        if sorted(order) == sorted(values) and all(map(_is_plain, values.values())):
+        plain = all(isinstance(value, str | int | float | None) for value in values.values())
+        if plain and sorted(order) == sorted(values):
             return {name: values[name] for name in order}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError):
         pass
@@ -297,8 +292,11 @@ def told_by_notebook(path: Path) -> dict[str, Any]:
     raise ReportError(f"{path.name}: {expected}; run make report again")
 
 
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float)
+def title_block(page: Values) -> dict[str, str]:
+    """Return what the metadata of a report's notebook say of title, date and author."""
+    authors = page.get("authors") or [{}]
+    said = {name: page.get(name, "") for name in ("title", "date")}
+    return said | {"author": authors[0].get("name", "")}
 
 
 def _told_by_results(section: str, results: Values) -> dict[str, Any]:
@@ -331,11 +329,9 @@ def _origin(results: Values, timed: Values) -> list[str]:
     """Say in what the origin of a run is not what is here, each in some words."""
     noted, here = results.get("provenance", {}), provenance()
     words = []
-    if not results:  # a comparison, which has the provenance of its runs
-        pass
-    elif not noted:
+    if results and not noted:  # a comparison has none, but the provenance of its runs
         words.append("an older version, which noted neither commit nor packages")
-    elif noted.get("commit") != here["commit"]:
+    elif noted and noted.get("commit") != here["commit"]:
         commits = [str(one.get("commit"))[:10] for one in (noted, here)]
         words.append(f"another commit ({commits[0]}, here {commits[1]})")
     if noted and not noted.get("clean"):
@@ -364,13 +360,13 @@ def _is_inside(path: Any) -> bool:
     return isinstance(path, str) and path[:1] not in ("", "/", "~") and ".." not in path
 
 
-def _python(
-    module: str, *words: str, environment: Values | None = None, quiet: bool = False
-) -> int:
-    """Run a module in the project's folder; return its exit status.  An interrupt ends it too."""
+def _python(module: str, *words: str, **options: Any) -> int:
+    """Run a module in the project's folder; return its exit status.  An interrupt ends it too.
+
+    The options are those of `subprocess.Popen`.
+    """
     command = [sys.executable, "-m", module, *words]
-    out = subprocess.DEVNULL if quiet else None
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out) as process:
+    with subprocess.Popen(command, cwd=ROOT, **options) as process:
         try:
             status = process.wait()
             if status == STOPPED:
@@ -430,12 +426,8 @@ def verify(path: Path) -> int:
 def main(arguments: Collection[str]) -> int:
     """Run the command; return its exit status."""
     (path,) = arguments
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, stop)
+        signal.signal(one, signal.default_int_handler)  # raises KeyboardInterrupt
     try:
         return verify(Path(path).expanduser())
     except ReportError as error:

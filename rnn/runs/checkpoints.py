@@ -22,6 +22,7 @@ from rnn.training import MOST_WAITING
 
 _KEPT = 2  # states of a run
 _OTHERS_KEPT = 4  # states of runs with other settings in the same folder, and of longer ones
+_SECONDS = 5.0  # of training, at least, from one state to the next
 _SHARE = 0.01  # of the time may go into saving
 
 
@@ -31,20 +32,12 @@ class Checkpoints:
     A state is taken up only if the book, the settings other than `epochs`, `max_updates` and
     `patience`, the sources of the math, and the sha256 of the `model` that it went on with, if any,
     are the same; with a cosine schedule, which depends on it, also the number of updates in all.
-    From one to the next there are at least `seconds` of training, more where saving would take more
-    than a hundredth of the time.
+    From one to the next there are at least five seconds of training, more where saving would take
+    more than a hundredth of the time.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        corpus: Corpus,
-        settings: Settings,
-        seconds: float = 5.0,
-        model: str = "",
-    ) -> None:
-        self.folder, self.settings = run_folder(folder), settings
-        self.K, self.seconds = corpus.K, seconds
+    def __init__(self, folder: Path, corpus: Corpus, settings: Settings, model: str = "") -> None:
+        self.folder, self.settings, self.K = run_folder(folder), settings, corpus.K
         schedule = Schedule.of(settings, len(corpus))
         self.patience = schedule.patience
         same = settings.as_dict() | {
@@ -55,7 +48,7 @@ class Checkpoints:
         }  # fmt: skip
         identity = hashlib.sha256(json.dumps(same, sort_keys=True).encode())
         self.identity, self.name = identity.digest(), identity.hexdigest()[:16]
-        self.due = time.monotonic() + seconds  # when the next state is to be saved
+        self.due = time.monotonic() + _SECONDS  # when the next state is to be saved
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -65,13 +58,6 @@ class Checkpoints:
             for left in self.folder.glob(".*.state.*.tmp"):
                 left.unlink(missing_ok=True)
             yield
-
-    def latest(self, last: int) -> TrainingState | None:
-        """Return `newest`, and say where it is."""
-        state = self.newest(last)
-        if state:
-            note(f"going on from update {state.update:,}")
-        return state
 
     def newest(self, last: int) -> TrainingState | None:
         """Return the newest good state of this run up to update `last`; say which are bad.
@@ -109,7 +95,7 @@ class Checkpoints:
         write_arrays(self.path(state.update), arrays, digest=True)
         self._remove_old(state.update)
         now = time.monotonic()
-        self.due = now + max(self.seconds, (now - begun) / _SHARE if self.seconds else 0)
+        self.due = now + max(_SECONDS, (now - begun) / _SHARE)
 
     def _remove_old(self, update: int) -> None:
         """Remove the states that are needed no more once there is one after an update."""
@@ -147,6 +133,14 @@ class Checkpoints:
             "story": ((rows["story"],), np.dtype(np.uint8)),
             "identity": ((32,), np.dtype(np.uint8)),
         }
+
+
+def checkpoints_of(
+    folder: Path, corpus: Corpus, settings: Settings, first_seed: int, model: str = ""
+) -> Checkpoints:
+    """Return where the folder of a run's states keeps those of one of its seeds."""
+    place = folder if settings.seed == first_seed else folder / f"seed-{settings.seed}"
+    return Checkpoints(place, corpus, settings, model=model)
 
 
 def bring_checkpoints(source: str, target: Path) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rnn.errors import require_whole
-from rnn.runs.checkpoints import Checkpoints
+from rnn.runs.checkpoints import Checkpoints, checkpoints_of
 from rnn.runs.pretrained import Pretrained, begin
-from rnn.runs.progress import bar, is_interactive
+from rnn.runs.progress import bar, is_interactive, note
 from rnn.runs.run import Run
 from rnn.settings import Schedule, Settings
 from rnn.state import require_memory
@@ -93,11 +93,10 @@ def train_seeds(
 
         def one(seed: int) -> Run:
             its = replace(schedule, settings=replace(settings, seed=seed))
-            place = folder if seed == settings.seed else folder / f"seed-{seed}"
             model = pretrained.sha256 if pretrained else ""
-            checkpoints = Checkpoints(place, corpus, its.settings, model=model)
-            note = partial(at_work.setdefault, seed)
-            return _train(corpus, its, checkpoints, pretrained, interrupts, note, bool(watch))
+            checkpoints = checkpoints_of(folder, corpus, its.settings, settings.seed, model)
+            enlist = partial(at_work.setdefault, seed)
+            return _train(corpus, its, checkpoints, pretrained, interrupts, enlist, bool(watch))
 
         jobs = [pool.submit(one, settings.seed + i) for i in range(seeds)]
         working = True
@@ -122,7 +121,9 @@ def _train(
 ) -> Run:
     """Train until the last update or (`partly`) an interrupt, which else is an error."""
     with checkpoints.held() if checkpoints else nullcontext():
-        state = checkpoints.latest(schedule.last_update) if checkpoints else None
+        state = checkpoints.newest(schedule.last_update) if checkpoints else None
+        if state:
+            note(f"going on from update {state.update:,}")
         trainer = Trainer(corpus, schedule, state or begin(corpus, schedule, pretrained))
         state, first = trainer.state, trainer.first
         show(trainer)
@@ -206,7 +207,7 @@ def _deferred_interrupts() -> Iterator[list[int]]:
     """
     heard: list[int] = []
 
-    def note(number: int, frame: object) -> None:
+    def hear(number: int, frame: object) -> None:
         if heard:
             raise KeyboardInterrupt
         heard.append(number)
@@ -215,5 +216,5 @@ def _deferred_interrupts() -> Iterator[list[int]]:
     numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
     with ExitStack() as afterwards:
         for number in numbers:
-            afterwards.callback(signal.signal, number, signal.signal(number, note))
+            afterwards.callback(signal.signal, number, signal.signal(number, hear))
         yield heard

@@ -18,7 +18,7 @@ import numpy as np
 
 from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
-from rnn.runs.checkpoints import Checkpoints
+from rnn.runs.checkpoints import Checkpoints, checkpoints_of
 from rnn.runs.results import read_results, replace_section, save_runs
 from rnn.runs.run import Run
 from rnn.settings import Schedule, Settings
@@ -104,15 +104,6 @@ def _train_slice(corpus: Corpus, task: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def checkpoints_of(
-    folder: Path, corpus: Corpus, settings: Settings, first_seed: int
-) -> Checkpoints:
-    """Return where a point's folder keeps the states of a seed, as `train_seeds` lays them out."""
-    place = folder / "checkpoints"
-    place = place if settings.seed == first_seed else place / f"seed-{settings.seed}"
-    return Checkpoints(place, corpus, settings)
-
-
 def is_saved(folder: Path, settings: Settings, told: Sequence[Mapping[str, Any]]) -> bool:
     """Tell whether a folder holds the results of these trainings, which are as for `save_point`."""
     training = read_results(folder).get("training", {})
@@ -142,7 +133,8 @@ def save_point(
     runs = []
     for one in told:
         its = replace(settings, seed=one["seed"])
-        state = checkpoints_of(folder, corpus, its, settings.seed).newest(one["updates"])
+        states = checkpoints_of(folder / "checkpoints", corpus, its, settings.seed)
+        state = states.newest(one["updates"])
         if state is None or state.update != one["updates"]:
             raise ReportError(
                 f"{folder.name}: expected the checkpoint of update {one['updates']:,}, got none; "

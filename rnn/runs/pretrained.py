@@ -21,7 +21,7 @@ from rnn.settings import Schedule, Settings
 from rnn.state import Known, TrainingState, first_state
 from rnn.text.characters import printable
 from rnn.text.corpus import Corpus, load_corpus
-from rnn.text.files import sha256_of
+from rnn.text.files import holds, sha256_of
 from rnn.text.segments import document_marks
 
 #: The file of a run that another one goes on with: the model with the lowest smooth loss.
@@ -122,7 +122,7 @@ def load_pretrained(
 def pretrained_folder(from_run: str, sha256: str) -> Path:
     """Return the folder of a run; a ReportError unless its best model has a sha256."""
     folder = _folder(from_run)
-    if not (folder / MODEL).is_file() or sha256_of(folder / MODEL) != sha256:
+    if not holds(folder / MODEL, sha256):
         raise ReportError(
             f"from_run: expected the {MODEL} of {printable(from_run)!r} with the sha256 "
             f"{sha256[:12]}..., got another or none; make that run again as it was, or go on from "

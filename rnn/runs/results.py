@@ -20,14 +20,14 @@ from rnn.errors import ReportError, one_of
 from rnn.gradient_check import CENTRAL, COMPLEX, first_setting
 from rnn.runs.models import Model, load_model, save_model
 from rnn.runs.run import LOWEST_SMOOTH, Run
-from rnn.runs.storage import COUNT, POSITIVE, hold, read_json, write_whole
+from rnn.runs.storage import COUNT, POSITIVE, hold, plain, read_json, write_whole
 from rnn.settings import Settings, without_defaults
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.passport import passport
 
 _CHECK, _TRAINING = "01_gradient_check.ipynb", "02_training_evolution.ipynb"
 _SAMPLING = "03_best_model_sampling.ipynb"
-_PAGES = ("report.ipynb", "report.pdf", "report.html")
+PAGES = ("report.ipynb", "report.pdf", "report.html")
 
 #: What is made from a section of the results: other sections, and files beside the pages.
 _MADE_FROM: dict[str, tuple[list[str], list[str]]] = {
@@ -132,28 +132,27 @@ def replace_section(
     write : callable
         Writes the files that belong to it, before the section is there.
     """
-    # As JSON gives it back, with None in the place of NaN and infinity.
-    as_text = json.dumps(facts, default=np.generic.item)
-    facts = json.loads(as_text, parse_constant=lambda _: None)
-    path = folder / "results.json"
+    facts, path = plain(facts), folder / "results.json"
     with hold(folder / ".results.lock"):
         try:
             results = read_results(folder)
         except ReportError:
             # It says no more; what was told from it has to be made again.
             results = {}
-            for name in (_CHECK, _TRAINING, _SAMPLING, *_PAGES):
+            for name in (_CHECK, _TRAINING, _SAMPLING, *PAGES):
                 (folder / name).unlink(missing_ok=True)
         if results.get(section, {}) != facts:
             sections, files = _MADE_FROM.get(section, ([], []))
-            for name in (*files, *_PAGES):
+            for name in (*files, *PAGES):
                 (folder / name).unlink(missing_ok=True)
             if gone := results.keys() & {section, *sections}:
                 results = {name: results[name] for name in results.keys() - gone}
                 _write_json(path, results, indent=2, sort_keys=True)
         write()
         results |= {section: facts} if facts else {}
-        results["provenance"] = _noted() or provenance()
+        # That of the run which is made again here to be compared, if one is.
+        noted = json.loads(os.environ.get("RNN_PROVENANCE", "null"))
+        results["provenance"] = noted or provenance()
         _write_json(path, results, indent=2, sort_keys=True)
 
 
@@ -328,11 +327,6 @@ def _write_table(path: Path, table: pd.DataFrame, **layout: Any) -> None:
     write_whole(path, table.to_csv(index=False, lineterminator="\n", **layout).encode())
 
 
-def _noted() -> dict[str, Any] | None:
-    """Return the provenance of the run that is made again here to be compared, if one is."""
-    return json.loads(os.environ.get("RNN_PROVENANCE", "null"))
-
-
 def provenance() -> dict[str, Any]:
     """Return what computes numbers here: the commit and the versions."""
     versions = {"python": platform.python_version()}
@@ -340,13 +334,13 @@ def provenance() -> dict[str, Any]:
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
     return {
-        "commit": _git("rev-parse", "HEAD"),
-        "clean": _git("status", "--porcelain") == "",
+        "commit": git("rev-parse", "HEAD"),
+        "clean": git("status", "--porcelain") == "",
         "versions": versions,
     }
 
 
-def _git(*arguments: str) -> str | None:
+def git(*arguments: str) -> str | None:
     """Return what git prints, or None where there is no git or no repository."""
     command = ["git", "-C", str(ROOT), *arguments]
     with suppress(OSError, subprocess.SubprocessError):

@@ -121,12 +121,18 @@ def read_table(path: Path, schema: Schema, optional: Schema | None = None) -> An
     def parse(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path)
         table = table[[*schema, *(name for name in optional or () if name in table)]]
-        plain = table.astype(object).where(table.notna(), None).to_dict("records")
-        if wrong := misfit(plain, [schema | (optional or {})], "row"):
+        rows = table.astype(object).where(table.notna(), None).to_dict("records")
+        if wrong := misfit(rows, [schema | (optional or {})], "row"):
             raise ValueError(wrong)
         return table
 
     return read_file(path, parse)
+
+
+def plain(value: Any) -> Any:
+    """Return plain data as JSON gives it back, with None in the place of NaN and infinity."""
+    text = json.dumps(value, default=np.generic.item)
+    return json.loads(text, parse_constant=lambda _: None)
 
 
 def misfit(value: Any, schema: Any, place: str = "") -> str:

@@ -65,7 +65,7 @@ def altered_files(folder: Path) -> list[Path]:
         kept = {name: sums[-2:] for name, sums in noted.items()}
         text = "".join(f"{one}  {name}\n" for name, sums in kept.items() for one in sums)
         (folder / SUMS).write_text(text, encoding="utf-8")
-        return [folder / name for name, sums in kept.items() if not _holds(folder / name, sums)]
+        return [folder / name for name, sums in kept.items() if not holds(folder / name, *sums)]
     (folder / SUMS).touch()
     return []
 
@@ -76,8 +76,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _holds(path: Path, sums: list[str]) -> bool:
-    """Tell whether a file can be read and has one of some sums."""
+def holds(path: Path, *sums: str) -> bool:
+    """Tell whether a file is there, can be read and has one of some sums."""
     try:
         return sha256_of(path) in sums
     except OSError:

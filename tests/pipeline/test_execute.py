@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from rnn.pipeline.execute import STOPPED, Terminal, main
+from rnn.pipeline.execute import STOPPED, Terminal, main, prepared_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = """\
@@ -107,6 +107,14 @@ def test_options_of_every_kind_reach_the_notebook(tmp_path: Path) -> None:
     status, target = run(source, "-d", "corpus", "a 'b' $c", "-d", "m", "2", "--options", more)
     assert status == 0
     assert outputs(target).strip() == repr(("a 'b' $c", 3, 1e-8))
+
+
+def test_a_folder_may_have_braces_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "{m} of {n}"
+    folder.mkdir()
+    source = stored(folder, "print(m)")
+    assert run(source, "-p", "m", "2")[0] == 0
+    assert prepared_parameters(source, ["-p", "m", "2"])["m"] == 2
 
 
 def test_two_runs_leave_the_same_bytes_without_times_paths_or_bars(tmp_path: Path) -> None:

@@ -53,6 +53,9 @@ def test_a_file_holds_a_product_or_lists_points(tmp_path: Path) -> None:
     sought = asked(str(listed))
     assert [(one.m, one.eta) for one in sought.wanted] == [(5, 0.2), (7, 0.1)]
     assert sought.varied == ["m", "eta"]
+    product.write_text("m: []\neta: 1e-3\n")
+    with pytest.raises(ReportError, match="GRID"):
+        asked(str(product))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -33,6 +34,11 @@ from rnn.training import Trainer
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return reference.book(tmp_path_factory.mktemp("books"), 2000)
+
+
+def save_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnn.runs.checkpoints._SECONDS", 0.0)
+    monkeypatch.setattr("rnn.runs.checkpoints._SHARE", math.inf)
 
 
 def settings(**given: Any) -> Settings:
@@ -151,9 +157,10 @@ def test_a_training_that_is_stopped_in_the_middle_of_a_decay_ends_with_the_same_
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
+        save_after_every_step(patch)
         patch.setattr(Checkpoints, "save", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train(book, s, Checkpoints(tmp_path / "c", book, s, seconds=0), progress=False)
+            go(book, tmp_path / "c", s)
     assert 100 < saved[-1] < 450
     resumed = go(book, tmp_path / "c", s)
     assert 0 < resumed.new_updates < 400
@@ -192,22 +199,25 @@ def test_a_finished_run_is_not_run_again(book: Corpus, tmp_path: Path) -> None:
 
 
 def test_a_state_beyond_the_wanted_update_is_neither_used_nor_lost(
-    book: Corpus, tmp_path: Path
+    book: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "states"
     go(book, folder, settings(max_updates=400))
     go(book, folder, settings(max_updates=500))
+    save_after_every_step(monkeypatch)
     s = settings(max_updates=300)
-    shorter = train(book, s, Checkpoints(folder, book, s, seconds=0), progress=False)
+    shorter = go(book, folder, s)
     assert (shorter.new_updates, shorter.last_update) == (300, 300)
     assert results(shorter, tmp_path) == results(train(book, s, progress=False), tmp_path)
     assert states(folder)[-2:] == [400, 500] and 300 in states(folder)
     assert go(book, folder, settings()).new_updates == 0
 
 
-def test_the_last_two_states_are_kept(book: Corpus, tmp_path: Path) -> None:
-    s = settings()
-    train(book, s, Checkpoints(tmp_path, book, s, seconds=0), progress=False)
+def test_the_last_two_states_are_kept(
+    book: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_after_every_step(monkeypatch)
+    go(book, tmp_path, settings())
     kept = states(tmp_path)
     assert len(kept) == 2 and kept[1] == 500 and 430 < kept[0] < 500
 
@@ -348,7 +358,7 @@ def test_states_are_saved_so_seldom_that_saving_takes_a_hundredth_of_the_time(
     monkeypatch.setattr(os, "fsync", lambda descriptor: clock.__setitem__(0, clock[0] + 1))
     s = settings()
     state = train(book, settings(max_updates=3), progress=False).state
-    checkpoints = Checkpoints(tmp_path, book, s, seconds=5)
+    checkpoints = Checkpoints(tmp_path, book, s)
     saves = 0
     while clock[0] < 10_000:
         clock[0] += 0.2
@@ -380,7 +390,7 @@ def train_in_a_child(book: Corpus, s: Settings, folder: Path, dies_at_write: int
     os.fsync = killed
     # By default one lock of tqdm serves all children: one that is killed with it stops the others.
     tqdm.set_lock(threading.RLock())
-    run = train(book, s, Checkpoints(folder / "states", book, s, seconds=0), progress=False)
+    run = go(book, folder / "states", s)
     for name, content in zip("abc", results(run, folder), strict=True):
         write_whole(folder / name, content)
 
@@ -388,8 +398,9 @@ def train_in_a_child(book: Corpus, s: Settings, folder: Path, dies_at_write: int
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs fork")
 def test_a_run_killed_at_many_random_moments_ends_with_the_same_bytes(
-    book: Corpus, tmp_path: Path
+    book: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    save_after_every_step(monkeypatch)
     fork = multiprocessing.get_context("fork")
     rng = random.Random(1)
     kills = torn = finished = 0

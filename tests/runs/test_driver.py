@@ -503,8 +503,9 @@ def test_a_signal_while_a_state_is_saved_waits_until_it_is(
 
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "save", lambda *a: interrupted(*a) if not saved else save(*a))
+        patch.setattr("rnn.runs.checkpoints._SECONDS", 0.0)
         with pytest.raises(KeyboardInterrupt):
-            train(book, s, Checkpoints(tmp_path / "c", book, s, seconds=0), progress=False)
+            train(book, s, Checkpoints(tmp_path / "c", book, s), progress=False)
     assert saved == [1]
     resumed = train(book, s, Checkpoints(tmp_path / "c", book, s), progress=False)
     assert_same_state(resumed, run(book))

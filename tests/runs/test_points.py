@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import reference
 
+from rnn.runs.checkpoints import checkpoints_of
 from rnn.runs.driver import train_seeds
-from rnn.runs.points import VERSION, checkpoints_of, is_saved, save_point, train_slice
+from rnn.runs.points import VERSION, is_saved, save_point, train_slice
 from rnn.runs.results import replace_section, save_runs
 from rnn.runs.storage import run_folder
 from rnn.settings import Settings
@@ -36,7 +37,8 @@ def in_slices(book: Corpus, settings: Settings, folder: Path) -> tuple[dict[str,
     while not got["ended"]:
         words = task(settings, seconds=0.0, state=got["state"], update=got["update"])
         got = train_slice(*pickle.loads(pickle.dumps((book, words))))
-        checkpoints_of(folder, book, settings, SEEDS[0]).take(got["update"], got["state"])
+        states = checkpoints_of(folder / "checkpoints", book, settings, SEEDS[0])
+        states.take(got["update"], got["state"])
         slices += 1
     told = ("updates", "update"), *((one, one) for one in ("validation_loss", "text_losses"))
     facts = {name: got[key] for name, key in told}
