@@ -6,8 +6,8 @@ import re
 import regex
 
 __all__ = [
-    *("INVISIBLE", "escape", "html_text", "html_visible", "is_invisible", "pictured", "stand_in"),
-    *("typst_string", "without_surrogates"),
+    *("INVISIBLE", "escape", "html_text", "html_visible", "is_invisible", "joined", "pictured"),
+    *("stand_in", "typst_string", "without_surrogates"),
 ]
 
 #: What a reader would not see or what would change how other text is read: control, zero-width
@@ -46,6 +46,11 @@ _MARKDOWN_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
 _LOOSE_SPACE = re.compile(r"^ | $|(?<= ) ")
 _PICTURES = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
 _PICTURES |= {0x09: ord("⇥"), 0x0A: ord("↵")}  # most fonts lack the pictures of these
+
+
+def joined(text: object) -> str:
+    """Return a text that a notebook may keep as a list of lines."""
+    return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
 def without_surrogates(text: str) -> str:

@@ -32,12 +32,6 @@ COLOURS: tuple[str, ...] = tuple(_STYLE["axes.prop_cycle"].by_key()["color"])
 NOTE: Any = {"textcoords": "offset points", "fontsize": 8, "color": "#555555"}
 
 
-def _text_font() -> str:
-    """Return the family of the page's own face, or one of matplotlib's."""
-    font = embedded_fonts().get("NewCM10-Regular")
-    return "STIXGeneral" if font is None else family(font)
-
-
 @cache
 def family(font: bytes) -> str:
     """Make a font known to matplotlib; return its name."""
@@ -50,8 +44,9 @@ def family(font: bytes) -> str:
 
 def style() -> AbstractContextManager[None]:
     """Draw in the style of the page, not in the user's: ``with style(): figure = Figure(...)``."""
-    family = {"font.family": [_text_font(), "DejaVu Sans"]}
-    return styles.context(["default", _STYLE | family])
+    font = embedded_fonts().get("NewCM10-Regular")
+    names = ["STIXGeneral" if font is None else family(font), "DejaVu Sans"]
+    return styles.context(["default", _STYLE | {"font.family": names}])
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import typst
 from fontTools import subset
 from fontTools import unicodedata as scripts
-from fontTools.ttLib import TTCollection, TTFont, TTLibError
+from fontTools.ttLib import TTFont, TTLibError
 from fontTools.varLib import instancer
 
 from rnn import ROOT
@@ -29,15 +29,8 @@ from rnn.report.escaping import is_invisible
 from rnn.text.characters import printable
 
 __all__ = [
-    *(
-        "VARIATION_SELECTORS",
-        "Borrowed",
-        "borrowed_fonts",
-        "code_points",
-        "cut_out",
-        "embedded_fonts",
-    ),
-    *("font_faces", "lacking_fonts", "linked", "own_fonts"),
+    *("VARIATION_SELECTORS", "Borrowed", "borrowed_fonts", "code_points", "cut_out"),
+    *("embedded_fonts", "font_faces", "lacking_fonts", "linked", "own_fonts"),
 ]
 
 #: They choose the form of the sign before them, and need no glyph.
@@ -89,29 +82,17 @@ def _font_around(data: bytes, entry: int) -> bytes | None:
 
 
 @cache
-def code_points(files: tuple[Path, ...] = ()) -> frozenset[int]:
-    """Return the code points that the embedded fonts and those of `files` have glyphs for."""
-    every = (
-        TTFont(io.BytesIO(font), lazy=True).getBestCmap() for font in embedded_fonts().values()
-    )
-    points = {point for one in every for point in one or ()}
-    for file in files:
-        several = file.suffix.lower() == ".ttc"
-        with (
-            contextlib.suppress(OSError, TTLibError),
-            TTCollection(file, lazy=True) if several else TTFont(file, lazy=True) as opened,
-        ):
-            for font in opened if several else [opened]:
-                points |= {*(font.getBestCmap() or ())}
-    return frozenset(points)
-
-
-@cache
-def _text_points() -> frozenset[int]:
-    """Return the code points that the embedded fonts have, but for those of formulas."""
-    fonts = [font for name, font in embedded_fonts().items() if "Math" not in name]
+def _embedded_points(formulas: bool) -> frozenset[int]:
+    """Return the code points of the embedded fonts, or of those that are not for formulas."""
+    fonts = [font for name, font in embedded_fonts().items() if formulas or "Math" not in name]
     every = (TTFont(io.BytesIO(font), lazy=True).getBestCmap() or () for font in fonts)
     return frozenset[int]().union(*every)
+
+
+def code_points(fonts: Iterable[typst.FontInfo] = ()) -> frozenset[int]:
+    """Return the code points that the embedded fonts and `fonts` have glyphs for."""
+    faces = (_points_of(Path(font.path), font.index) for font in fonts if font.path)
+    return _embedded_points(formulas=True).union(*faces)
 
 
 class Borrowed(NamedTuple):
@@ -238,11 +219,8 @@ def _lacking(text: Iterable[str]) -> frozenset[int]:
     points = {ord(x) for x in characters if unicodedata.category(x) not in ("Cf", "Cn", "Cs")}
     points -= VARIATION_SELECTORS
     # Fonts of formulas have letters of many scripts, but not what sets them beside each other.
-    lacking = {
-        point
-        for point in points
-        if point not in code_points() or (chr(point).isalpha() and point not in _text_points())
-    }
+    lacking = points - code_points()
+    lacking |= {p for p in points - _embedded_points(formulas=False) if chr(p).isalpha()}
     present = {scripts.script(chr(point)) for point in points} - _SHARED
     whole = {script for point in lacking for script in _scripts(point)} & present
     return frozenset(lacking | {point for point in points if _scripts(point) & whole})
@@ -251,10 +229,10 @@ def _lacking(text: Iterable[str]) -> frozenset[int]:
 def lacking_fonts(text: Iterable[str], borrowed: Iterable[Borrowed]) -> str:
     """Return a line about the scripts of a text that no font has, with what to do; or nothing."""
     there = frozenset[int]().union(*(font.points for font in borrowed))
-    known = code_points()
+    known, of_text = code_points(), _embedded_points(formulas=False)
     # A sign that only joins others is not missed.
     points = [p for p in _lacking(text) - there if unicodedata.category(chr(p)) != "Mn"]
-    points = [p for p in points if p not in known or (_scripts(p) and p not in _text_points())]
+    points = [p for p in points if p not in known or (_scripts(p) and p not in of_text)]
     if not points:
         return ""
     missed = {name for point in points for name in _scripts(point) or {""}}

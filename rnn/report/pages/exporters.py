@@ -31,18 +31,18 @@ from traitlets import Bool, List, Unicode, default
 from traitlets.config import Application
 
 from rnn.errors import ReportError
-from rnn.report.escaping import html_text, html_visible, typst_string, without_surrogates
+from rnn.report.escaping import html_text, html_visible, joined, typst_string, without_surrogates
 from rnn.report.fonts import borrowed_fonts, font_faces, lacking_fonts, linked
 from rnn.report.pages.formulas import Formulas
 from rnn.report.pages.hypertext import Reader, has_content
-from rnn.report.pages.numbering import Placed, all_placed, placed
+from rnn.report.pages.numbering import Placed, all_placed, choose_and_number
 from rnn.report.pages.outline import Outline
 from rnn.report.pages.pandoc import read
 from rnn.report.pages.pictures import PICTURES, Pictures, content_of
 from rnn.report.pages.prose import HTMLWriter, TypstWriter, Writer
 from rnn.report.pages.sorting import rules, sortable
 from rnn.report.pages.terminal import as_on_terminal
-from rnn.report.pages.typesetting import Pieces, compile_pdf
+from rnn.report.pages.typesetting import compile_pdf
 
 __all__ = ["ReportExporter", "ReportHTMLExporter", "ReportPDFExporter"]
 
@@ -78,8 +78,9 @@ class ReportExporter(TemplateExporter):
         help="Make an error of every warning: of all that cannot be shown as it is meant."
     ).tag(config=True)
 
-    _page = _target = _suffix = ""  # the template's name ends in it; the markup; the source's
-    #: Makes what writes the markup, of formulas, resources, anchors and references.
+    interactive = Bool(False)  # not to be configured: notebooks of others bring no script
+    _page = _suffix = ""  # the page, in the name of the template; the suffix of its source
+    #: Makes what writes the markup, of the resources and what a `Writer` has to know.
     _writer: Callable[..., Writer]
 
     @default("extra_template_basedirs")
@@ -117,7 +118,7 @@ class ReportExporter(TemplateExporter):
         nb = nbformat.from_dict(json.loads(without_surrogates(json.dumps(nb, ensure_ascii=False))))
         for number, cell in enumerate(nb.cells, start=1):
             cell.setdefault("metadata", NotebookNode())
-            cell.source = _joined(cell.get("source", ""))
+            cell.source = joined(cell.get("source", ""))
             for output in cell.get("outputs", ()):
                 if output.get("output_type") not in _OUTPUTS:  # nbconvert would refuse it
                     data = {str(output.get("output_type")): ""}
@@ -141,14 +142,15 @@ class ReportExporter(TemplateExporter):
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Read and write the prose and collect the pictures, once all cells are chosen."""
         nb, resources = super()._preprocess(nb, resources)
-        for line in resources.get("faults", ()):
+        references, faults = choose_and_number(nb, self.interactive)
+        for line in faults:
             self._warn(line)
         file = resources.get("metadata", {})
         formulas = Formulas()
         here = ""  # the cell in hand, for warnings
         folder = Path(file["path"]) if "path" in file else None
         warn = lambda line: self._warn(f"{here}: {line}")  # noqa: E731
-        pictures = Pictures(self._target == "html", folder, warn)
+        pictures = Pictures(self._page == "html", folder, warn)
         fragments: list[tuple[str, str]] = []
         prose: list[tuple[NotebookNode, Placed, str | int, int]] = []
         for node, one in all_placed(nb):
@@ -167,11 +169,12 @@ class ReportExporter(TemplateExporter):
             for key, text in lines.items():
                 prose.append((node, one, key, len(fragments)))
                 form = "latex" if key == "body" and one.mime == "text/latex" else "markdown"
-                fragments.append((formulas.take(_joined(text), here), form))
+                fragments.append((formulas.take(text, here), form))
         formulas.prepare()
         answer = read(fragments, formulas.all)
-        for formula, reason in formulas.read(answer.mathml):
-            self._warn(f"{formula.where}: {reason}, and is shown as its TeX: {formula.spoken}")
+        for formula in formulas.read(answer.mathml):
+            shown = f"is shown as its TeX: {formula.spoken}"
+            self._warn(f"{formula.where}: a formula cannot be read, and {shown}")
         for node, one, key, index in prose:
             here = one.where
             reader = Reader(formulas, pictures, here)
@@ -182,12 +185,10 @@ class ReportExporter(TemplateExporter):
                 found = "<pre>" + html_text(formulas.source(fragments[index][0])) + "</pre>"
             one.trees[key] = reader.tree(found) if key == "body" else reader.line(found)
         resources["pictures"] = pictures.files
-        references = resources.get("references", {})
         title = self.title or str(nb.metadata.get("title", ""))
         bodies = [one.trees["body"] for _, one in all_placed(nb) if "body" in one.trees]
         outline = Outline(bodies, references, self.number_sections, take_title=not title)
-        writer = self._writer(formulas, resources, outline.anchors, references)
-        writer.warn = warn
+        writer = self._writer(resources, formulas.all, outline.anchors, references, warn)
         for _, one in all_placed(nb):
             here = writer.where = one.where
             for key, tree in one.trees.items():
@@ -226,24 +227,23 @@ class ReportExporter(TemplateExporter):
                 if one.picture:
                     break
             elif mime == "text/html":
-                tree = one.trees["body"] = reader.tree(_joined(content))
+                tree = one.trees["body"] = reader.tree(content)
                 if has_content(tree) or (len(one.mimes) == 1 and len(tree)):
                     break
                 del one.trees["body"]
             elif mime == "text/plain":
-                if len(one.mimes) == 1 or not _NO_WORDS.fullmatch(_joined(content)):
+                if len(one.mimes) == 1 or not _NO_WORDS.fullmatch(content):
                     break
-                one.note = f"Here the notebook shows {_joined(content).strip()[:200]}"
-            elif _joined(content).strip():
-                text = _joined(content)
-                lone = _ONE_FORMULA.fullmatch(text) if mime == "text/latex" else None
-                output.data = NotebookNode({mime: text})
-                return {"body": f"$${lone[1]}$$" if lone else text}
+                one.note = f"Here the notebook shows {content.strip()[:200]}"
+            elif content.strip():
+                lone = _ONE_FORMULA.fullmatch(content) if mime == "text/latex" else None
+                output.data = NotebookNode({mime: content})
+                return {"body": f"$${lone[1]}$$" if lone else content}
         else:
             one.mime = ""
-            kinds = ", ".join(sorted(map(str, output.data)))
+            kinds = ", ".join(sorted(output.data))[:200]
             one.note = one.note or f"Here the notebook shows something that a page cannot: {kinds}"
-        shown = _joined(output.data.get(one.mime, ""))
+        shown = output.data.get(one.mime, "")
         output.data = NotebookNode({one.mime or "text/plain": shown})
         return {}
 
@@ -271,7 +271,7 @@ class ReportPDFExporter(ReportExporter):
         "anyway, and the same PDF on every machine is then lost.",
     ).tag(config=True)
 
-    _page, _target, _suffix = "pdf", "typst", ".typ"
+    _page, _suffix = "pdf", ".typ"
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
         """Render a notebook and return the bytes of the PDF."""
@@ -289,10 +289,10 @@ class ReportPDFExporter(ReportExporter):
         pieces = resources.pop("pieces")
         return compile_pdf(source, files, fonts, pieces, self._warn, borrowed), resources
 
-    def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> TypstWriter:
-        pieces = resources["pieces"] = Pieces()
-        resources["piece"] = pieces.mark
-        return TypstWriter(formulas.all, known[0], known[1], pieces)
+    def _writer(self, resources: dict[str, Any], *known: Any) -> TypstWriter:
+        writer = TypstWriter(*known)
+        resources |= {"pieces": writer.pieces, "piece": writer.pieces.mark}
+        return writer
 
 
 class ReportHTMLExporter(ReportExporter):
@@ -309,8 +309,7 @@ class ReportHTMLExporter(ReportExporter):
         True, help="Put the fonts of text and formulas into the page; else the reader's are used."
     ).tag(config=True)
 
-    interactive = Bool(False)  # not to be configured: notebooks of others bring no script
-    _page, _target, _suffix = "html", "html", ".html"
+    _page, _suffix = "html", ".html"
 
     def default_filters(self) -> Any:
         """Add highlighted code and tables that can be sorted."""
@@ -328,18 +327,16 @@ class ReportHTMLExporter(ReportExporter):
             style += _html_part("interactive.css")
         return page.replace("/*style*/", faces + style + rules(page), 1), resources
 
-    def _writer(self, formulas: Formulas, resources: dict[str, Any], *known: Any) -> HTMLWriter:
-        return HTMLWriter(formulas.all, *known)
+    def _writer(self, resources: dict[str, Any], *known: Any) -> HTMLWriter:
+        return HTMLWriter(*known)
 
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Bring the script that the page's own data ask for."""
-        resources["interactive"] = self.interactive
         nb, resources = super()._preprocess(nb, resources)
-        nodes = [node for cell in nb.cells for node in (cell, *cell.get("outputs", ()))]
-        alive = any(one.data for one in map(placed, nodes) if one)
-        script = _html_part("interactive.js") if alive else ""
+        places = [one for _, one in all_placed(nb)]
+        script = _html_part("interactive.js") if any(one.data for one in places) else ""
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        before, title = _try_it(filter(None, map(placed, nodes)))
+        before, title = _try_it(places)
         about = {"script": script, "script_hash": digest, "before_try_it": before, "try_it": title}
         resources["report"] |= about
         return nb, resources
@@ -350,11 +347,6 @@ class ReportHTMLExporter(ReportExporter):
         except ClassNotFound:
             return html_text(source)
         return str(highlight(source, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
-
-
-def _joined(text: object) -> str:
-    """Return a text that a notebook may keep as a list of lines."""
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
 def _try_it(places: Iterable[Placed]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ the notebook.  Displayed formulas are numbered where ``\tag`` says so or somethi
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -75,9 +76,8 @@ _SWITCHES = {rf"\{old}": rf"\math{old}" for old in ("rm", "bf", "it", "sf", "tt"
 _OVER = {r"\over": r"\frac", r"\choose": r"\binom", r"\atop": r"\substack"}
 _PLAIN = {r"\matrix", r"\pmatrix", r"\bmatrix", r"\cases", r"\eqalign"}
 _CELL_ENDS = {"&", r"\\", r"\begin", r"\end", r"\left", r"\right", *_OVER, *_SWITCHES}
-_BOLD = {ord("A") + n: 0x1D400 + n for n in range(26)} | {
-    ord("a") + n: 0x1D41A + n for n in range(26)
-}
+_BOLD = {ord("A") + n: 0x1D400 + n for n in range(26)}
+_BOLD |= {ord("a") + n: 0x1D41A + n for n in range(26)}
 _MOST = 20_000  # tokens of a formula with its macros expanded
 
 _Node = str | list  # a token, or what stands between braces
@@ -146,8 +146,8 @@ class Formulas:
     def _has(self, number: str) -> bool:
         return int(number) < len(self.all)
 
-    def prepare(self) -> list[str]:
-        """Expand and number all formulas; return what a reader of TeX is to read."""
+    def prepare(self) -> None:
+        """Expand and number all formulas: find out what a reader of TeX is to read."""
         macros = {name: _Macro(n, _tree(body)) for name, (n, body) in _KNOWN.items()}
         bodies: list[list[_Node]] = []
         for formula in self.all:
@@ -155,7 +155,8 @@ class Formulas:
                 bodies.append(_expanded(_tree(formula.inner), macros))
             except (ValueError, RecursionError):
                 bodies.append([formula.inner])
-        named = {_text(b[i + 1]) for b in map(_flat, bodies) for i in _at(b, r"\ref", r"\eqref")}
+        pairs = (pair for body in bodies for pair in pairwise(_flat(body)))
+        named = {_text(label) for command, label in pairs if command in (r"\ref", r"\eqref")}
         numbers: dict[str, str] = {}
         for formula, body in zip(self.all, bodies, strict=True):
             _take_numbers(formula, body, named, numbers)
@@ -166,10 +167,9 @@ class Formulas:
             except RecursionError:
                 formula.tex = formula.inner
             formula.tables = [*_rules(formula.tex)]
-        return [formula.tex for formula in self.all]
 
-    def read(self, mathml: list[str]) -> Iterator[tuple[Formula, str]]:
-        """Take in what pandoc made of the formulas; yield those that nothing can read, and why."""
+    def read(self, mathml: list[str]) -> Iterator[Formula]:
+        """Take in what pandoc made of the formulas; yield those that nothing can read."""
         for formula, markup in zip(self.all, mathml, strict=True):
             if not markup.startswith("<math"):
                 markup = _second_reading(formula.tex)
@@ -178,7 +178,7 @@ class Formulas:
             except (ElementTree.ParseError, RecursionError):
                 formula.tree = None
             if formula.tree is None and formula.tex:
-                yield formula, "a formula cannot be read"
+                yield formula
 
 
 # -- Finding -----------------------------------------------------------------------------------
@@ -271,16 +271,12 @@ def _flat(nodes: list[_Node]) -> list[_Node]:
     found: list[_Node] = []
     for node in nodes:
         found += [node, *(_flat(node) if isinstance(node, list) else ())]
-    return [*found, ""]
-
-
-def _at(nodes: list[_Node], *names: str) -> list[int]:
-    return [i for i, node in enumerate(nodes[:-1]) if isinstance(node, str) and node in names]
+    return found
 
 
 def _argument(queue: list[_Node]) -> _Node:
     """Take the next argument from the front of the reversed list `queue`."""
-    while queue and isinstance(queue[-1], str) and queue[-1].isspace():
+    while queue and _blank(queue[-1]):
         queue.pop()
     if not queue:
         raise ValueError("an argument is missing")
@@ -303,7 +299,7 @@ def _blank(node: _Node) -> bool:
 
 
 def _name(node: _Node) -> str:
-    return _text(node).split()[0] if _text(node).split() else ""
+    return next(iter(_text(node).split()), "")
 
 
 def _expanded(
@@ -462,7 +458,7 @@ def _modern(nodes: list[_Node], bold: bool = False) -> list[_Node]:
         elif node in (r"\begin", r"\end") and queue and isinstance(queue[-1], list):
             done += _environment(node, _text(queue.pop()), queue)
         else:
-            done.append(chr(_BOLD.get(ord(node), ord(node))) if bold and len(node) == 1 else node)
+            done.append(node.translate(_BOLD) if bold and len(node) == 1 else node)
         if isinstance(node, str) and node in _CELL_ENDS - _OVER.keys() - _SWITCHES.keys():
             row = len(done)
     return done
@@ -509,10 +505,8 @@ def _second_reading(tex: str) -> str:
     return "" if re.search(r">\s*(?:\\|&#x0*5c;)", markup, re.IGNORECASE) else str(markup)
 
 
-_CHILDREN = {"mfrac": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2, "mroot": 2} | {
-    "msubsup": 3,
-    "munderover": 3,
-}
+_CHILDREN = dict.fromkeys(("mfrac", "msub", "msup", "munder", "mover", "mroot"), 2)
+_CHILDREN |= {"msubsup": 3, "munderover": 3}
 
 
 def _parsed(markup: str, formula: Formula) -> ElementTree.Element | None:

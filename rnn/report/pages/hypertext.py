@@ -6,7 +6,6 @@ attributes but a few) is dropped, so that nothing of the source can act or becom
 
 import re
 from collections.abc import Iterator
-from typing import Protocol
 from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -14,8 +13,9 @@ from xml.etree.ElementTree import Element, SubElement
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from rnn.report.pages.formulas import Formulas
+from rnn.report.pages.pictures import Pictures
 
-__all__ = ["BLOCKS", "Reader", "append", "has_content", "text_of"]
+__all__ = ["BLOCKS", "Reader", "has_content", "text_of"]
 
 Item = str | Element
 
@@ -44,16 +44,6 @@ _MOST_SPANNED = 1000
 _SVG_DROPPED = frozenset("script foreignObject iframe handler set animate animateMotion".split())
 
 
-class Images(Protocol):
-    """Where pictures are found."""
-
-    def find(self, address: str) -> str | None:
-        """Return the address in the page of a picture that prose names; None of an unknown one."""
-
-    def keep(self, content: bytes) -> str | None:
-        """Take in a picture; return its address in the page."""
-
-
 class Reader:
     """Reads HTML into trees; formulas and pictures go to where they are kept.
 
@@ -61,7 +51,7 @@ class Reader:
     ----------
     formulas : Formulas
         Where the formulas of running text are; in code their source is put back.
-    images : Images
+    pictures : Pictures
         Where pictures are.
     where : str
         The cell, for messages.
@@ -70,25 +60,22 @@ class Reader:
     """
 
     def __init__(
-        self, formulas: Formulas, images: Images, where: str, find_formulas: bool = False
+        self, formulas: Formulas, pictures: Pictures, where: str, find_formulas: bool = False
     ) -> None:
-        self._formulas, self._images, self._where = formulas, images, where
+        self._formulas, self._pictures, self._where = formulas, pictures, where
         self._find = find_formulas
 
     def tree(self, html: str) -> Element:
         """Return a ``body`` that holds blocks: paragraphs, headings, lists, tables and so on."""
-        body = Element("body")
-        node = LexborHTMLParser(html).body
-        items = self._flow(node, 0, self._find) if node is not None else []
-        body.extend(_paragraphs(items))
-        return body
+        return _filled("body", [*_paragraphs(self._items(html))])
 
     def line(self, html: str) -> Element:
         """Return a ``body`` that holds one line: text and the elements that stand in lines."""
-        body = Element("body")
-        node = LexborHTMLParser(html).body
-        append(body, _trimmed(_inline(self._flow(node, 0, self._find) if node else [])))
-        return body
+        return _filled("body", _trimmed(_inline(self._items(html))))
+
+    def _items(self, html: str) -> list[Item]:
+        body = LexborHTMLParser(html).body
+        return self._flow(body, 0, self._find) if body is not None else []
 
     def _flow(self, node: LexborNode, depth: int, find: bool) -> list[Item]:
         """Return what is in an element: text, lines' elements and blocks."""
@@ -122,10 +109,8 @@ class Reader:
             return [self._picture(node)]
         if tag in ("pre", "listing", "xmp"):
             return [self._code(node)]
-        if tag == "br":
-            return [Element("br")]
-        if tag == "hr":
-            return [Element("hr")]
+        if tag in ("br", "hr"):
+            return [Element(tag)]
         if tag == "input":
             box = str(given.get("type")).lower() == "checkbox"
             return [("☒ " if "checked" in given else "☐ ")] if box else []
@@ -185,7 +170,7 @@ class Reader:
         if set_width := re.search(r"(?:^|;|\s)width:\s*([\d.]+(?:px|%))", given.get("style") or ""):
             width = set_width[1]
         width = width.removesuffix("px")
-        made = Element("img", alt=alt or "Picture", src=self._images.find(address) or "")
+        made = Element("img", alt=alt or "Picture", src=self._pictures.find(address) or "")
         if re.fullmatch(r"\d+(\.\d+)?%?", width) and float(width.rstrip("%")) > 0:
             made.set("width", width)
         if made.get("src"):
@@ -197,7 +182,7 @@ class Reader:
     def _drawing(self, node: LexborNode) -> list[Item]:
         drawn = _svg(node, 0)
         drawn.set("xmlns", "http://www.w3.org/2000/svg")
-        address = self._images.keep(ElementTree.tostring(drawn))
+        address = self._pictures.keep(ElementTree.tostring(drawn))
         words = " ".join(node.text().split())
         if address is None:
             return [words]
@@ -258,7 +243,7 @@ class Reader:
 # -- Trees ---------------------------------------------------------------------------------------
 
 
-def append(parent: Element, items: list[Item]) -> None:
+def _append(parent: Element, items: list[Item]) -> None:
     """Put text and elements into an element."""
     for item in items:
         if isinstance(item, Element):
@@ -271,7 +256,7 @@ def append(parent: Element, items: list[Item]) -> None:
 
 def _filled(tag: str, items: list[Item]) -> Element:
     made = Element(tag)
-    append(made, items)
+    _append(made, items)
     return made
 
 
@@ -429,7 +414,7 @@ def _svg(node: LexborNode, depth: int) -> Element:
             made.set(name, _printable(value or ""))
     for child in node.iter(include_text=True):
         if child.is_text_node:
-            append(made, [_printable(str(child.text_content or ""))])
+            _append(made, [_printable(str(child.text_content or ""))])
         elif child.is_element_node and child.tag not in _SVG_DROPPED and depth < 60:
             made.append(_svg(child, depth + 1))
     return made

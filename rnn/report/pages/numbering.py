@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
 from rnn.errors import ReportError
+from rnn.report.escaping import joined
 from rnn.report.pages.pictures import PICTURES
 from rnn.report.shown import INTERACTIVE, Shown
 
-__all__ = ["NumberingPreprocessor", "Placed", "placed"]
+__all__ = ["Placed", "all_placed", "choose_and_number"]
 
 #: The representations that the pages can set, by the kind of output, the best first.
 _WANTED = {
@@ -54,7 +54,7 @@ class Placed:
     rendered: dict[str | int, str] = field(default_factory=dict)  # the same as Typst or HTML
 
 
-def placed(node: NotebookNode) -> Placed | None:
+def _placed(node: NotebookNode) -> Placed | None:
     """Return the record of a cell or an output; None of one that needs none."""
     found = node.get("metadata", {}).get("report")
     return found if isinstance(found, Placed) else None
@@ -64,88 +64,78 @@ def all_placed(nb: NotebookNode) -> Iterator[tuple[NotebookNode, Placed]]:
     """Yield cells and outputs with their records, in the order of the page."""
     for cell in nb.cells:
         for node in (cell, *cell.get("outputs", ())):
-            if one := placed(node):
+            if one := _placed(node):
                 yield node, one
 
 
-class NumberingPreprocessor(Preprocessor):
-    """Choose what is shown and number it.
+def choose_and_number(nb: NotebookNode, interactive: bool) -> tuple[dict[str, str], list[str]]:
+    """Choose what is shown of a notebook and number it.
 
-    What is made for JupyterLab alone is left out, and what needs a script unless
-    ``resources["interactive"]`` is true.  Figures and tables that carry a label and a caption (see
-    `rnn.report.show`) are numbered in the order of the page, and ``resources["references"]`` says
-    what a label stands for: ``{"fig-loss": "Figure 1"}``; ``resources["faults"]`` are lines about
-    labels that cannot be used.  The exporters have given every cell its `Placed`.
+    What is made for JupyterLab alone is left out, and what needs a script unless `interactive`.
+    Figures and tables that carry a label and a caption (see `rnn.report.show`) are numbered in the
+    order of the page.  The exporters have given every cell its `Placed`.
+
+    Returns
+    -------
+    references : dict of str to str
+        What a label stands for: ``{"fig-loss": "Figure 1"}``.
+    faults : list of str
+        Lines about labels that cannot be used.
     """
-
-    enabled = True
-
-    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Prepare a notebook."""
-        counts: Counter[str] = Counter()
-        references: dict[str, str] = {}
-        faults: list[str] = []
-        for cell in nb.cells:
-            here = placed(cell)
-            if here and cell.cell_type == "code":
-                alive = bool(resources.get("interactive"))
-                cell.outputs = [o for o in cell.get("outputs", []) if _keep(o, here, alive, faults)]
-                for one in filter(None, map(placed, cell.outputs)):
-                    if one.shown.kind in ("figure", "table"):
-                        faults += _number(one, counts, references)
-        return nb, resources | {"references": references, "faults": faults}
+    counts: Counter[str] = Counter()
+    references: dict[str, str] = {}
+    faults: list[str] = []
+    for cell in nb.cells:
+        here = _placed(cell)
+        if here and cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if _keep(o, here, interactive, faults)]
+            for one in filter(None, map(_placed, cell.outputs)):
+                if one.shown.kind in ("figure", "table"):
+                    faults += _number(one, counts, references)
+    return references, faults
 
 
 def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[str]) -> bool:
     """Find out what the pages can show of an output; tell whether there is anything."""
-    kind = output.get("output_type")
-    if kind == "stream":
-        if output.get("name") == "stderr":
-            told = re.split(r"(?<=\n)", _joined(output.get("text", "")))
+    if output.output_type == "stream":
+        output.text = joined(output.text)
+        if output.name == "stderr":
+            told = re.split(r"(?<=\n)", output.text)
             output.text = "".join(line for line in told if not _BAR.fullmatch(line.strip("\n")))
-        return bool(_joined(output.get("text", "")).strip())
-    if kind == "error":
+        return bool(output.text.strip())
+    if output.output_type == "error":
         return True
-    data = output.get("data")
-    output.data = data = data if isinstance(data, dict) else {}
-    if _WIDGET in data and _BAR.fullmatch(_joined(data.get("text/plain", "")).strip("\n")):
+    data = output.data
+    words = joined(data.get("text/plain", ""))
+    if _WIDGET in data and _BAR.fullmatch(words.strip("\n")):
         return False
-    about = output.get("metadata")
-    about = about if isinstance(about, dict) else {}
     try:
-        shown = Shown.read(about) or _NOTHING
+        shown = Shown.read(output.metadata) or _NOTHING
     except ReportError as error:
         shown = _NOTHING
         faults.append(f"{here.where}: {error}")
-    if shown.kind in {*_NOT_ON_PAGES, *(() if interactive else ("interactive",))}:
+    if shown.kind in _NOT_ON_PAGES or (shown.kind == "interactive" and not interactive):
+        return False
+    script = data.keys() - {"text/plain"} == {"application/javascript"}
+    if script and (not words or "Javascript object" in words):
         return False
     shown = shown if shown.kind in _WANTED else _NOTHING
     mimes = tuple(mime for mime in _WANTED[shown.kind] if mime in data)
+    data |= {mime: joined(data[mime]) for mime in mimes if mime != INTERACTIVE}
     if not shown.alt:
-        words = _joined(data.get("text/plain", "")).strip("<> \n")
-        shown = replace(shown, alt=words[:500] or f"Picture made by {here.where}")
+        alt = words.strip("<> \n")[:500] or f"Picture made by {here.where}"
+        shown = replace(shown, alt=alt)
     output.output_type = "display_data"
-    output.pop("execution_count", None)
     lines: dict[str | int, str] = {name: getattr(shown, name) for name in _LINES}
     lines |= {place: title for place, (title, _) in enumerate(shown.texts)}
     one = Placed(here.where, shown, mimes, lines={k: line for k, line in lines.items() if line})
     alive = data.get(INTERACTIVE)
     one.data = alive if interactive and isinstance(alive, dict) else None
-    size = about.get(mimes[0]) if mimes else None
+    size = output.metadata.get(mimes[0]) if mimes else None
     if isinstance(size, dict) and re.fullmatch(r"\d{1,5}(\.\d+)?", str(size.get("width"))):
         one.width = str(size["width"])
-    scripts_alone = {*data} <= {"application/javascript", "text/plain"} and len(data) > 1
-    if not mimes:
-        kinds = ", ".join(sorted(map(str, data)))
-        one.note = f"Here the notebook shows something that a page cannot: {kinds[:200]}"
-        if not kinds or {*data} == {"application/javascript"}:
-            return False
     output.metadata = NotebookNode({"report": one})
-    return not (scripts_alone and "Javascript object" in str(data.get("text/plain")))
-
-
-def _joined(text: object) -> str:
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
+    return bool(data)
 
 
 def _number(one: Placed, counts: Counter[str], references: dict[str, str]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection
-from copy import deepcopy
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -37,7 +36,8 @@ class Outline:
         self._taken = taken
         if take_title:
             self._take_title(bodies)
-        found = [node for body in bodies for node in body.iter() if _is_heading(node)]
+        nodes = (node for body in bodies for node in body.iter())
+        found = [node for node in nodes if re.fullmatch("h[1-6]", node.tag)]
         lowest = min((int(node.tag[1]) for node in found), default=1)
         last, counts = 0, [0] * 6
         for node in found:
@@ -53,7 +53,7 @@ class Outline:
             node.attrib |= {"level": str(level), "id": label}
             node.attrib |= {"number": number} if numbered else {}
             tree = Element("body")
-            tree.text, tree[:] = node.text, deepcopy([*node])
+            tree.text, tree[:] = node.text, [*node]
             self.headings.append({"level": level, "id": label, "number": number, "tree": tree})
 
     def _take_title(self, bodies: list[Element]) -> None:
@@ -75,7 +75,3 @@ class Outline:
             count += 1
             label = f"s-{slug}-{count}"
         return label
-
-
-def _is_heading(node: Element) -> bool:
-    return re.fullmatch("h[1-6]", node.tag) is not None

@@ -45,5 +45,4 @@ def read(fragments: list[tuple[str, str]], formulas: list[Formula]) -> Read:
         reason = run.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise ReportError(f"pandoc stopped with status {run.returncode}: {reason[0]}")
     answer = json.loads(run.stdout)
-    html = [one or None if one is not False else None for one in answer["fragments"] or []]
-    return Read(html, answer["formulas"] or [])
+    return Read([one or None for one in answer["fragments"] or []], answer["formulas"] or [])

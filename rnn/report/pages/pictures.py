@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from rnn.report.escaping import joined
 from rnn.report.markup import off_paper
 
 __all__ = ["PICTURES", "Pictures"]
 
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
+#: Patterns of what a picture's bytes begin with, and its kind.
 _BEGINNINGS = (
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"GIF8", "gif"),
+    (rb"\x89PNG\r\n\x1a\n", "png"),
+    (rb"\xff\xd8\xff", "jpeg"),
+    (rb"GIF8", "gif"),
     (rb"RIFF....WEBP", "webp"),
     (rb"\s*(?:\xef\xbb\xbf)?\s*<(?:\?xml|!DOCTYPE svg|!--|svg)(?s:.{0,4000})<?svg\b", "svg"),
 )
@@ -56,7 +58,7 @@ class Pictures:
 
     def keep(self, content: bytes) -> str | None:
         """Take in a picture; return its address in the page, or None, with a warning."""
-        kinds = (kind for begin, kind in _BEGINNINGS if _begins(content, begin))
+        kinds = (kind for begin, kind in _BEGINNINGS if re.match(begin, content, re.DOTALL))
         if not (kind := next(kinds, "")):
             self._warn("a picture cannot be read, and words stand for it")
             return None
@@ -68,14 +70,9 @@ class Pictures:
         return file
 
 
-def _begins(content: bytes, begin: bytes) -> bool:
-    pattern = begin if begin[:1] in b"R\\" else re.escape(begin)
-    return re.match(pattern, content, re.DOTALL) is not None
-
-
 def content_of(data: object, mime: str) -> bytes:
     """Return a picture's bytes from the way notebooks keep it; none where it is damaged."""
-    text = "".join(map(str, data)) if isinstance(data, list) else str(data)
+    text = joined(data)
     if mime == "image/svg+xml" and "<" in text:
         return off_paper(text).encode(errors="replace")
     try:

@@ -7,6 +7,7 @@ what is to stand in its place; see `rnn.report.pages.typesetting`.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -25,25 +26,15 @@ _WIDE = 30  # signs; a formula that is shorter needs no measuring
 _TALL = frozenset(("mfrac", "mtable", "munder", "mover", "munderover"))
 
 
+@dataclass
 class Writer(ABC):
-    """What both pages have in common: formulas, and where links may lead.
+    """What both pages have in common: formulas, and where links may lead."""
 
-    Parameters
-    ----------
-    formulas : list of Formula
-        Those of the notebook, by number.
-    anchors : mapping
-        From what a link may name to the label in the page.
-    references : mapping
-        What ``[Figure](#label)`` stands for: ``{"fig-loss": "Figure 1"}``.
-    """
-
-    def __init__(
-        self, formulas: list[Formula], anchors: Mapping[str, str], references: Mapping[str, str]
-    ) -> None:
-        self.formulas, self.anchors, self.references = formulas, anchors, references
-        self.where = ""
-        self.warn: Callable[[str], None] = lambda line: None
+    formulas: list[Formula]  # those of the notebook, by number
+    anchors: Mapping[str, str]  # from what a link may name to the label in the page
+    references: Mapping[str, str]  # what [Figure](#label) stands for: {"fig-loss": "Figure 1"}
+    warn: Callable[[str], None]  # called with a line about what cannot be shown as it is meant
+    where: str = ""  # the cell in hand, for messages
 
     @abstractmethod
     def blocks(self, body: Element, free: bool = True) -> str:
@@ -94,8 +85,17 @@ class HTMLWriter(Writer):
         match node.tag:
             case "formula":
                 made = self._formula(self.formulas[int(node.attrib["number"])])
+            case "table":
+                made = self._table(node)
+            case _:
+                made = self._element(node)
+        made.tail = node.tail
+        return made
+
+    def _element(self, node: Element) -> Element:
+        made = self._made(node)
+        match node.tag:
             case "a":
-                made = self._made(node)
                 href, words = self.target(node)
                 made.tag = "a" if href else "span"
                 made.attrib |= {"href": href} if href else {}
@@ -105,25 +105,18 @@ class HTMLWriter(Writer):
                 made = Element("img", src=node.attrib["src"], alt=node.attrib["alt"])
                 made.attrib |= {"width": node.attrib["width"]} if node.get("width") else {}
             case "s":
-                made = self._made(node)
                 made.tag = "del"
-            case "code":
-                made = self._made(node)
-                made.attrib |= {"class": "short"} if len(node.text or "") <= 24 else {}
+            case "code" if len(node.text or "") <= 24:
+                made.set("class", "short")
             case "pre":
-                made = Element("pre")
+                made.text = None
                 ElementTree.SubElement(made, "code").text = node.text
             case "note":
-                made = self._made(node)
                 made.tag = "p"
                 made.set("class", "note")
             case "ol" if node.get("start", "1") != "1":
-                made = self._made(node)
                 made.set("start", node.attrib["start"])
-            case "table":
-                made = self._table(node)
             case heading if re.fullmatch("h[1-6]", heading):
-                made = self._made(node)
                 made.tag = f"h{min(int(node.attrib['level']) + 1, 6)}"
                 made.set("id", node.attrib["id"])
                 if number := node.get("number"):
@@ -131,9 +124,6 @@ class HTMLWriter(Writer):
                     shown.text, shown.tail = number, " " + (made.text or "")
                     made.text = None
                     made.insert(0, shown)
-            case _:
-                made = self._made(node)
-        made.tail = node.tail
         return made
 
     def _formula(self, formula: Formula) -> Element:
@@ -177,19 +167,12 @@ def _html(element: Element) -> str:
     return ElementTree.tostring(element, encoding="unicode", method="html")
 
 
+@dataclass
 class TypstWriter(Writer):
     """Writes trees as Typst, in pieces that can fail alone."""
 
-    def __init__(
-        self,
-        formulas: list[Formula],
-        anchors: Mapping[str, str],
-        references: Mapping[str, str],
-        parts: Pieces,
-    ) -> None:
-        super().__init__(formulas, anchors, references)
-        self._pieces = parts
-        self._in_table = False
+    pieces: Pieces = field(default_factory=Pieces)
+    _in_table: bool = False
 
     def blocks(self, body: Element, free: bool = True) -> str:
         """Return the Typst of a tree; if `free`, wide tables may have pages of their own."""
@@ -274,7 +257,7 @@ class TypstWriter(Writer):
             image = f"sized({float(width) * 0.75:g}pt, {image})"
         markup = f"#align(center, {image});" if alone else f"#box({image});"
         note = f"#note[{_string(f'A picture that could not be set: {words}')}];"
-        return self._pieces.mark(markup, self.where, "a picture", note)
+        return self.pieces.mark(markup, self.where, "a picture", note)
 
     def _formula(self, formula: Formula) -> str:
         source = f"#raw({typst_string(formula.spoken)});"
@@ -284,16 +267,14 @@ class TypstWriter(Writer):
         if not any(parts):
             return ""
         alt = typst_string(formula.spoken)
+        bodies = ", ".join(f"${part}$" for part in parts)
         wide = breadth(formula.tree)
         if formula.display and (wide > _WIDE or formula.number):
             number = typst_string(formula.number) if formula.number else "none"
-            bodies = ", ".join(f"${part}$" for part in parts)
             markup = f"#formula(alt: {alt}, number: {number}, {bodies});"
         elif self._in_table and wide > 80 and len(parts) < 3:
-            bodies = ", ".join(f"${part}$" for part in parts)
             markup = f"#formula(alt: {alt}, beyond: 0pt, {bodies});"
         elif not formula.display and wide > _WIDE and not self._in_table:
-            bodies = ", ".join(f"${part}$" for part in parts)
             markup = f"#in-line(alt: {alt}, {bodies});"
         else:
             block = "true" if formula.display else "false"
@@ -305,7 +286,7 @@ class TypstWriter(Writer):
                 # In running text a tall formula takes room from the lines beside it.
                 body = f"{{ set par(leading: 0pt); {body} }}"
             markup = f"#box({body});" if short or tall else f"#{body};"
-        return self._pieces.mark(markup, self.where, "a formula", source)
+        return self.pieces.mark(markup, self.where, "a formula", source)
 
     def _table(self, node: Element, free: bool) -> str:
         columns = int(node.attrib["columns"])
@@ -338,7 +319,7 @@ class TypstWriter(Writer):
             f"cells: ({', '.join(cells)},));"
         )
         plain = "\n".join(" | ".join(text_of(cell) for cell in row) for row in rows)
-        return self._pieces.mark(markup, self.where, "a table", f"#printed({typst_string(plain)});")
+        return self.pieces.mark(markup, self.where, "a table", f"#printed({typst_string(plain)});")
 
 
 def _string(text: str | None) -> str:

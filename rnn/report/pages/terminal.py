@@ -4,8 +4,10 @@ import re
 
 __all__ = ["as_on_terminal"]
 
-_ESCAPES = re.compile(
+#: Escape sequences, signs that move the cursor, and the text between them: all that there is.
+_PARTS = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*(?P<end>[@-~])|\x1b[ -/]*[0-~]"
+    r"|[\r\b\x07\n]|[^\r\b\x07\n\x1b]+|\x1b"
 )
 
 
@@ -19,8 +21,8 @@ def as_on_terminal(text: str) -> str:
     if not re.search("[\r\b\x1b\x07]", text):
         return text
     lines: list[list[str]] = [[]]
-    row = column = at = 0
-    for found in re.finditer(rf"{_ESCAPES.pattern}|[\r\b\x07\n]|[^\r\b\x07\n\x1b]+|\x1b", text):
+    row = column = 0
+    for found in _PARTS.finditer(text):
         part, end = found[0], found["end"]
         if part == "\n":
             row, column = row + 1, 0
@@ -39,5 +41,4 @@ def as_on_terminal(text: str) -> str:
             line += " " * (column - len(line))
             line[column : column + len(part)] = part
             column += len(part)
-        at = found.end()
-    return "\n".join(map("".join, lines)) + text[at:]
+    return "\n".join(map("".join, lines))

@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import typst
 
@@ -92,14 +92,7 @@ class _Page:
 
     def arrange(self) -> bool:
         """Find the best places for figures and tables; tell whether others than the usual."""
-        compiler = typst.Compiler(
-            self._root / "main.typ",
-            root=self._root,
-            font_paths=self._fonts,
-            package_path=self._root / "packages",
-            package_cache_path=self._root / "packages",
-            sys_inputs=self.inputs | {"unseen": self._points()},
-        )
+        compiler = self._compiler({})
 
         def lay_out(placements: Placements) -> Layout:
             self.place(placements)
@@ -115,24 +108,24 @@ class _Page:
         self.place(placements)
         return bool(placements)
 
-    def _points(self) -> str:
-        return "".join(f"\\x{{{point:x}}}" for point in sorted(self._unseen))
+    def _compiler(self, inputs: dict[str, str]) -> typst.Compiler:
+        unseen = "".join(f"\\x{{{point:x}}}" for point in sorted(self._unseen))
+        return typst.Compiler(
+            self._root / "main.typ",
+            root=self._root,
+            font_paths=self._fonts,
+            package_path=self._root / "packages",
+            package_cache_path=self._root / "packages",
+            sys_inputs=self.inputs | {"unseen": unseen} | inputs,
+        )
 
     def compiled(self, source: str, **inputs: str) -> bytes:
         """Compile, with more and more characters known to have no glyph."""
         (self._root / "main.typ").write_text(source, encoding="utf-8")
         for _ in range(50):
             try:
-                return typst.compile(
-                    self._root / "main.typ",
-                    root=self._root,
-                    font_paths=self._fonts,
-                    package_path=self._root / "packages",
-                    package_cache_path=self._root / "packages",
-                    sys_inputs=self.inputs | {"unseen": self._points()} | inputs,
-                    pdf_standards=self.standards,
-                    timestamp=0,
-                )
+                made = self._compiler(inputs).compile(pdf_standards=self.standards, timestamp=0)
+                return cast(bytes, made)
             except typst.TypstError as error:
                 # A sequence of characters can lack a glyph although each of them has one.
                 texts = re.findall(r"the text `\"(.*?)\"` could not be displayed", error.diagnostic)
@@ -206,7 +199,7 @@ def compile_pdf(
         If Typst refuses all that there is, or the title block.
     """
     source = stand_in(source)
-    known = code_points(tuple(sorted({Path(font.path) for font in fonts.fonts() if font.path})))
+    known = code_points(fonts.fonts())
     unseen = {p for p in _beyond_ascii(source) if p not in known or is_invisible(chr(p))}
     unseen -= VARIATION_SELECTORS
     others = [{"name": font.family, "covers": font.covers} for font in borrowed]

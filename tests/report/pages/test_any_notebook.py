@@ -365,7 +365,7 @@ def test_every_usual_command_is_set_as_a_formula() -> None:
         formulas.take(f"${command} x$", command)
     formulas.prepare()
     unread = formulas.read(read([], formulas.all).mathml)
-    assert [formula.spoken for formula, _ in unread] == []
+    assert [formula.spoken for formula in unread] == []
     cells = (" ".join(f"${c} x$" for c in commands[at : at + 50]) for at in range(0, 1000, 50))
     assert to_pdf(notebook(*map(prose, cells)), strict=True)
 
