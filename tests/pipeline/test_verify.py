@@ -24,6 +24,8 @@ from rnn.pipeline.verify import DIFFERENT, NOT_COMPARED, SAME, STOPPED, Again, m
 from rnn.settings import Settings
 from rnn.text.files import sha256_of
 
+pytestmark = pytest.mark.slow
+
 TRAINING = "02_training_evolution"
 FOREIGN = {
     "commit": "0123456789" * 4,
@@ -491,7 +493,6 @@ def test_run_is_made_again_nowhere_but_in_the_temporary_folder(
         assert f"{TRAINING}.ipynb" in again.left_out
 
 
-@pytest.mark.slow
 def test_interrupt_leaves_nothing_behind(run: Path) -> None:
     before = set((ROOT / ".cache").glob("verify*"))
     command = [sys.executable, "-m", "rnn.pipeline.verify", str(run)]

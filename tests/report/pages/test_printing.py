@@ -62,6 +62,7 @@ def report(seed: int, sections: int, figures: int, tables: int, samples: int) ->
     return notebook(*cells, title="A report")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "made",
     [
