@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,13 @@ def test_only_the_report_imports_what_makes_figures_and_pages() -> None:
         if imported.startswith(makers)
     }
     assert not strangers
+
+
+@pytest.mark.parametrize("name", ["pipeline.execute", "pipeline.grid", "report.pages.render"])
+def test_no_step_waits_for_a_grammar_that_no_notebook_needs(name: str) -> None:
+    told = f"import rnn.{name}, sys; print(*{{'nbformat', 'rfc3987_syntax'}} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["nbformat"], done.stderr
 
 
 def code(notebook: Path) -> str:

@@ -78,8 +78,8 @@ if "NUMBA_CACHE_DIR" not in os.environ and os.access(_kernels, os.W_OK):
     numba.config.CACHE_DIR = str(_kernels / "__pycache__" / f"numba-{SOURCE_DIGEST}")
 
 # Level 1 vectorises the loops as level 3 does, which takes a fifth longer for no faster code.
-if "NUMBA_OPT" not in os.environ:
-    numba.config.OPT = type(numba.config.OPT)(1)
+# NUMBA_OPT does not count: code of another level would stay in the folder of the machine code.
+numba.config.OPT = type(numba.config.OPT)(1)
 
 _options = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 

@@ -78,6 +78,7 @@ class Asked:
             values = base | point | {"In": cells}
             accept_parameters(values)
             wanted[Settings.among(values)] = None
+        # The text and the seeds are the same at every point, so that the last one tells them too.
         dicts = [one.as_dict() for one in wanted]
         swept = dict.fromkeys(name for point in points for name in point)
         varied = [name for name in swept if len({str(one[name]) for one in dicts}) > 1]

@@ -27,6 +27,7 @@ from rnn.text.passport import passport
 
 _CHECK, _TRAINING = "01_gradient_check.ipynb", "02_training_evolution.ipynb"
 _SAMPLING = "03_best_model_sampling.ipynb"
+#: What is made of the executed notebooks.
 PAGES = ("report.ipynb", "report.pdf", "report.html")
 
 #: What is made from a section of the results: other sections, and files beside the pages.
@@ -341,7 +342,7 @@ def provenance() -> dict[str, Any]:
 
 
 def git(*arguments: str) -> str | None:
-    """Return what git prints, or None where there is no git or no repository."""
+    """Return what git prints, or None where it fails: without git, repository or such a commit."""
     command = ["git", "-C", str(ROOT), *arguments]
     with suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
