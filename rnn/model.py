@@ -153,12 +153,12 @@ def hidden_states(parameters, segment, h):
             multiply(segment.H_above[layer - 1].reshape(tau * B, m), UT, sums)
         for t in range(tau):
             for s in range(B):
-                row = t * B + s
-                before = U[x[t, s]] if layer == 0 else sums[row]
+                row, candidates = inputs[t * B + s, first:], inputs[t * B + s, :first]
+                before = U[x[t, s]] if layer == 0 else row
                 for i in range(gates):
-                    sums[row, i] = before[i] + rest[i]
+                    row[i] = before[i] + rest[i]
                 for i in range(first):
-                    inputs[row, i] = bias[i]
+                    candidates[i] = bias[i]
         WT = segment.WT_panels[layer]  # W h, with h as a row as it lies in H, is h W^T
         lay_out(W[layer], WT, True)
         begin, middle, end = end, end + m, end + m + C.shape[2]  # h and c in the state
@@ -253,14 +253,15 @@ def hidden_states_back(parameters, segment, gradients):
         db[:] = 0
         for t in range(tau - 1, -1, -1):
             for s in range(B):
+                da = dZ[t, s]
                 for i in range(blocks):
-                    db[i] += dZ[t, s, i]
+                    db[i] += da[i]
         if layer == 0:
             for t in range(tau - 1, -1, -1):
                 for s in range(B):
-                    k = x[t, s]
+                    row, da = dU[x[t, s]], dZ[t, s, first:]
                     for i in range(gates):
-                        dU[k, i] += dZ[t, s, first + i]
+                        row[i] += da[i]
         else:
             below = segment.H_above[layer - 1].reshape(tau * B, m)
             multiply(rows[:, first:], parameters.U_above[layer - 1], dH.reshape(tau * B, m))
