@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 
 from numba.extending import overload
 
-from rnn.kernels.compilation import inlined
+from rnn.kernels.compilation import scalar
 from rnn.kernels.elementary import sigmoid, tanh
 
 __all__ = ["CELLS", "GRU", "LSTM", "Parameters", "Vanilla", "name_of", "step_back_of", "step_of"]
@@ -64,7 +64,7 @@ class Vanilla(Parameters):
     states = 1
 
     @staticmethod
-    @inlined
+    @scalar
     def step(t, Z, H_before, C_before, H, C):
         """Compute ``h = tanh(a)``."""
         for s in range(H.shape[1]):
@@ -72,7 +72,7 @@ class Vanilla(Parameters):
                 H[t, s, i] = tanh(Z[t, s, i])
 
     @staticmethod
-    @inlined
+    @scalar
     def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
         """Compute ``da = (dH + dh) (1 - h^2)``, as the derivative of tanh is 1 - tanh^2."""
         for s in range(dh.shape[0]):
@@ -106,7 +106,7 @@ class LSTM(Parameters):
     states = 2
 
     @staticmethod
-    @inlined
+    @scalar
     def step(t, Z, H_before, C_before, H, C):
         """Compute the gates, which stay in ``Z[t]``, then c and h."""
         m = H.shape[2]
@@ -122,7 +122,7 @@ class LSTM(Parameters):
                 h[j] = o[j] * tanh(c[j])
 
     @staticmethod
-    @inlined
+    @scalar
     def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
         """Compute the derivatives by the a of the gates, and by the c before.
 
@@ -175,7 +175,7 @@ class GRU(Parameters):
     states = 1
 
     @staticmethod
-    @inlined
+    @scalar
     def step(t, Z, H_before, C_before, H, C):
         """Compute the gates, which stay in ``Z[t]`` beside q, then h."""
         m = H.shape[2]
@@ -189,7 +189,7 @@ class GRU(Parameters):
                 H[t, s, j] = n[j] + u[j] * (H_before[t, s, j] - n[j])
 
     @staticmethod
-    @inlined
+    @scalar
     def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
         """Compute the derivatives by q and the a of the gates, and by the h before without them.
 
