@@ -55,8 +55,8 @@ def panels(M: int, shape: tuple[int, int, int], dtype: Any) -> np.ndarray:
     """Make room for matrices that matrices of M rows are to be multiplied with.
 
     For a `shape` (L, P, N) it is (L, panels, P, width): a panel is some columns, row after row, and
-    rows begin where a line of the cache does.  The last vectors of the last panel begin so early
-    that they end where the matrix does.
+    rows begin where a line of the cache does.  The last vector begins so early that it ends where
+    the matrix does; there is nothing after it.
     """
     L, P, N = shape
     size = np.dtype(dtype).itemsize
@@ -136,11 +136,11 @@ def _lay_out(B, room, transpose):
     by_vectors, size = B.dtype in _TYPES, B.dtype.bitwidth // 8
 
     def vector_by_vector(B, room, transpose):
-        number, P, width = room.shape
+        _, P, width = room.shape
         N = B.shape[0] if transpose else B.shape[1]
         if by_vectors:
             row = B.strides[0] // size
-            _arrange(first_of(B), row, first_of(room), number, P, width, N, bool(transpose))
+            _arrange(first_of(B), row, first_of(room), P, width, N, bool(transpose))
         else:
             for p in range(P):
                 for i in range(N):
@@ -201,6 +201,7 @@ def _product(
         n = pieces - 1 - piece if reverse and panels > 0 else piece
         if panels > 0:
             width, j, place = b_row // lanes, n * b_row, n * b_panel
+            width = min(width, vectors - n * width)
         else:
             width, j, place = -(-left // (pieces - n)), (vectors - left) * lanes, -1
             left -= width
@@ -214,19 +215,19 @@ _choose_rows = scalar(_rows)
 
 
 @separate
-def _arrange(B, b_row, T, panels, P, width, N, transpose):
+def _arrange(B, b_row, T, P, width, N, transpose):
     """Fill panels: their vectors are those columns of the product that `_tiles` puts there."""
     lanes = _lanes(B)
     if min(N, P) < lanes:
         lanes = min(N, lanes)
-        for v in range(0, panels * width, lanes):
+        for v in range(0, N, lanes):
             column = min(v, N - lanes)
             for p in range(P):
                 for i in range(lanes):
                     k = (column + i) * b_row + p if transpose else p * b_row + column + i
                     T[v // width * P * width + p * width + v % width + i] = B[k]
         return
-    for v in range(0, panels * width, lanes):
+    for v in range(0, N, lanes):
         column, place = min(v, N - lanes), v // width * P * width + v % width
         if not transpose:
             _copy_column(B, b_row, column, T, width, place, P)
@@ -255,15 +256,31 @@ def _tiles(
         builder.function.attributes.add("optsize")  # no loop is unrolled: sums are short
         write, n = VectorWriter(builder, dtype), M.type  # n makes constants
         add, sub, mul, select = builder.add, builder.sub, builder.mul, builder.select
-        packed, last = builder.icmp_signed(">=", panel, n(0)), sub(N, n(write.lanes))
+        packed, room = builder.icmp_signed(">=", panel, n(0)), sub(sub(N, n(write.lanes)), j)
+        B, C, D = (
+            builder.gep(B, [select(packed, panel, j)]),
+            builder.gep(C, [j]),
+            builder.gep(D, [j]),
+        )
         zero = ir.Constant(write.vector, [0.0] * write.lanes)
 
         def smaller(x, y):
             return select(builder.icmp_signed("<", x, y), x, y)
 
         def tiles(R, V):
-            columns = [smaller(add(j, n(v * write.lanes)), last) for v in range(V)]
-            places = [select(packed, add(panel, n(v * write.lanes)), columns[v]) for v in range(V)]
+            # The vectors follow one another; only the last one may begin early.
+            last = n((V - 1) * write.lanes)
+            last_of_C = smaller(last, room)
+            last_of_B = select(packed, last, last_of_C)
+
+            def along(row, last):
+                others = [builder.gep(row, [n(v * write.lanes)]) for v in range(V - 1)]
+                return [*others, builder.gep(row, [last])]
+
+            def places(start, stride):
+                rows = (builder.gep(start, [mul(i, stride)]) for i in numbers)
+                return [place for row in rows for place in along(row, last_of_C)]
+
             with cgutils.for_range_slice(builder, n(0), M, n(R)) as (i, _):
                 first = smaller(i, sub(M, n(R)))
                 numbers = [add(first, n(r)) for r in range(R)]
@@ -276,7 +293,7 @@ def _tiles(
                 builder.cbranch(builder.icmp_signed("<", p, P), body, end)
                 builder.position_at_end(body)
                 row = builder.gep(B, [mul(p, b_row)])
-                parts = [write.load(builder.gep(row, [place])) for place in places]
+                parts = [write.load(place) for place in along(row, last_of_B)]
                 column = mul(p, a_column)
                 spread = [write.spread(builder.gep(factor, [column])) for factor in factors]
                 pairs = [(factor, part) for factor in spread for part in parts]
@@ -291,12 +308,10 @@ def _tiles(
                     phi.add_incoming(step, body)
                 builder.branch(head)
                 builder.position_at_end(end)
-                C_places = [write.at(C, i, c_row, column) for i in numbers for column in columns]
+                C_places = places(C, c_row)
                 with builder.if_else(adds) as (adding, plain):
                     with adding:
-                        D_places = [
-                            write.at(D, i, d_row, column) for i in numbers for column in columns
-                        ]
+                        D_places = places(D, d_row)
                         for total, place, other in zip(sums, C_places, D_places, strict=True):
                             write.store(builder.fadd(total, write.load(other)), place)
                     with plain:
