@@ -18,7 +18,7 @@ entry by entry, or with a parameter's norms in place of the absolute values: `no
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,14 @@ import pandas as pd
 from rnn.cells import CELLS
 from rnn.errors import one_of, require_number, require_whole
 from rnn.kernels.randomness import CHECK, generator
-from rnn.model import Architecture, initialise, loss_and_gradients, named, segment_loss
+from rnn.model import (
+    Architecture,
+    empty_segment,
+    forward,
+    initialise,
+    loss_and_gradients,
+    named,
+)
 from rnn.optimizers import AdaGrad, update_parameters
 from rnn.text.corpus import Corpus, require_segments
 
@@ -92,11 +99,14 @@ class Case:
     h: np.ndarray  # (B, state size) the state before them
     mask: np.ndarray | None = None  # (L, tau, B, m) the factors of dropout, if there is one
     places: Any = ...  # (k,) the entries of theta by which derivatives are taken, or ... for all
+    _rooms: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def loss(self, theta: np.ndarray) -> Any:
         """Return the loss of the segment in nats, with these parameters, real or complex."""
-        parameters = self.architecture.parameters(theta)
-        return segment_loss(parameters, self.x, self.y, self.h, self.mask)
+        parameters, kind = self.architecture.parameters(theta), theta.dtype
+        if kind not in self._rooms:
+            self._rooms[kind] = empty_segment(parameters, self.x, self.y, mask=self.mask)
+        return forward(parameters, self._rooms[kind], self.h.astype(kind))
 
     def gradient(self) -> np.ndarray:
         """Return what `rnn.model.backward` computes, shape (k,)."""

@@ -43,6 +43,7 @@ these functions.  They work on float32, float64 and, forward, on complex numbers
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -56,7 +57,7 @@ from rnn.kernels.vectors import copy, largest, total
 
 __all__ = [
     *("Architecture", "Evaluation", "Segment", "backward", "empty_segment", "forward"),
-    *("hidden_states", "initialise", "loss_and_gradients", "named", "segment_loss"),
+    *("hidden_states", "initialise", "loss_and_gradients", "named"),
 ]
 
 
@@ -295,7 +296,7 @@ class Architecture:
     K: int  # characters
     layers: int = 1
 
-    @property
+    @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array of `Parameters`, in the order of its fields."""
         L, m, K, rows = self.layers, self.m, self.K, self.cell.gates * self.m
@@ -322,7 +323,7 @@ class Architecture:
         """The numbers that one stream carries from segment to segment."""
         return self.layers * self.cell.states * self.m
 
-    @property
+    @cached_property
     def begins(self) -> Any:
         """Where each array of `Parameters` begins in the vector of all."""
         sizes = [math.prod(shape) for shape in self.shapes.values()]
@@ -430,18 +431,6 @@ def initialise(
     return theta.astype(dtype)
 
 
-def segment_loss(
-    parameters: Any, x: np.ndarray, y: np.ndarray, h: np.ndarray, mask: np.ndarray | None = None
-) -> Any:
-    """Return the loss of a segment in nats, summed over its characters.
-
-    `parameters` may be complex; `x` and `y` are (tau, B) integers, `h` is the state before them,
-    (B, state size), and `mask` is as for `empty_segment`.
-    """
-    segment = empty_segment(parameters, x, y, mask=mask)
-    return forward(parameters, segment, h.astype(parameters.V.dtype))
-
-
 def loss_and_gradients(
     parameters: Any,
     x: np.ndarray,
@@ -452,7 +441,8 @@ def loss_and_gradients(
 ) -> Evaluation:
     """Return the loss of a segment, its gradients (not clipped) and the state after it.
 
-    As for `segment_loss`; `mean` tells whether the loss is the mean over the segment's characters
+    `x` and `y` are (tau, B) integers, `h` is the state before them, (B, state size), and `mask` is
+    as for `empty_segment`; `mean` tells whether the loss is the mean over the segment's characters
     instead of their sum.
     """
     segment, after = empty_segment(parameters, x, y, mask=mask), h.copy()

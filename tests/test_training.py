@@ -14,7 +14,7 @@ import reference
 
 from rnn import training
 from rnn.kernels.randomness import DROPOUT, draw_mask, key
-from rnn.model import segment_loss
+from rnn.model import loss_and_gradients
 from rnn.optimizers import OPTIMIZERS
 from rnn.runs import pretrained
 from rnn.runs.driver import train
@@ -352,6 +352,6 @@ def test_the_loss_of_an_update_is_that_with_its_mask(book: Corpus) -> None:
     ids = np.asarray(book.ids)
     x, y = ids[: s.seq_length, None], ids[1 : s.seq_length + 1, None]
     zero = np.zeros((1, 2 * s.m))
-    loss = segment_loss(parameters, x, y, zero, mask)
+    loss = loss_and_gradients(parameters, x, y, zero, mask=mask).loss
     assert state.losses[0] == pytest.approx(loss, rel=1e-14)
-    assert loss != segment_loss(parameters, x, y, zero)
+    assert loss != loss_and_gradients(parameters, x, y, zero).loss

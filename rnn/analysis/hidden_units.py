@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from rnn.sampling import read_pieces
 
@@ -162,7 +161,7 @@ def tell(stretch: Stretch, features: Mapping[str, Feature] = FEATURES) -> pd.Dat
     columns = "feature measure unit name sign chosen_with score character_alone clear".split()
     first, second = slice(None, stretch.half), slice(stretch.half, None)
     H = stretch.H[first].T.copy()
-    ranks = rankdata(H, axis=1)  # for all the features that every character has
+    ranks = _ranks(H)  # for all the features that every character has
     rows = []
     for name, values_of in features.items():
         values = values_of(stretch.text)
@@ -178,7 +177,7 @@ def tell(stretch: Stretch, features: Mapping[str, Feature] = FEATURES) -> pd.Dat
         known = pd.Series(values[first], dtype=float)
         means = known.groupby(stretch.ids[first]).mean().reindex(stretch.ids[second])
         alone = means.fillna(known.mean())  # characters that the first half does not have
-        both = rankdata([sign * stretch.H[second, unit], alone], axis=1)
+        both = _ranks(np.array([sign * stretch.H[second, unit], alone]))
         own, by_character = score(both, values[second])
         clear = bool(own >= CLEARLY[measure])
         called = stretch.name(unit + 1)
@@ -194,6 +193,11 @@ def _enough(values: np.ndarray) -> bool:
     return len(known) >= _LEAST and known.min(initial=np.inf) < known.max(initial=-np.inf)
 
 
+def _ranks(rows: np.ndarray) -> np.ndarray:
+    """Return the ranks from 1 within each row; equal numbers share the mean of theirs."""
+    return np.array(pd.DataFrame(rows).rank(axis=1), order="C")
+
+
 def _areas(ranks: np.ndarray, yes: np.ndarray) -> np.ndarray:
     """Return the area under the curve of each row of ranks."""
     n = yes.sum()
@@ -203,7 +207,7 @@ def _areas(ranks: np.ndarray, yes: np.ndarray) -> np.ndarray:
 def _rank_correlations(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return Spearman's correlation of each row with the values that are numbers."""
     known = ~np.isnan(values)
-    ranks, others = rankdata(scores[:, known], axis=1), rankdata(values[known])
+    ranks, others = _ranks(scores[:, known]), _ranks(values[known][np.newaxis])[0]
     ranks -= ranks.mean(axis=1, keepdims=True)
     others -= others.mean()
     spread = np.sqrt((ranks**2).sum(axis=1) * (others**2).sum())

@@ -87,6 +87,8 @@ def html_visible(page: str) -> str:
 
     In running text they stand in a small box; in a tag or a formula no element may stand.
     """
+    if _is_plain(page):
+        return page
 
     def shown(match: regex.Match[str]) -> str:
         points = _INVISIBLE.sub(lambda one: f"U+{ord(one[0]):04X}", match[0])

@@ -11,7 +11,7 @@ import struct
 import tempfile
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -83,16 +83,22 @@ def _font_around(data: bytes, entry: int) -> bytes | None:
 
 @cache
 def _embedded_points(formulas: bool) -> frozenset[int]:
-    """Return the code points of the embedded fonts, or of those that are not for formulas."""
-    fonts = [font for name, font in embedded_fonts().items() if formulas or "Math" not in name]
-    every = (TTFont(io.BytesIO(font), lazy=True).getBestCmap() or () for font in fonts)
-    return frozenset[int]().union(*every)
+    """Return the code points of the embedded fonts that are for formulas, or of the others."""
+    fonts = [font for name, font in embedded_fonts().items() if formulas == ("Math" in name)]
+    return frozenset[int]().union(*(_points(TTFont(io.BytesIO(font), lazy=True)) for font in fonts))
+
+
+def _points(font: TTFont) -> Collection[int]:
+    """Return the code points that a font has glyphs for."""
+    # The glyphs' names do not matter; to learn them, some fonts would have to be read whole.
+    font.setGlyphOrder([f"glyph{number}" for number in range(font["maxp"].numGlyphs)])
+    return font.getBestCmap() or ()
 
 
 def code_points(fonts: Iterable[typst.FontInfo] = ()) -> frozenset[int]:
     """Return the code points that the embedded fonts and `fonts` have glyphs for."""
     faces = (_points_of(Path(font.path), font.index) for font in fonts if font.path)
-    return _embedded_points(formulas=True).union(*faces)
+    return _embedded_points(formulas=True).union(_embedded_points(formulas=False), *faces)
 
 
 class Borrowed(NamedTuple):
@@ -203,7 +209,7 @@ def _points_of(path: Path, index: int) -> frozenset[int]:
         contextlib.suppress(OSError, TTLibError),
         TTFont(path, fontNumber=index, lazy=True) as font,
     ):
-        return frozenset(font.getBestCmap() or ())
+        return frozenset(_points(font))
     return frozenset()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rnn.cells import CELLS
 from rnn.errors import ReportError
-from rnn.model import Architecture, initialise, segment_loss
+from rnn.model import Architecture, initialise, loss_and_gradients
 from rnn.runs.models import Model, load_model, probabilities, save_model, write
 
 VOCABULARY = " .abcdé"
@@ -149,7 +149,8 @@ def test_without_temperature_the_likeliest_character_follows_every_time(model: M
     for character, chances in zip(text, probabilities(model, text, "abc"), strict=True):
         x = np.array([[VOCABULARY.index(c)] for c in read], np.uint8)
         following = [np.append(x[1:], [[k]], axis=0).astype(np.uint8) for k in range(7)]
-        losses = [segment_loss(model.parameters, x, y, model.h[np.newaxis]) for y in following]
+        h = model.h[np.newaxis]
+        losses = [loss_and_gradients(model.parameters, x, y, h).loss for y in following]
         assert character == VOCABULARY[int(np.argmin(losses))]
         assert character == VOCABULARY[int(np.argmax(chances))]
         read += character
