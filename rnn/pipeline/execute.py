@@ -133,10 +133,14 @@ class _Engine(NBClientEngine):
             config=Config(KernelManager={"transport_encryption": "auto"}),
             log=logging.getLogger("papermill"),
         )
+        # Saved before and after every cell, a notebook with figures takes seconds: once will do.
+        path, nb_man.output_path = nb_man.output_path, None
         try:
             return client.execute()
         except DeadKernelError as error:  # papermill's command would show a traceback
             raise RuntimeError(str(error)) from None
+        finally:
+            nb_man.output_path = path
 
 
 papermill_engines.register("report", _Engine)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -94,8 +95,13 @@ def render(folder: Path, *, title: str, author: str = "", date: str = "") -> lis
     """
     notebook = assemble(folder, title=title, author=author, date=date)
     usual = {"strict": True, "exclude_stderr": True, "exclude_tracebacks": True}
-    pdf, _ = ReportPDFExporter(font_paths=own_fonts(), **usual).from_notebook_node(notebook)
-    page, _ = ReportHTMLExporter(interactive=True, **usual).from_notebook_node(notebook)
+    exporters = (
+        ReportPDFExporter(font_paths=own_fonts(), **usual),
+        ReportHTMLExporter(interactive=True, **usual),
+    )
+    with ThreadPoolExecutor() as pool:  # Typst works while Python makes the other page
+        pages = pool.map(lambda exporter: exporter.from_notebook_node(notebook)[0], exporters)
+        pdf, page = pages
     contents = {
         "report.ipynb": (nbformat.writes(notebook) + "\n").encode(),
         "report.pdf": pdf,
