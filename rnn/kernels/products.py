@@ -227,11 +227,15 @@ def _arrange(B, b_row, T, P, width, N, transpose):
                     k = (column + i) * b_row + p if transpose else p * b_row + column + i
                     T[v // width * P * width + p * width + v % width + i] = B[k]
         return
+    if not transpose:
+        for n in range(-(-N // width)):
+            columns = min(width, N - n * width)
+            last = (columns - 1) // lanes * lanes
+            for p in range(P):
+                _copy(B, p * b_row + n * width, T, (n * P + p) * width, last, columns - lanes)
+        return
     for v in range(0, N, lanes):
         column, place = min(v, N - lanes), v // width * P * width + v % width
-        if not transpose:
-            _copy_column(B, b_row, column, T, width, place, P)
-            continue
         for p in range(0, P, lanes):
             _square(B, b_row, column, min(p, P - lanes), T, width, place)
 
@@ -336,20 +340,21 @@ def _tiles(
 
 
 @intrinsic
-def _copy_column(typing, A, a_row, column, T, t_row, place, M):
-    """Copy a column of vectors."""
+def _copy(typing, A, a, T, t, last, early):
+    """Copy the vectors of a row from `a` to `t`, the one at `last` from `early` on."""
     dtype = A.dtype
 
     def generate(context, builder, signature, arguments):
-        A, a_row, column, T, t_row, place, M = arguments
-        write = VectorWriter(builder, dtype)
-        with cgutils.for_range(builder, M) as loop:
-            vector = write.load(write.at(A, loop.index, a_row, column))
-            write.store(vector, write.at(T, loop.index, t_row, place))
+        A, a, T, t, last, early = arguments
+        write, n = VectorWriter(builder, dtype), last.type
+        A, T = builder.gep(A, [a]), builder.gep(T, [t])
+        with cgutils.for_range_slice(builder, n(0), last, n(write.lanes)) as (k, _):
+            write.store(write.load(builder.gep(A, [k])), builder.gep(T, [k]))
+        write.store(write.load(builder.gep(A, [early])), builder.gep(T, [last]))
         return context.get_dummy_value()
 
     n = types.intp
-    return types.void(A, n, n, T, n, n, n), generate
+    return types.void(A, n, T, n, n, n), generate
 
 
 @intrinsic
