@@ -18,7 +18,7 @@ entry by entry, or with a parameter's norms in place of the absolute values: `no
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,14 +99,22 @@ class Case:
     h: np.ndarray  # (B, state size) the state before them
     mask: np.ndarray | None = None  # (L, tau, B, m) the factors of dropout, if there is one
     places: Any = ...  # (k,) the entries of theta by which derivatives are taken, or ... for all
-    _rooms: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
-    def loss(self, theta: np.ndarray) -> Any:
-        """Return the loss of the segment in nats, with these parameters, real or complex."""
-        parameters, kind = self.architecture.parameters(theta), theta.dtype
-        if kind not in self._rooms:
-            self._rooms[kind] = empty_segment(parameters, self.x, self.y, mask=self.mask)
-        return forward(parameters, self._rooms[kind], self.h.astype(kind))
+    @property
+    def loss(self) -> Loss:
+        """The loss of the segment in nats, as a function of parameters, (n,) real or complex.
+
+        It has room for one segment, so that only one thread at a time may call it.
+        """
+        rooms: dict[Any, Any] = {}  # by type of number
+
+        def loss(theta: np.ndarray) -> Any:
+            parameters, kind = self.architecture.parameters(theta), theta.dtype
+            if kind not in rooms:
+                rooms[kind] = empty_segment(parameters, self.x, self.y, mask=self.mask)
+            return forward(parameters, rooms[kind], self.h.astype(kind))
+
+        return loss
 
     def gradient(self) -> np.ndarray:
         """Return what `rnn.model.backward` computes, shape (k,)."""

@@ -154,12 +154,12 @@ def hidden_states(parameters, segment, h):
             multiply(segment.H_above[layer - 1].reshape(tau * B, m), UT, sums)
         for t in range(tau):
             for s in range(B):
-                row, candidates = inputs[t * B + s, first:], inputs[t * B + s, :first]
+                row, of_state = inputs[t * B + s, first:], inputs[t * B + s, :first]
                 before = U[x[t, s]] if layer == 0 else row
                 for i in range(gates):
                     row[i] = before[i] + rest[i]
                 for i in range(first):
-                    candidates[i] = bias[i]
+                    of_state[i] = bias[i]
         WT = segment.WT_panels[layer]  # W h, with h as a row as it lies in H, is h W^T
         lay_out(W[layer], WT, True)
         begin, middle, end = end, end + m, end + m + C.shape[2]  # h and c in the state

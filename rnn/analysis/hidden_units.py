@@ -194,7 +194,8 @@ def _enough(values: np.ndarray) -> bool:
 
 
 def _ranks(rows: np.ndarray) -> np.ndarray:
-    """Return the ranks from 1 within each row; equal numbers share the mean of theirs."""
+    """Return the ranks from 1 within each row, without NaN; equal numbers share their mean."""
+    # Row by row in memory, as sums of a row in another order have other last digits.
     return np.array(pd.DataFrame(rows).rank(axis=1), order="C")
 
 

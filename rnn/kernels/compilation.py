@@ -85,10 +85,11 @@ _options = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrap
 
 compiled = numba.njit(_nrt=True, **_options)
 
-#: The same for a small function inside a loop: it becomes a part of the function that calls it.
+#: The same for a small function: Numba makes it a part of the function that calls it.
 inlined = numba.njit(inline="always", **_options)
 
-#: The same for arithmetic on a few numbers: loops over it become loops over vectors.
+#: The same, done by LLVM: for arithmetic on a few numbers, so that loops over it become loops over
+#: vectors, and for the steps of cells.
 scalar = numba.njit(forceinline=True, **_options)
 
 _separate: dict[str, Any] = {}  # by name: the compiled function

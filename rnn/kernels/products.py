@@ -55,8 +55,8 @@ def panels(M: int, shape: tuple[int, int, int], dtype: Any) -> np.ndarray:
     """Make room for matrices that matrices of M rows are to be multiplied with.
 
     For a `shape` (L, P, N) it is (L, panels, P, width): a panel is some columns, row after row, and
-    rows begin where a line of the cache does.  The last vector begins so early that it ends where
-    the matrix does; there is nothing after it.
+    rows begin where a vector may.  The last vector begins so early that it ends where the matrix
+    does; what is left of its panel is neither filled nor read.
     """
     L, P, N = shape
     size = np.dtype(dtype).itemsize
@@ -183,7 +183,7 @@ def _rows(M: int) -> int:
 def _product(
     A, a_row, a_column, B, b_row, C, c_row, M, P, N, panels, b_panel, reverse, adds, plus, plus_row
 ):
-    """Divide C into tiles.  `b_panel` is from panel to panel of B, if it has `panels`."""
+    """Divide C into tiles.  If B has `panels`, there are `b_panel` numbers from one to the next."""
     lanes = _lanes(C)
     if lanes > N:
         for i in range(M):
@@ -200,8 +200,8 @@ def _product(
     for piece in range(pieces):
         n = pieces - 1 - piece if reverse and panels > 0 else piece
         if panels > 0:
-            width, j, place = b_row // lanes, n * b_row, n * b_panel
-            width = min(width, vectors - n * width)
+            j, place = n * b_row, n * b_panel
+            width = min(b_row // lanes, vectors - j // lanes)
         else:
             width, j, place = -(-left // (pieces - n)), (vectors - left) * lanes, -1
             left -= width
@@ -249,7 +249,8 @@ def _tiles(
 ):
     """Compute the columns of C from j on, by tiles of so many rows and vectors.
 
-    In B they are the same columns, or if `panel` is not negative, a panel that begins there.
+    In B they are the same columns or, if `panel` is not negative, those of the panel that begins at
+    that number.
     """
     dtype = C.dtype
 
@@ -260,7 +261,7 @@ def _tiles(
         builder.function.attributes.add("optsize")  # no loop is unrolled: sums are short
         write, n = VectorWriter(builder, dtype), M.type  # n makes constants
         add, sub, mul, select = builder.add, builder.sub, builder.mul, builder.select
-        packed, room = builder.icmp_signed(">=", panel, n(0)), sub(sub(N, n(write.lanes)), j)
+        packed, latest = builder.icmp_signed(">=", panel, n(0)), sub(sub(N, n(write.lanes)), j)
         B, C, D = (
             builder.gep(B, [select(packed, panel, j)]),
             builder.gep(C, [j]),
@@ -274,12 +275,12 @@ def _tiles(
         def tiles(R, V):
             # The vectors follow one another; only the last one may begin early.
             last = n((V - 1) * write.lanes)
-            last_of_C = smaller(last, room)
+            last_of_C = smaller(last, latest)  # may be before j
             last_of_B = select(packed, last, last_of_C)
 
-            def along(row, last):
+            def along(row, end):
                 others = [builder.gep(row, [n(v * write.lanes)]) for v in range(V - 1)]
-                return [*others, builder.gep(row, [last])]
+                return [*others, builder.gep(row, [end])]
 
             def places(start, stride):
                 rows = (builder.gep(start, [mul(i, stride)]) for i in numbers)
@@ -341,7 +342,10 @@ def _tiles(
 
 @intrinsic
 def _copy(typing, A, a, T, t, last, early):
-    """Copy the vectors of a row from `a` to `t`, the one at `last` from `early` on."""
+    """Copy a row, vector by vector, from A[a] on to T[t] on.
+
+    The last vector, for T[t + last] on, is read from A[a + early] on, as it may begin early.
+    """
     dtype = A.dtype
 
     def generate(context, builder, signature, arguments):

@@ -133,7 +133,8 @@ class _Engine(NBClientEngine):
             config=Config(KernelManager={"transport_encryption": "auto"}),
             log=logging.getLogger("papermill"),
         )
-        # Saved before and after every cell, a notebook with figures takes seconds: once will do.
+        # papermill would save it before and after every cell, seconds for a notebook with figures;
+        # what it saves at the end is enough.
         path, nb_man.output_path = nb_man.output_path, None
         try:
             return client.execute()

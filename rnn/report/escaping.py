@@ -39,7 +39,7 @@ _ORPHAN = regex.compile(
     r"(?=[\p{M}--[\p{Zinh}\p{Zyyy}\p{Latn}\p{Grek}\p{Cyrl}]])",
     regex.V1,
 )
-#: Characters without which none of these patterns finds anything.
+#: Characters without which none of these patterns changes anything.
 _ODD = regex.compile(rf"[\r\u200c\u200d\ufe00-\ufe0f\p{{M}}{_ALWAYS_UNSEEN}]")
 _ALWAYS = re.compile(f"[{_ALWAYS_UNSEEN}]")
 _MARKDOWN_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")

@@ -89,9 +89,8 @@ def _embedded_points(formulas: bool) -> frozenset[int]:
 
 
 def _points(font: TTFont) -> Collection[int]:
-    """Return the code points that a font has glyphs for."""
-    # The glyphs' names do not matter; to learn them, some fonts would have to be read whole.
-    font.setGlyphOrder([f"glyph{number}" for number in range(font["maxp"].numGlyphs)])
+    """Return the code points that a font has glyphs for; afterwards it has no names of glyphs."""
+    font.setGlyphOrder([])  # to learn their names, some fonts would have to be read whole
     return font.getBestCmap() or ()
 
 

@@ -201,10 +201,11 @@ def test_paths_that_papermill_adds_are_no_unknown_parameters(tmp_path: Path) -> 
 def test_dead_kernel_is_told_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, target = run(stored(tmp_path, "import os; os._exit(1)"))
+    status, target = run(stored(tmp_path, "print('computed')", "import os; os._exit(1)"))
     (line,) = capsys.readouterr().err.splitlines()
     assert status == 1 and "Kernel died" in line
     assert not target.exists()
+    assert outputs(target.with_name(f"failed_{target.name}")).strip() == "computed"
 
 
 @pytest.mark.parametrize("code", ["import os; os._exit(1)", "raise MemoryError"])

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from rnn.report.pages.formulas import Formula
 
 __all__ = ["Read", "read"]
 
+#: pypandoc looks for pandoc once, and tells another thread meanwhile of one it may not choose.
+_choosing = threading.Lock()
 _SCRIPT = Path(__file__).parent / "templates" / "read.lua"
 
 
@@ -34,8 +37,9 @@ def read(fragments: list[tuple[str, str]], formulas: list[Formula]) -> Read:
         "fragments": [{"text": text.replace("\x00", "\u2400"), "from": f} for text, f in fragments],
         "formulas": [{"tex": one.tex, "display": one.display} for one in formulas],
     }
-    command = [pypandoc.get_pandoc_path(), "lua", str(_SCRIPT)]
     try:
+        with _choosing:
+            command = [pypandoc.get_pandoc_path(), "lua", str(_SCRIPT)]
         run = subprocess.run(command, input=json.dumps(job).encode(), capture_output=True)
     except OSError as error:
         raise ReportError(

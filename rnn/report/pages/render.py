@@ -100,8 +100,7 @@ def render(folder: Path, *, title: str, author: str = "", date: str = "") -> lis
         ReportHTMLExporter(interactive=True, **usual),
     )
     with ThreadPoolExecutor() as pool:  # Typst works while Python makes the other page
-        pages = pool.map(lambda exporter: exporter.from_notebook_node(notebook)[0], exporters)
-        pdf, page = pages
+        pdf, page = pool.map(lambda one: one.from_notebook_node(notebook)[0], exporters)
     contents = {
         "report.ipynb": (nbformat.writes(notebook) + "\n").encode(),
         "report.pdf": pdf,
