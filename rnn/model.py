@@ -260,9 +260,9 @@ def hidden_states_back(parameters, segment, gradients):
         if layer == 0:
             for t in range(tau - 1, -1, -1):
                 for s in range(B):
-                    row, da = dU[x[t, s]], dZ[t, s, first:]
+                    dU_x, da = dU[x[t, s]], dZ[t, s, first:]
                     for i in range(gates):
-                        row[i] += da[i]
+                        dU_x[i] += da[i]
         else:
             below = segment.H_above[layer - 1].reshape(tau * B, m)
             multiply(rows[:, first:], parameters.U_above[layer - 1], dH.reshape(tau * B, m))

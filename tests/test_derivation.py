@@ -58,6 +58,7 @@ NAMES = {
     "W, dW, db = segment.W_panels[layer], gradients.W[layer], gradients.b[layer]",
     "dZ, H_before, C_before = segment.Z[layer], segment.H_before[layer], segment.C_before[layer]",
     "H, C = segment.H[layer], segment.C[layer]",
+    "da = dZ[t, s]",
 }
 #: ... how W lies in memory ...
 LAYOUT = {"lay_out(parameters.W[layer], W, False)"}
