@@ -25,9 +25,9 @@ class of named parameters with
     above and `dh` from step t + 1, and by c_t in `dc`, puts that by a_t into ``Z[t]``, that by
     c_{t-1} into `dc`, and that by h_{t-1}, as far as it does not pass through a_t, into `dh`.
 
-Both functions are `rnn.kernels.compilation.scalar`, so that they become part of the loop over t.
-The arrays are those of one layer: `Z` (tau, B, blocks m), `H`, `H_before` and `dH` (tau, B, m), `C`
-and `C_before` (tau, B, (states - 1) m), `dh` (B, m), `dc` (B, (states - 1) m).  Another cell is one
+Both functions are decorated with `scalar`, which makes them a part of the loop over t.  The arrays
+are those of one layer: `Z` (tau, B, blocks m), `H`, `H_before` and `dH` (tau, B, m), `C` and
+`C_before` (tau, B, (states - 1) m), `dh` (B, m), `dc` (B, (states - 1) m).  Another cell is one
 more class in `CELLS`.
 """
 

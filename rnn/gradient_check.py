@@ -27,14 +27,7 @@ import pandas as pd
 from rnn.cells import CELLS
 from rnn.errors import one_of, require_number, require_whole
 from rnn.kernels.randomness import CHECK, generator
-from rnn.model import (
-    Architecture,
-    empty_segment,
-    forward,
-    initialise,
-    loss_and_gradients,
-    named,
-)
+from rnn.model import Architecture, empty_segment, forward, initialise, loss_and_gradients, named
 from rnn.optimizers import AdaGrad, update_parameters
 from rnn.text.corpus import Corpus, require_segments
 

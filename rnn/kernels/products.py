@@ -249,8 +249,8 @@ def _tiles(
 ):
     """Compute the columns of C from j on, by tiles of so many rows and vectors.
 
-    In B they are the same columns or, if `panel` is not negative, those of the panel that begins at
-    that number.
+    In B they are the same columns or, if `panel` is not negative, a panel: its first number is
+    B[panel].
     """
     dtype = C.dtype
 
