@@ -4,6 +4,8 @@ They are planted in the functions that train: in what `rnn.model.backward` is gi
 derivative of the cell's step, or in the gradients that come out.
 """
 
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,32 @@ UNMASKED = "dropout mask not applied"
 _CLIP = 5.0  # the assignment's bound
 _lstm_back, _gru_back = LSTM.step_back, GRU.step_back
 
+#: The mistakes in the derivative of the step, by cell: cells that make them, by name.
+_IN_STEP: dict[Any, dict[str, Any]] = defaultdict(dict)
+
+
+def _in_step(cell: Any, mistake: str) -> Callable[[Callable[..., None]], Any]:
+    """Make the derivative below it the `step_back` of a cell that is else the one given."""
+
+    def wrong(step_back: Callable[..., None]) -> Any:
+        of_cell = {"__slots__": (), "step_back": staticmethod(compiled(step_back))}
+        # The name under which the compiled code, kept on disk, finds the class again.
+        of_cell |= {"__module__": __name__, "__doc__": step_back.__doc__}
+        made = type(step_back.__name__, (cell,), of_cell)
+        _IN_STEP[cell][mistake] = made
+        return made
+
+    return wrong
+
+
+@_in_step(Vanilla, FORGOTTEN)
+def _without_tanh_derivative(t, Z, H_before, C_before, H, C, dH, dh, dc):
+    """Forget the factor 1 - h^2."""
+    for s in range(dh.shape[0]):
+        for i in range(dh.shape[1]):
+            Z[t, s, i] = dH[t, s, i] + dh[s, i]
+            dh[s, i] = 0
+
 
 @compiled
 def _exchange(dZ, begin, m):
@@ -40,112 +68,56 @@ def _exchange(dZ, begin, m):
             dZ[s, j], dZ[s, m + j] = dZ[s, m + j], dZ[s, j]
 
 
-class _WithoutTanhDerivative(Vanilla):
-    """Its derivative of the step forgets the factor 1 - h^2."""
-
-    __slots__ = ()
-
-    @staticmethod
-    @compiled
-    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
-        for s in range(dh.shape[0]):
-            for i in range(dh.shape[1]):
-                Z[t, s, i] = dH[t, s, i] + dh[s, i]
-                dh[s, i] = 0
+@_in_step(GRU, SWAPPED)
+def _swapped_gru(t, Z, H_before, C_before, H, C, dH, dh, dc):
+    """Exchange the derivatives by the reset and the update gate."""
+    m = H.shape[2]
+    _gru_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+    _exchange(Z[t], m, m)
 
 
-class _SwappedLSTM(LSTM):
-    """Its derivatives by the input and the forget gate are exchanged."""
-
-    __slots__ = ()
-
-    @staticmethod
-    @compiled
-    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
-        m = H.shape[2]
-        _lstm_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
-        _exchange(Z[t], 0, m)
+@_in_step(GRU, NO_RESET)
+def _without_reset(t, Z, H_before, C_before, H, C, dH, dh, dc):
+    """Take the reset gate for 1 in the derivative by q, the candidate's part from the state."""
+    m = H.shape[2]
+    _gru_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+    for s in range(H.shape[1]):
+        for j in range(m):
+            Z[t, s, j] = Z[t, s, 3 * m + j]
 
 
-class _WithoutCarriedState(LSTM):
-    """Nothing goes from the cell state to the one before."""
-
-    __slots__ = ()
-
-    @staticmethod
-    @compiled
-    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
-        _lstm_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
-        dc[:] = 0
+@_in_step(GRU, NOT_PAST)
+def _without_way_past(t, Z, H_before, C_before, H, C, dH, dh, dc):
+    """Let nothing go to the state before but through the gates and the candidate."""
+    _gru_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+    dh[:] = 0
 
 
-class _WithoutDerivativeOfState(LSTM):
-    """Its derivative by c takes that of tanh(c) for 1."""
-
-    __slots__ = ()
-
-    @staticmethod
-    @compiled
-    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
-        m = H.shape[2]
-        for s in range(H.shape[1]):
-            for j in range(m):
-                # What the right one takes off.
-                squared = tanh(C[t, s, j]) * tanh(C[t, s, j])
-                dc[s, j] += (dH[t, s, j] + dh[s, j]) * Z[t, s, 3 * m + j] * squared
-        _lstm_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+@_in_step(LSTM, SWAPPED)
+def _swapped_lstm(t, Z, H_before, C_before, H, C, dH, dh, dc):
+    """Exchange the derivatives by the input and the forget gate."""
+    m = H.shape[2]
+    _lstm_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+    _exchange(Z[t], 0, m)
 
 
-class _SwappedGRU(GRU):
-    """Its derivatives by the reset and the update gate are exchanged."""
-
-    __slots__ = ()
-
-    @staticmethod
-    @compiled
-    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
-        m = H.shape[2]
-        _gru_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
-        _exchange(Z[t], m, m)
-
-
-class _WithoutReset(GRU):
-    """Its derivative by q, the candidate's part from the state, takes the reset gate for 1."""
-
-    __slots__ = ()
-
-    @staticmethod
-    @compiled
-    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
-        m = H.shape[2]
-        _gru_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
-        for s in range(H.shape[1]):
-            for j in range(m):
-                Z[t, s, j] = Z[t, s, 3 * m + j]
+@_in_step(LSTM, NO_TANH)
+def _without_derivative_of_state(t, Z, H_before, C_before, H, C, dH, dh, dc):
+    """Take the derivative of tanh(c) for 1 in that by c."""
+    m = H.shape[2]
+    for s in range(H.shape[1]):
+        for j in range(m):
+            # What the right one takes off.
+            squared = tanh(C[t, s, j]) * tanh(C[t, s, j])
+            dc[s, j] += (dH[t, s, j] + dh[s, j]) * Z[t, s, 3 * m + j] * squared
+    _lstm_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
 
 
-class _WithoutWayPast(GRU):
-    """Nothing goes from the state to the one before but through the gates and the candidate."""
-
-    __slots__ = ()
-
-    @staticmethod
-    @compiled
-    def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
-        _gru_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
-        dh[:] = 0
-
-
-#: The mistakes in the derivative of the step, by cell.
-_IN_STEP: dict[Any, dict[str, Any]] = {
-    Vanilla: {FORGOTTEN: _WithoutTanhDerivative},
-    GRU: {SWAPPED: _SwappedGRU, NO_RESET: _WithoutReset, NOT_PAST: _WithoutWayPast},
-    LSTM: {
-        SWAPPED: _SwappedLSTM,
-        NO_TANH: _WithoutDerivativeOfState,
-        NOT_CARRIED: _WithoutCarriedState,
-    },
-}
+@_in_step(LSTM, NOT_CARRIED)
+def _without_carried_state(t, Z, H_before, C_before, H, C, dH, dh, dc):
+    """Let nothing go from the cell state to the one before."""
+    _lstm_back(t, Z, H_before, C_before, H, C, dH, dh, dc)
+    dc[:] = 0
 
 
 def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.ndarray:
