@@ -10,6 +10,7 @@ from rnn.errors import ReportError, require_number, require_whole
 from rnn.kernels.compilation import compiled
 from rnn.kernels.elementary import exp, log
 from rnn.model import empty_segment, forward, hidden_states
+from rnn.text.segments import document_marks
 
 #: Characters synthesized at once, at most: some minutes of work.
 LONGEST = 10_000_000
@@ -55,7 +56,7 @@ def synthesize(
     rng: np.random.Generator,
     temperature: float = 1.0,
     top_p: float = 1.0,
-    end: np.ndarray | None = None,
+    end: npt.ArrayLike = (),
 ) -> np.ndarray:
     """Synthesize `n` characters, and return their ids: int64, fewer if `end` occurred.
 
@@ -93,11 +94,8 @@ def synthesize(
     segment = empty_segment(parameters, x, x)
     ids, state = np.empty(n, np.int64), h.reshape(1, -1).copy()
     _synthesize(parameters, segment, state, rng.random(n), temperature, top_p, ids)
-    if end is not None and 0 < len(end) <= n:
-        found = (np.lib.stride_tricks.sliding_window_view(ids, len(end)) == end).all(axis=1)
-        if found.any():
-            return ids[: np.argmax(found) + len(end)]
-    return ids
+    marks = document_marks(ids, np.asarray(end))
+    return ids[: marks.argmax()] if marks.any() else ids
 
 
 def probabilities(parameters: Any, h: np.ndarray, x0: int, ids: np.ndarray) -> np.ndarray:

@@ -5,8 +5,6 @@ import numpy as np
 #: From end to end, in shuffled chunks, or at random positions.
 ORDERS = ("sequential", "chunks", "random")
 
-_PIECE = 1 << 20  # characters looked at together: a text may be larger than memory
-
 
 def updates_per_reading(characters: int, order: str, tau: int, B: int, chunks: int) -> int:
     """Count the updates that read `characters` characters once, as far as segments go.
@@ -66,8 +64,8 @@ def document_marks(ids: np.ndarray, end: np.ndarray) -> np.ndarray:
     if not end.size:
         return np.zeros(0, np.bool_)
     marks = np.zeros(ids.size, np.bool_)
-    for begin in range(0, ids.size - end.size, _PIECE):
-        piece = ids[begin : min(begin + _PIECE, ids.size - end.size) + end.size - 1]
-        ends = (np.lib.stride_tricks.sliding_window_view(piece, end.size) == end).all(axis=1)
-        marks[begin + end.size :][: ends.size] = ends
+    after = marks[end.size :]
+    after[:] = True
+    for j, character in enumerate(end):  # one at a time: a text may be larger than memory
+        after &= ids[j:][: after.size] == character
     return marks

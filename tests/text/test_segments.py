@@ -8,7 +8,6 @@ import reference
 
 from rnn.errors import ReportError
 from rnn.settings import Schedule, Settings
-from rnn.text import segments
 from rnn.text.segments import ORDERS, document_marks, segment_starts, updates_per_reading
 
 SIZES = [6, 7, 11, 12, 100, 101, 997]
@@ -191,17 +190,13 @@ def test_a_text_without_room_is_refused_in_a_line_that_names_the_setting(
 
 
 @pytest.mark.parametrize("end", ["b", "ab", "aa", "aab", "bbb", "abababa"])
-def test_documents_begin_right_after_an_end_of_document(
-    end: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for piece in (1, 3, 1 << 20):
-        monkeypatch.setattr(segments, "_PIECE", piece)
-        rng = np.random.default_rng(0)
-        for size in (0, 1, 2, 7, 40):
-            text = "".join(rng.choice(["a", "b"], size))
-            ids = np.array([ord(c) for c in text], np.uint8)
-            marks = document_marks(ids, np.array([ord(c) for c in end], np.uint8))
-            assert marks.tolist() == [text[:i].endswith(end) for i in range(size)]
+def test_documents_begin_right_after_an_end_of_document(end: str) -> None:
+    rng = np.random.default_rng(0)
+    for size in (0, 1, 2, 7, 40):
+        text = "".join(rng.choice(["a", "b"], size))
+        ids = np.array([ord(c) for c in text], np.uint8)
+        marks = document_marks(ids, np.array([ord(c) for c in end], np.uint8))
+        assert marks.tolist() == [text[:i].endswith(end) for i in range(size)]
 
 
 def test_without_an_end_of_document_nothing_is_marked() -> None:
