@@ -3,7 +3,7 @@
 import math
 import os
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -71,29 +71,13 @@ class TrainingState:
         return 0
 
 
-class Known(NamedTuple):
-    """A trained network that another one takes over."""
-
-    parameters: Any
-    h: np.ndarray  # (state size,) its state
-    rows: np.ndarray  # (its K,) the ids that its characters have in the other one's vocabulary
-
-
-def first_state(settings: Settings, K: int, known: Known | None = None) -> TrainingState:
-    """Return the state before the first update, for `K` characters.
-
-    All that a `known` network has is taken over.  What it lacks, the rows of U and V and the
-    entries of c for characters that it does not know, is as without it.
-    """
+def first_state(settings: Settings, K: int) -> TrainingState:
+    """Return the state before the first update, for `K` characters."""
     architecture = settings.architecture(K)
     rng = generator(settings.seed, FIRST_PARAMETERS)
     sig = settings.sig if settings.init == "normal" else None
     theta = initialise(architecture, sig, rng, settings.dtype)
     h = np.zeros((settings.batch_size, architecture.state_size), theta.dtype)
-    if known:
-        h[:] = known.h
-        for name, part in architecture.parameters(theta)._asdict().items():
-            part[known.rows if name in ("U", "V", "c") else ...] = getattr(known.parameters, name)
     rows = OPTIMIZERS[str(settings.optimizer)].memory_rows
     measured = bool(settings.held_out)
     return TrainingState(

@@ -18,7 +18,7 @@ from rnn.runs.progress import bar
 from rnn.runs.results import BEST_MODELS, load_settings, read_training
 from rnn.runs.run import Run
 from rnn.settings import Schedule, Settings
-from rnn.state import Known, TrainingState, first_state
+from rnn.state import TrainingState, first_state
 from rnn.text.characters import printable
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.files import holds, sha256_of
@@ -139,20 +139,24 @@ def load_text(corpus: str, encoding: str, pretrained: Pretrained | None) -> Corp
 def begin(corpus: Corpus, schedule: Schedule, pretrained: Pretrained | None) -> TrainingState:
     """Return the state before the first update.
 
-    With a model to go on with, whose vocabulary is part of that of `corpus`, the smooth loss begins
-    with its loss over the text that is trained on: the first loss alone may be far below, and then
-    no later model would have a lower smooth loss.
+    With a model to go on with, whose vocabulary is part of that of `corpus`, all that it has is
+    taken over.  What it lacks, the rows of U and V and the entries of c for characters that it does
+    not know, is as without it.  The smooth loss begins with its loss over the text that is trained
+    on: the first loss alone may be far below, and then no later model would have a lower one.
     """
-    settings, K = schedule.settings, corpus.K
+    settings = schedule.settings
+    state = first_state(settings, corpus.K)
     if pretrained is None:
-        return first_state(settings, K)
-    model = pretrained.model
-    state = first_state(
-        settings, K, Known(model.parameters, model.h, corpus.encode(model.vocabulary))
-    )
+        return state
+    model, parameters = pretrained.model, settings.architecture(corpus.K).parameters(state.theta)
+    rows = corpus.encode(model.vocabulary)
+    for name, part in parameters._asdict().items():
+        part[rows if name in ("U", "V", "c") else ...] = getattr(model.parameters, name)
+    state.h[:] = model.h
+    state.best_theta[:], state.best_h[:] = state.theta, state.h
     ids = corpus.ids[: schedule.trained]
     marks = document_marks(ids, corpus.encode(settings.document_end))
-    nats = text_loss(settings.architecture(K).parameters(state.theta), ids, marks, state.h[0])
+    nats = text_loss(parameters, ids, marks, state.h[0])
     state.losses[0] = settings.characters_in_loss * nats
     return state
 
