@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ _KEPT = 2  # states of a run
 _OTHERS_KEPT = 4  # states of runs with other settings in the same folder, and of longer ones
 _SECONDS = 5.0  # of training, at least, from one state to the next
 _SHARE = 0.01  # of the time may go into saving
+
+# What a state has: arrays, and plain data.
+_ARRAYS = [field.name for field in fields(TrainingState) if field.type is np.ndarray]
+_STORY = [field.name for field in fields(TrainingState) if field.name not in _ARRAYS]
 
 
 class Checkpoints:
@@ -46,8 +51,7 @@ class Checkpoints:
             "vocabulary": corpus.vocabulary, "sources": SOURCE_DIGEST, "numpy": np.__version__,
             "model": model,
         }  # fmt: skip
-        identity = hashlib.sha256(json.dumps(same, sort_keys=True).encode())
-        self.identity, self.name = identity.digest(), identity.hexdigest()[:16]
+        self.identity = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
         self.due = time.monotonic() + _SECONDS  # when the next state is to be saved
 
     @contextmanager
@@ -76,7 +80,7 @@ class Checkpoints:
 
     def path(self, update: int) -> Path:
         """Return where the state after an update is kept."""
-        return self.folder / f"{self.name}-{update:015d}.state"
+        return self.folder / f"{self.identity[:16]}-{update:015d}.state"
 
     def take(self, update: int, content: bytes) -> None:
         """Keep a state that was saved elsewhere, by the bytes of its file, as `save` does."""
@@ -86,12 +90,9 @@ class Checkpoints:
     def save(self, state: TrainingState) -> None:
         """Save a state, and remove those that are needed no more; a ReportError if it cannot be."""
         begun = time.monotonic()
-        story = json.dumps({name: getattr(state, name) for name in _STORY})
-        arrays = {name: getattr(state, name) for name in _ARRAYS} | {
-            "history": np.array(state.history, np.float64).reshape(-1, 3),  # None becomes NaN
-            "story": np.frombuffer(story.encode(), np.uint8),
-            "identity": np.frombuffer(self.identity, np.uint8),
-        }
+        story = {name: getattr(state, name) for name in _STORY} | {"identity": self.identity}
+        arrays = {name: getattr(state, name) for name in _ARRAYS}
+        arrays["story"] = np.frombuffer(json.dumps(story).encode(), np.uint8)
         write_arrays(self.path(state.update), arrays, digest=True)
         self._remove_old(state.update)
         now = time.monotonic()
@@ -107,32 +108,25 @@ class Checkpoints:
 
     def _mine(self, last: int) -> list[Path]:
         """List the states of this run up to an update, the newest last."""
-        states = sorted(self.folder.glob(f"{self.name}-{'[0-9]' * 15}.state"))
+        states = sorted(self.folder.glob(f"{self.identity[:16]}-{'[0-9]' * 15}.state"))
         return [path for path in states if int(path.stem[-15:]) <= last]
 
     def _read(self, path: Path) -> TrainingState:
         arrays = read_arrays(path, self._wanted, digest=True)
-        update = int(path.stem[-15:])
-        if arrays["identity"].tobytes() != self.identity or arrays["counts"][0] != update:
+        state: dict[str, Any] = json.loads(arrays.pop("story").tobytes()) | arrays
+        if state.pop("identity") != self.identity or state["counts"][0] != int(path.stem[-15:]):
             raise ReportError(f"{path.name}: expected a state of this run, got another")
-        history = [
-            (int(update), smooth, None if np.isnan(validation) else validation)
-            for update, smooth, validation in arrays["history"].tolist()
-        ]
-        state: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
-        return TrainingState(**state, history=history, **json.loads(arrays["story"].tobytes()))
+        state["history"] = [tuple(row) for row in state["history"]]
+        return TrainingState(**state)
 
     def _wanted(self, headers: Headers) -> Headers:
         """Return what a state's file should hold, given how many rows it tells."""
         like = first_state(self.settings, self.K)
-        rows = {name: headers[name][0][0] for name in ("waiting", "history", "story")}
         arrays = {name: getattr(like, name) for name in _ARRAYS}
-        return {name: (array.shape, array.dtype) for name, array in arrays.items()} | {
-            "waiting": ((min(rows["waiting"], MOST_WAITING), like.waiting.shape[1]), like.h.dtype),
-            "history": ((rows["history"], 3), np.dtype(np.float64)),
-            "story": ((rows["story"],), np.dtype(np.uint8)),
-            "identity": ((32,), np.dtype(np.uint8)),
-        }
+        wanted = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+        waiting, story = headers["waiting"][0][0], headers["story"][0][0]
+        wanted["waiting"] = (min(waiting, MOST_WAITING), like.waiting.shape[1]), like.h.dtype
+        return wanted | {"story": ((story,), np.dtype(np.uint8))}
 
 
 def checkpoints_of(
@@ -161,10 +155,3 @@ def bring_checkpoints(source: str, target: Path) -> None:
         copy = run_folder(target / path.parent.relative_to(folder)) / path.name
         if not copy.exists():
             write_whole(copy, path.read_bytes())
-
-
-_ARRAYS = (
-    *("theta", "memory", "h", "best_theta", "best_h", "held_out_theta", "held_out_h"),
-    *("waiting", "losses", "counts"),
-)
-_STORY = ("snapshots", "epoch_losses", "diverged")

@@ -177,6 +177,7 @@ def losses_before_and_after(run: Run) -> dict[str, dict[str, float]]:
     if run.pretrained is None:
         return {}
     corpus, schedule, settings = run.corpus, run.schedule, run.settings
+    training, former = run.pretrained.training, run.pretrained.settings
     state, parameters = begin(corpus, schedule, run.pretrained), settings.architecture(corpus.K)
     models = [
         (parameters.parameters(theta), h[0])
@@ -187,25 +188,16 @@ def losses_before_and_after(run: Run) -> dict[str, dict[str, float]]:
     if settings.held_out:
         texts["held-out part"] = corpus.ids[trained:], end
     with suppress(ReportError):
-        texts["old text"] = _old_text(run.pretrained, corpus.vocabulary)
+        old = load_corpus(training["corpus"], training["encoding"], corpus.vocabulary)
+        if old.sha256 == training["book"]["sha256"] and old.vocabulary == corpus.vocabulary:
+            ids = old.ids[: Schedule.of(former, len(old)).trained]
+            texts["old text"] = ids, former.document_end
     losses = {}
     for name in bar(texts, desc="before and after", unit="", delay=2):
         ids, end = texts[name]
         marks = document_marks(ids, corpus.encode(end))
         losses[name] = dict(zip(("before", "after"), text_losses(models, ids, marks), strict=True))
     return losses
-
-
-def _old_text(pretrained: Pretrained, vocabulary: str) -> tuple[np.ndarray, str]:
-    """Return what a model was trained on before, as ids in a vocabulary, and its document end.
-
-    A ReportError if the text is not there any more as it was then.
-    """
-    training, settings = pretrained.training, pretrained.settings
-    corpus = load_corpus(training["corpus"], training["encoding"], vocabulary)
-    if corpus.sha256 != training["book"]["sha256"] or corpus.vocabulary != vocabulary:
-        raise ReportError(f"{corpus.file}: expected the text that was read then, got another")
-    return corpus.ids[: Schedule.of(settings, len(corpus)).trained], settings.document_end
 
 
 def _folder(from_run: str) -> Path:
