@@ -311,10 +311,9 @@ def compare(case: Case, ga: np.ndarray, gn: np.ndarray, eps: float = 1e-6) -> pd
         and ``mean`` of the relative errors; ``gradient_at_max``, the size of the entry with the
         largest; ``norm_wise``; ``exactly_zero``, the share of such entries of `ga`.
     """
-    parts = dict(case.parts())
     rows = []
-    for name in parts:
-        a, n = ga[parts[name]], gn[parts[name]]
+    for name, places in case.parts():
+        a, n = ga[places], gn[places]
         errors = relative_errors(a, n, eps)
         largest = abs(a[errors.argmax()])
         error = norm_wise_error(a, n, eps)

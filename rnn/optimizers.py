@@ -27,9 +27,6 @@ from rnn.kernels.compilation import compiled, scalar
 from rnn.kernels.elementary import fma, inverse_sqrt, power
 from rnn.kernels.products import multiply
 
-__all__ = ["OPTIMIZERS", "AdaGrad", "Adam", "Descent", "RMSProp", "skips_zeros"]
-__all__ += ["update_parameters"]
-
 _EPS = 1e-8
 
 

@@ -15,7 +15,6 @@ from rnn.text.characters import printable
 class KnownBook:
     """A text that is known by name; ``books.toml`` lists them and says what each entry means."""
 
-    name: str
     title: str
     file: str
     sha256: str
@@ -25,7 +24,7 @@ class KnownBook:
 
 
 _listed = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-BOOKS = {name: KnownBook(name, **facts) for name, facts in _listed.items()}
+BOOKS = {name: KnownBook(**facts) for name, facts in _listed.items()}
 
 
 def locate(corpus: str | os.PathLike[str]) -> tuple[Path, str, str]:
@@ -44,7 +43,7 @@ def locate(corpus: str | os.PathLike[str]) -> tuple[Path, str, str]:
         path = ROOT / "data" / book.file
         if not path.exists():
             _fetch(book, path)
-        return path, book.name, book.title
+        return path, wanted, book.title
     given = Path(wanted).expanduser()
     for path in (given.absolute(), ROOT / given):
         try:
