@@ -53,8 +53,8 @@ STEPS = {
 _TIMED = "speed.json"  # how long it took, and where
 _PATIENCE = 40  # seconds that a step has to end after it was told to
 
-#: The sha256 of the files that the default values leave, on every processor.
-DEFAULT_RUN: dict[str, str] = json.loads(
+#: The sha256 of the files that each step leaves with its default values, on every processor.
+DEFAULT_RUN: dict[str, dict[str, str]] = json.loads(
     Path(__file__).with_name("default_run.json").read_text(encoding="utf-8")
 )
 
@@ -227,20 +227,15 @@ class Again:
 
     def _of_default_values(self) -> dict[str, str]:
         """Return the sha256 by file of what the steps leave that were told the default values."""
-        of_check = {name for name in DEFAULT_RUN if name.startswith("gradient_check")}
-        files = {
-            STEPS["gradient_check"]: of_check,
-            STEPS["training"]: DEFAULT_RUN.keys() - of_check,
-        }
         found: dict[str, str] = {}
-        for step in files.keys() & self.given.keys():
+        for step in DEFAULT_RUN.keys() & self.given.keys():
             notebook = json.loads((ROOT / "notebooks" / f"{step}.ipynb").read_bytes())
             cells = ["".join(cell["source"]) for cell in notebook["cells"]]
             defaults = {name: ast.literal_eval(line.value)
                         for name, line in declared_parameters(cells).items()}  # fmt: skip
             told = {**self.given[step], "run_dir": defaults["run_dir"]}
             if all(defaults.get(name) == value for name, value in told.items()):
-                found |= {name: DEFAULT_RUN[name] for name in files[step]}
+                found |= DEFAULT_RUN[step]
         return found
 
     def _names(self) -> set[str]:
