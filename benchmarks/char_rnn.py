@@ -17,8 +17,6 @@ from rnn.state import first_state
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.training import Trainer
 
-__all__ = ["RECIPE", "SETTINGS", "char_rnn"]
-
 #: The defaults of char-rnn's ``train.lua``, as far as both have them.
 SETTINGS: dict[str, Any] = {
     **{"cell": "lstm", "layers": 2, "m": 128, "seq_length": 50, "batch_size": 50},

@@ -13,8 +13,6 @@ from benchmarks.problem import Problem
 from benchmarks.systems import Worker
 from rnn.errors import ReportError
 
-__all__ = ["CHECK_ETA", "ETA", "TOLERANCE", "Measurement", "check", "measure", "reference"]
-
 #: The classic learning rate, of what is timed.
 ETA = 0.1
 

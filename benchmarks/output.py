@@ -18,8 +18,6 @@ from benchmarks.measure import CHECK_ETA, TOLERANCE, Measurement
 from benchmarks.studies import SWEEPS
 from benchmarks.systems import CORE, SYSTEMS, System
 
-__all__ = ["document", "figure", "load_average", "table", "write"]
-
 _OURS = "rnn"
 _INK, _OTHER, _ACCENT = "#222222", "#8a8a8a", "#0b6e99"
 _GOALS = {system.name: system.goal for system in SYSTEMS}

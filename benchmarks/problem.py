@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["Problem"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:

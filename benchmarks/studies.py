@@ -15,19 +15,6 @@ from benchmarks.measure import CHECK_ETA, ETA, Measurement, measure
 from benchmarks.systems import SYSTEMS, Worker, missing, run_python
 from rnn.text.corpus import load_corpus
 
-__all__ = [
-    "FULL",
-    "QUICK",
-    "SWEEPS",
-    "Done",
-    "Plan",
-    "memory",
-    "precision",
-    "shakespeare",
-    "times",
-]
-__all__ += ["parts", "targets", "whole_run"]
-
 #: The sizes that are varied.
 SWEEPS = ("m", "tau", "batch", "K")
 

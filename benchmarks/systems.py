@@ -19,8 +19,6 @@ import numpy as np
 from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
 
-__all__ = ["CORE", "ONE_THREAD", "SYSTEMS", "System", "Worker", "missing", "run_python"]
-
 _folder = Path(__file__).resolve().parent.parent
 
 #: The core that everything measured is pinned to; None where the system cannot pin.

@@ -9,8 +9,6 @@ from jupyter_client.manager import start_new_kernel
 from benchmarks.studies import Done, Plan
 from rnn.errors import ReportError
 
-__all__ = ["watched"]
-
 _CODE = """
 from pathlib import Path
 from rnn.text.corpus import load_corpus
