@@ -38,28 +38,14 @@ ONE_THREAD = {
 
 @dataclass(frozen=True)
 class System:
-    """A way to train the network.
+    """A way to train the network."""
 
-    Attributes
-    ----------
-    name, title : str
-        In `bench.json`, in the table.
-    module : str
-        Its file in `benchmarks.peers`.
-    package : str
-        What has to be installed for it.
-    dtype : str
-        The type it computes in.
-    goal : float
-        How many times longer than ``rnn`` in float32 it is expected to take; 0 for nothing.
-    """
-
-    name: str
-    title: str
-    module: str
-    package: str
-    dtype: str
-    goal: float = 0.0
+    name: str  # in `bench.json`
+    title: str  # in the table
+    module: str  # its file in `benchmarks.peers`
+    package: str  # what has to be installed for it
+    dtype: str  # the type it computes in
+    goal: float = 0.0  # how many times as long as ``rnn`` in float32 it may take; 0 for none
 
     @property
     def version(self) -> str:
