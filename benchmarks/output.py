@@ -1,7 +1,6 @@
 """The results as tables on the terminal, as `bench.json` and as a figure."""
 
 import json
-import os
 import platform
 from dataclasses import asdict
 from itertools import groupby
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -32,7 +30,8 @@ def document(
 ) -> dict[str, Any]:
     """Return everything that was measured as plain data that JSON can hold.
 
-    `load` is that of the machine before the first measurement, see `load_average`.
+    `load` is that of the machine before the first measurement: how many processes wanted to run in
+    the last minute.
     """
     return {
         "machine": {
@@ -52,11 +51,6 @@ def document(
         ],
         "ratios": _ratios(results),
     } | others
-
-
-def load_average() -> float:
-    """Return how many processes wanted to run in the last minute; 0 where it is not known."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def _ratios(results: list[Measurement]) -> dict[str, float]:
@@ -267,7 +261,6 @@ def figure(results: list[Measurement]) -> Figure | None:
     if not rows:
         return None
     plotted = Figure(figsize=(9, 2.8 * len(rows)), layout="constrained")
-    FigureCanvasAgg(plotted)
     places = plotted.subplot_mosaic(rows)
     for study, axes in places.items():
         if study == "peers":

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.build import build
-from benchmarks.char_rnn import char_rnn
 from benchmarks.measure import CHECK_ETA, ETA, Measurement, measure
 from benchmarks.systems import SYSTEMS, Worker, missing, run_python
+from rnn.kernels.compilation import VECTOR_BYTES
 from rnn.text.corpus import load_corpus
 
 #: The sizes that are varied.
@@ -187,7 +187,7 @@ def targets(plan: Plan, done: Done) -> dict[str, Any]:
     """Train for several processors, and return a hash of the result and the time for each."""
     found = {}
     for title, (name, features) in TARGETS.items():
-        if "avx512f" in features and not _has_wide_vectors():
+        if "avx512f" in features and VECTOR_BYTES < 64:
             done(title)
             continue
         with tempfile.TemporaryDirectory() as cache:
@@ -197,11 +197,6 @@ def targets(plan: Plan, done: Done) -> dict[str, Any]:
             found[title] = run_python("benchmarks.inside", "target", updates, **environment)
         done(title)
     return found
-
-
-def _has_wide_vectors() -> bool:
-    information = Path("/proc/cpuinfo")
-    return information.exists() and "avx512f" in information.read_text()
 
 
 def memory(plan: Plan, done: Done) -> dict[str, Any]:
@@ -215,11 +210,6 @@ def memory(plan: Plan, done: Done) -> dict[str, Any]:
         result = run_python("benchmarks.once", str(path), str(plan.text_updates))
         done("large text")
         return {"text_mb": path.stat().st_size / 1e6} | result
-
-
-def shakespeare(plan: Plan, done: Done) -> dict[str, Any]:
-    """Train char-rnn's default network on char-rnn's text; see `benchmarks.char_rnn`."""
-    return char_rnn(done=done, **plan.char_rnn)
 
 
 def whole_run(plan: Plan, done: Done) -> dict[str, Any]:

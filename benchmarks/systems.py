@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
-
-_folder = Path(__file__).resolve().parent.parent
 
 #: The core that everything measured is pinned to; None where the system cannot pin.
 CORE = max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
@@ -83,7 +82,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.worker", system.module],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
-                cwd=_folder, env=os.environ | ONE_THREAD, start_new_session=True,
+                cwd=ROOT, env=os.environ | ONE_THREAD, start_new_session=True,
             )  # fmt: skip
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +138,7 @@ def run_python(module: str, *arguments: str, **environment: str) -> dict[str, An
     begun = time.perf_counter()
     with _pinned():
         done = subprocess.run(
-            command, cwd=_folder, env=os.environ | ONE_THREAD | environment,
+            command, cwd=ROOT, env=os.environ | ONE_THREAD | environment,
             capture_output=True, text=True,
         )  # fmt: skip
     if done.returncode:
