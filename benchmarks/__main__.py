@@ -1,6 +1,7 @@
 """``python -m benchmarks``: measure, print the tables, write `bench.json` and the figure."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.char_rnn import char_rnn
 from benchmarks.measure import Measurement
-from benchmarks.output import document, figure, load_average, table, write
+from benchmarks.output import document, figure, table, write
 from benchmarks.studies import (
     FULL,
     QUICK,
@@ -17,7 +19,6 @@ from benchmarks.studies import (
     memory,
     parts,
     precision,
-    shakespeare,
     targets,
     times,
     whole_run,
@@ -34,7 +35,7 @@ _OTHERS = {
     "memory": memory,
     "run": whole_run,
     "watched": watched,
-    "char-rnn": shakespeare,
+    "char-rnn": char_rnn,
 }
 _STUDIES = ("peers", "cells", *SWEEPS, *_OTHERS)
 
@@ -85,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     results: list[Measurement] = []
     others: dict[str, Any] = {}
     status = 0
-    load = load_average()
+    load = os.getloadavg()[0]
     if load > _BUSY and not options.quick:
         print(f"The machine is busy (load {load:.1f}): expect times too long.", file=sys.stderr)
     steps = sum(plan.steps(study) for study in studies)

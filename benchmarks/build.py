@@ -8,8 +8,6 @@ from rnn.model import initialise, named
 from rnn.settings import Schedule, Settings
 from rnn.text.corpus import load_corpus
 
-__all__ = ["build", "drawn_text"]
-
 _DRAWN = 400_000  # characters of a text that is made for a K of its own
 
 

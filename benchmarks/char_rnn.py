@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.studies import Done, Plan
 from benchmarks.systems import missing, run_python
 from rnn.errors import ReportError
 from rnn.settings import Schedule, Settings
 from rnn.state import first_state
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.training import Trainer
-
-__all__ = ["RECIPE", "SETTINGS", "char_rnn"]
 
 #: The defaults of char-rnn's ``train.lua``, as far as both have them.
 SETTINGS: dict[str, Any] = {
@@ -33,17 +32,8 @@ RECIPE = SETTINGS | {"eta": 0.005, "eta_schedule": "cosine"}
 _BOUND, _DECAY = 0.08, 0.95
 
 
-def char_rnn(text: str, done: Any, **changes: Any) -> dict[str, Any]:
+def char_rnn(plan: Plan, done: Done) -> dict[str, Any]:
     """Train with this project and, if it is installed, with PyTorch.
-
-    Parameters
-    ----------
-    text : str
-        The name of the text.
-    done : callable
-        Told the name of each of the two.
-    **changes
-        What differs from `RECIPE` and `SETTINGS`.
 
     Returns
     -------
@@ -51,6 +41,8 @@ def char_rnn(text: str, done: Any, **changes: Any) -> dict[str, Any]:
         ``text`` and the ``recipe``; for ``rnn`` and ``pytorch`` the ``held_out_loss`` at the end,
         in nats per character, and ``seconds``.
     """
+    changes = dict(plan.char_rnn)
+    text = changes.pop("text")
     found: dict[str, Any] = {"text": text, "recipe": RECIPE | changes}
     for name, settings in (("rnn", RECIPE | changes), ("pytorch", SETTINGS | changes)):
         if name not in [system.name for system in missing()]:

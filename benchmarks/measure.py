@@ -13,8 +13,6 @@ from benchmarks.problem import Problem
 from benchmarks.systems import Worker
 from rnn.errors import ReportError
 
-__all__ = ["CHECK_ETA", "ETA", "TOLERANCE", "Measurement", "check", "measure", "reference"]
-
 #: The classic learning rate, of what is timed.
 ETA = 0.1
 
@@ -29,36 +27,22 @@ TOLERANCE = 1e-5
 
 @dataclass
 class Measurement:
-    """What one system took for one problem.
+    """What one system took for one problem."""
 
-    Attributes
-    ----------
-    study, system, name, version, dtype
-        Which study it belongs to; the system's title and what it is.
-    m, tau, K, batch, cell, layers
-        The problem.
-    updates : int
-        In each repetition.
-    difference : float
-        The largest relative difference to the reference's losses, in the check.
-    repetitions_us : list of float
-        Microseconds per update.
-    """
-
-    study: str
-    title: str
+    study: str  # that it belongs to
+    title: str  # this and the next three are the system's
     name: str
     version: str
     dtype: str
-    m: int
+    m: int  # this and the next five are the problem's
     tau: int
     K: int
     batch: int
     cell: str
     layers: int
-    updates: int
-    difference: float
-    repetitions_us: list[float] = field(default_factory=list)
+    updates: int  # in each repetition
+    difference: float  # the largest relative one to the reference's losses, in the check
+    repetitions_us: list[float] = field(default_factory=list)  # microseconds per update
 
     @property
     def median_us(self) -> float:

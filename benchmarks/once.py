@@ -10,8 +10,6 @@ from rnn.runs.driver import train
 from rnn.settings import Settings
 from rnn.text.corpus import load_corpus
 
-__all__ = ["peak_memory"]
-
 
 def peak_memory() -> float:
     """Return the most memory this process has held, in MB, the pages of mapped files included."""

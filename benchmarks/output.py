@@ -1,7 +1,6 @@
 """The results as tables on the terminal, as `bench.json` and as a figure."""
 
 import json
-import os
 import platform
 from dataclasses import asdict
 from itertools import groupby
@@ -10,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.measure import CHECK_ETA, TOLERANCE, Measurement
 from benchmarks.studies import SWEEPS
 from benchmarks.systems import CORE, SYSTEMS, System
-
-__all__ = ["document", "figure", "load_average", "table", "write"]
 
 _OURS = "rnn"
 _INK, _OTHER, _ACCENT = "#222222", "#8a8a8a", "#0b6e99"
@@ -34,7 +30,8 @@ def document(
 ) -> dict[str, Any]:
     """Return everything that was measured as plain data that JSON can hold.
 
-    `load` is that of the machine before the first measurement, see `load_average`.
+    `load` is that of the machine before the first measurement: how many processes wanted to run in
+    the last minute.
     """
     return {
         "machine": {
@@ -54,11 +51,6 @@ def document(
         ],
         "ratios": _ratios(results),
     } | others
-
-
-def load_average() -> float:
-    """Return how many processes wanted to run in the last minute; 0 where it is not known."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def _ratios(results: list[Measurement]) -> dict[str, float]:
@@ -269,7 +261,6 @@ def figure(results: list[Measurement]) -> Figure | None:
     if not rows:
         return None
     plotted = Figure(figsize=(9, 2.8 * len(rows)), layout="constrained")
-    FigureCanvasAgg(plotted)
     places = plotted.subplot_mosaic(rows)
     for study, axes in places.items():
         if study == "peers":

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["Problem"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -18,46 +16,30 @@ class Problem:
     of the gradient is clipped to [-clip, clip], then ``a += g^2`` and
     ``theta -= eta g / sqrt(a + eps)``, with a = 0 at first.
 
-    Attributes
-    ----------
-    m, tau, K, batch : int
-        Hidden units, characters in a segment, distinct characters, segments read side by side.
-    cell, layers : str, int
-        vanilla, gru or lstm, and one layer or two.
-    dtype : str
-        The type that is computed in.
-    eps, clip : float
-        AdaGrad's epsilon, the bound on the gradient's entries; eta is told with each run.
-    W, U, V, b, c : ndarray
-        First parameters: (m, m), (K, m) with one row per character, (K, m), (m,), (K,); float64.
-        Of another cell W, U and b have a block for each gate, as in `rnn.cells`.
-    W2, U2, b2 : ndarray
-        Those of the second layer, if there is one; U2 is (m, m), or with a block for each gate.
-    ids : (n,) integers
-        The text.
-    starts : (updates, batch) int64
-        Where the segments of each update begin.  They follow each other: the hidden state is
-        zero before the first update and carried on after that.
+    The first parameters are float64.  Of a cell other than the vanilla one W, U and b have a block
+    for each gate, as in `rnn.cells`; W2, U2 and b2 are those of the second layer, if there is one.
     """
 
-    m: int
-    tau: int
-    K: int
-    batch: int
-    dtype: str
-    eps: float
-    clip: float
-    W: np.ndarray
-    U: np.ndarray
-    V: np.ndarray
-    b: np.ndarray
-    c: np.ndarray
-    ids: np.ndarray
+    m: int  # hidden units
+    tau: int  # characters in a segment
+    K: int  # distinct characters
+    batch: int  # segments read side by side
+    dtype: str  # the type that is computed in
+    eps: float  # AdaGrad's epsilon
+    clip: float  # the bound on the gradient's entries; eta is told with each run
+    W: np.ndarray  # (m, m)
+    U: np.ndarray  # (K, m) with one row per character
+    V: np.ndarray  # (K, m)
+    b: np.ndarray  # (m,)
+    c: np.ndarray  # (K,)
+    ids: np.ndarray  # (n,) integers: the text
+    # (updates, batch) int64: where the segments of each update begin.  They follow each other: the
+    # hidden state is zero before the first update and carried on after that.
     starts: np.ndarray
-    cell: str = "vanilla"
-    layers: int = 1
+    cell: str = "vanilla"  # vanilla, gru or lstm
+    layers: int = 1  # or 2
     W2: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    U2: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    U2: np.ndarray = field(default_factory=lambda: np.zeros(0))  # (m, m) for each gate
     b2: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def parameters(self) -> dict[str, np.ndarray]:

@@ -10,23 +10,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.build import build
-from benchmarks.char_rnn import char_rnn
 from benchmarks.measure import CHECK_ETA, ETA, Measurement, measure
 from benchmarks.systems import SYSTEMS, Worker, missing, run_python
+from rnn.kernels.compilation import VECTOR_BYTES
 from rnn.text.corpus import load_corpus
-
-__all__ = [
-    "FULL",
-    "QUICK",
-    "SWEEPS",
-    "Done",
-    "Plan",
-    "memory",
-    "precision",
-    "shakespeare",
-    "times",
-]
-__all__ += ["parts", "targets", "whole_run"]
 
 #: The sizes that are varied.
 SWEEPS = ("m", "tau", "batch", "K")
@@ -36,54 +23,28 @@ Done = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Plan:
-    """How large and how long everything is.
+    """How large and how long everything is."""
 
-    Attributes
-    ----------
-    size : dict of int
-        The size of the comparison; sweeps vary one number of it.
-    m, tau, batch, K : tuple of int
-        The values of the sweeps.
-    cells : tuple of dict
-        The networks of 'cells'.
-    repetitions, seconds
-        Of a timing in the comparison; `sweep_repetitions`, `sweep_seconds` in the sweeps.
-    check_updates : int
-        Updates whose losses are compared with the reference; a tenth of them in the sweeps.
-    seeds, seed_updates : int
-        How many seeds, and updates of each, tell how far end losses lie apart.
-    text_mb : int
-        The size of the large text.
-    target_updates : int
-        Updates for each processor that code is compiled for.
-    text_updates, run_updates : int
-        Updates on the large text, and of the run; 0 for all seven epochs.
-    watched, watched_updates : int
-        How many trainings with a person looking on, and as many without, and their updates.
-    char_rnn : dict
-        What 'char-rnn' reads, and for how long.
-    """
-
-    size: dict[str, Any]
-    m: tuple[int, ...]
+    size: dict[str, Any]  # of the comparison; sweeps vary one number of it
+    m: tuple[int, ...]  # the values of the sweeps
     tau: tuple[int, ...]
     batch: tuple[int, ...]
     K: tuple[int, ...]
-    cells: tuple[dict[str, Any], ...]
-    repetitions: int
-    seconds: float
-    sweep_repetitions: int
+    cells: tuple[dict[str, Any], ...]  # the networks of 'cells'
+    repetitions: int  # of a timing in the comparison
+    seconds: float  # that each takes
+    sweep_repetitions: int  # both in the sweeps
     sweep_seconds: float
-    check_updates: int
-    seeds: int
-    seed_updates: int
-    text_mb: int
-    target_updates: int
-    text_updates: int
-    run_updates: int
-    watched: int
-    watched_updates: int
-    char_rnn: dict[str, Any]
+    check_updates: int  # whose losses are compared with the reference; a tenth in the sweeps
+    seeds: int  # so many tell how far end losses lie apart
+    seed_updates: int  # of each seed
+    text_mb: int  # the size of the large text
+    target_updates: int  # for each processor that code is compiled for
+    text_updates: int  # on the large text
+    run_updates: int  # of the run; 0 for all seven epochs
+    watched: int  # trainings with a person looking on, and as many without
+    watched_updates: int  # of each of these
+    char_rnn: dict[str, Any]  # what 'char-rnn' reads, and for how long
 
     def problems(self, study: str) -> list[dict[str, Any]]:
         """Return the sizes of the problems of a study that is timed."""
@@ -226,7 +187,7 @@ def targets(plan: Plan, done: Done) -> dict[str, Any]:
     """Train for several processors, and return a hash of the result and the time for each."""
     found = {}
     for title, (name, features) in TARGETS.items():
-        if "avx512f" in features and not _has_wide_vectors():
+        if "avx512f" in features and VECTOR_BYTES < 64:
             done(title)
             continue
         with tempfile.TemporaryDirectory() as cache:
@@ -236,11 +197,6 @@ def targets(plan: Plan, done: Done) -> dict[str, Any]:
             found[title] = run_python("benchmarks.inside", "target", updates, **environment)
         done(title)
     return found
-
-
-def _has_wide_vectors() -> bool:
-    information = Path("/proc/cpuinfo")
-    return information.exists() and "avx512f" in information.read_text()
 
 
 def memory(plan: Plan, done: Done) -> dict[str, Any]:
@@ -254,11 +210,6 @@ def memory(plan: Plan, done: Done) -> dict[str, Any]:
         result = run_python("benchmarks.once", str(path), str(plan.text_updates))
         done("large text")
         return {"text_mb": path.stat().st_size / 1e6} | result
-
-
-def shakespeare(plan: Plan, done: Done) -> dict[str, Any]:
-    """Train char-rnn's default network on char-rnn's text; see `benchmarks.char_rnn`."""
-    return char_rnn(done=done, **plan.char_rnn)
 
 
 def whole_run(plan: Plan, done: Done) -> dict[str, Any]:

@@ -16,12 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.kernels.compilation import SOURCE_DIGEST
-
-__all__ = ["CORE", "ONE_THREAD", "SYSTEMS", "System", "Worker", "missing", "run_python"]
-
-_folder = Path(__file__).resolve().parent.parent
 
 #: The core that everything measured is pinned to; None where the system cannot pin.
 CORE = max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
@@ -40,28 +37,14 @@ ONE_THREAD = {
 
 @dataclass(frozen=True)
 class System:
-    """A way to train the network.
+    """A way to train the network."""
 
-    Attributes
-    ----------
-    name, title : str
-        In `bench.json`, in the table.
-    module : str
-        Its file in `benchmarks.peers`.
-    package : str
-        What has to be installed for it.
-    dtype : str
-        The type it computes in.
-    goal : float
-        How many times longer than ``rnn`` in float32 it is expected to take; 0 for nothing.
-    """
-
-    name: str
-    title: str
-    module: str
-    package: str
-    dtype: str
-    goal: float = 0.0
+    name: str  # in `bench.json`
+    title: str  # in the table
+    module: str  # its file in `benchmarks.peers`
+    package: str  # what has to be installed for it
+    dtype: str  # the type it computes in
+    goal: float = 0.0  # how many times as long as ``rnn`` in float32 it may take; 0 for none
 
     @property
     def version(self) -> str:
@@ -99,7 +82,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.worker", system.module],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
-                cwd=_folder, env=os.environ | ONE_THREAD, start_new_session=True,
+                cwd=ROOT, env=os.environ | ONE_THREAD, start_new_session=True,
             )  # fmt: skip
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -155,7 +138,7 @@ def run_python(module: str, *arguments: str, **environment: str) -> dict[str, An
     begun = time.perf_counter()
     with _pinned():
         done = subprocess.run(
-            command, cwd=_folder, env=os.environ | ONE_THREAD | environment,
+            command, cwd=ROOT, env=os.environ | ONE_THREAD | environment,
             capture_output=True, text=True,
         )  # fmt: skip
     if done.returncode:

@@ -4,12 +4,10 @@ import json
 import tempfile
 from typing import Any
 
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.manager import run_kernel
 
 from benchmarks.studies import Done, Plan
 from rnn.errors import ReportError
-
-__all__ = ["watched"]
 
 _CODE = """
 from pathlib import Path
@@ -35,8 +33,7 @@ def watched(plan: Plan, done: Done) -> dict[str, Any]:
     """
     updates = plan.watched_updates
     found: dict[str, Any] = {"updates": updates, "batch": [], "watched": [], "pictures": []}
-    manager, client = start_new_kernel(kernel_name="python3")
-    try:
+    with run_kernel(kernel_name="python3") as client:
         _train(client, 100, False)  # compiles
         for _ in range(plan.watched):
             for kind in ("batch", "watched"):
@@ -45,9 +42,6 @@ def watched(plan: Plan, done: Done) -> dict[str, Any]:
                 if kind == "watched":
                     found["pictures"].append(pictures)
                 done(kind)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
     return found
 
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from benchmarks.problem import Problem
 
-__all__: list[str] = []
-
 
 def main(module: str) -> None:
     # What libraries print goes to standard error; the answers keep the pipe to themselves.

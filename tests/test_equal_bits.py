@@ -98,10 +98,9 @@ def test_a_short_run_gives_the_stored_bits_on_64_bit_arm(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_the_default_run_leaves_the_stored_files(tmp_path: Path) -> None:
-    for notebook in ("01_gradient_check.ipynb", "02_training_evolution.ipynb"):
-        papermill.execute_notebook(
-            TESTS.parent / "notebooks" / notebook, tmp_path / notebook, {"run_dir": str(tmp_path)},
-            progress_bar=False,
-        )  # fmt: skip
-    for name, sha256 in DEFAULT_RUN.items():
-        assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == sha256, name
+    for step, files in DEFAULT_RUN.items():
+        notebook = TESTS.parent / "notebooks" / f"{step}.ipynb"
+        parameters = {"run_dir": str(tmp_path)}
+        papermill.execute_notebook(notebook, tmp_path / "out.ipynb", parameters, progress_bar=False)
+        for name, sha256 in files.items():
+            assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == sha256, name

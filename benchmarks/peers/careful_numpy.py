@@ -6,8 +6,6 @@ import numpy as np
 
 from benchmarks.problem import Problem
 
-__all__ = ["prepare"]
-
 
 def prepare(problem: Problem) -> Callable[[int, float], np.ndarray]:
     m, K, tau, B = problem.m, problem.K, problem.tau, problem.batch

@@ -11,8 +11,6 @@ from rnn.settings import Settings
 from rnn.state import first_state
 from rnn.training import Network, Progress, Reading, train_segments
 
-__all__ = ["prepare"]
-
 
 def prepare(problem: Problem) -> Callable[[int, float], np.ndarray]:
     settings = Settings(

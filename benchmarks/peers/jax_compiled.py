@@ -14,8 +14,6 @@ from jax import lax
 
 from benchmarks.problem import Problem
 
-__all__ = ["prepare"]
-
 
 def prepare(problem: Problem) -> Callable[[int, float], np.ndarray]:
     jax.config.update("jax_enable_x64", problem.dtype == "float64")

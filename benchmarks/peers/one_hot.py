@@ -6,8 +6,6 @@ import numpy as np
 
 from benchmarks.problem import Problem
 
-__all__ = ["prepare"]
-
 
 def prepare(problem: Problem) -> Callable[[int, float], np.ndarray]:
     if problem.batch != 1:

@@ -8,8 +8,6 @@ from torch import nn
 
 from benchmarks.problem import Problem
 
-__all__ = ["prepare"]
-
 
 def prepare(problem: Problem) -> Callable[[int, float], np.ndarray]:
     torch.set_num_threads(1)

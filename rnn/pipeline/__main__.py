@@ -153,15 +153,15 @@ def network(pretrained: str, options: str) -> str:
     """
     with suppress(OSError, ValueError, LookupError, TypeError):  # what is wrong a step says
         words = shlex.split(options)
-        files = [Path(path) for option, path in pairwise(words) if option == "-f"]
-        told = [read_values(path) for path in files
-                if path.name in (_PARAMETERS, _BEST) and path.is_file()]  # fmt: skip
+        told: dict[str, object] = {}
         if pretrained:
             results = json.loads((_pretrained_folder(pretrained) / "results.json").read_bytes())
-            told.append(results["training"]["parameters"])
-        for values in told:
-            known = [("-p", name, str(values[name])) for name in _NETWORK if name in values]
-            words = [*chain(*known), *words]
+            told |= results["training"]["parameters"]
+        for path in [Path(path) for option, path in pairwise(words) if option == "-f"]:
+            if path.name in (_PARAMETERS, _BEST) and path.is_file():
+                told |= read_values(path)
+        known = [("-p", name, str(told[name])) for name in _NETWORK if name in told]
+        words = [*chain(*known), *words]
         found = zip(words, words[1:], words[2:], strict=False)
         return " ".join(
             shlex.join(option)

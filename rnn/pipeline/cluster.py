@@ -135,7 +135,9 @@ def opened(address: str, corpus: Corpus) -> Iterator[Cluster]:
                     file=sys.stderr,
                 )
         else:
-            address = stack.enter_context(_local_scheduler())
+            cluster = _local_cluster()
+            stack.callback(_close, cluster, 5)
+            address = cluster.scheduler_address
         try:
             client = distributed.Client(address, timeout=10, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -144,13 +146,12 @@ def opened(address: str, corpus: Corpus) -> Iterator[Cluster]:
                 f"SCHEDULER: expected a scheduler of Dask at {address}, got none ({reason}); "
                 "start one with .venv/bin/dask scheduler"
             ) from None
-        stack.callback(_close, client)
+        stack.callback(_close, client, 2)
         print(f"sweep: dashboard at {client.dashboard_link}", file=sys.stderr, flush=True)
         yield Cluster(client, address, corpus)
 
 
-@contextmanager
-def _local_scheduler() -> Iterator[str]:
+def _local_cluster() -> Any:
     """Start a scheduler, and a worker with one thread for each core, all on the loopback."""
     scratch = ROOT / ".cache" / "dask"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -158,7 +159,7 @@ def _local_scheduler() -> Iterator[str]:
     before = [signal.signal(number, signal.SIG_IGN) for number in signals]
     try:
         # The workers inherit that they ignore Ctrl-C: this process tells them when to end.
-        cluster = distributed.LocalCluster(
+        return distributed.LocalCluster(
             n_workers=CPU_COUNT,  # those that this process may use
             threads_per_worker=1,
             processes=True,
@@ -173,13 +174,9 @@ def _local_scheduler() -> Iterator[str]:
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
-    try:
-        yield cluster.scheduler_address
-    finally:
-        with suppress(Exception):
-            cluster.close(timeout=5)
 
 
-def _close(client: Any) -> None:
+def _close(connection: Any, seconds: float) -> None:
+    """Close a client or a cluster; whatever it says in so many seconds, the sweep has ended."""
     with suppress(Exception):
-        client.close(timeout=2)
+        connection.close(timeout=seconds)

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -62,11 +62,10 @@ def _arrays(there: Path, again: Path) -> str:
         one, other = first[name], second[name]
         if (one.shape, one.dtype) != (other.shape, other.dtype):
             return f"{name}: {one.dtype} {one.shape}, made again {other.dtype} {other.shape}"
-        if one.tobytes() != other.tobytes():
-            # By bytes, so that NaN equals itself and -0 is not 0.
-            parts = [np.frombuffer(a.tobytes(), "u1").reshape(a.size, -1) for a in (one, other)]
-            first_one = np.flatnonzero((parts[0] != parts[1]).any(axis=1))[0]
-            place = np.unravel_index(first_one, one.shape)
+        raw = f"V{one.itemsize}"  # bytes, so that NaN equals itself and -0 is not 0
+        differing = np.argwhere(one.view(raw) != other.view(raw))
+        if len(differing):
+            place = tuple(differing[0])
             index = f"[{', '.join(map(str, place))}]" if place else ""
             return f"{name}{index}: {_both(one[place].item(), other[place].item())}"
     return "the same arrays, packed otherwise"
@@ -119,9 +118,7 @@ def _page(there: Path, again: Path) -> str:
 
 def _bytes(there: Path, again: Path) -> str:
     first, second = there.read_bytes(), again.read_bytes()
-    pairs = enumerate(zip(first, second, strict=False))
-    place = next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
-    return f"set otherwise from byte {place:,} of {len(second):,}"
+    return f"set otherwise from byte {_alike(first, second):,} of {len(second):,}"
 
 
 _BY_SUFFIX = {
@@ -144,7 +141,9 @@ def _lines(first: str, second: str) -> str:
 def _values(first: Any, second: Any, path: str = "") -> str:
     """Tell the first place at which two values of JSON differ; empty if there is none."""
     if type(first) is type(second) and isinstance(first, dict | list):
-        for key, pair in _items(first, second):
+        one, other = (x if isinstance(x, dict) else dict(enumerate(x)) for x in (first, second))
+        for key in sorted(one | other):
+            pair = one.get(key, _NONE), other.get(key, _NONE)
             if found := _values(*pair, f"{path}.{key}" if path else str(key)):
                 return found
         return ""
@@ -155,23 +154,20 @@ def _values(first: Any, second: Any, path: str = "") -> str:
     return f"{path}: {_both(first, second)}"
 
 
-def _items(first: Any, second: Any) -> Iterator[tuple[Any, tuple[Any, Any]]]:
-    if isinstance(first, list):
-        yield from enumerate(zip_longest(first, second, fillvalue=_NONE))
-    else:
-        for key in sorted(first | second):
-            yield key, (first.get(key, _NONE), second.get(key, _NONE))
-
-
 def _both(first: Any, second: Any) -> str:
     if isinstance(first, str) and isinstance(second, str):
         # From where they differ, so that what is shown differs too.
-        pairs = enumerate(zip(first, second, strict=False))
-        start = next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
+        start = _alike(first, second)
         start = 0 if max(len(first), len(second)) < 50 else max(start - 15, 0)
         first, second = first[start:], second[start:]
     words = ["none" if value is _NONE else shown(value) for value in (first, second)]
     return f"{words[0]}, made again {words[1]}"
+
+
+def _alike(first: Sequence[Any], second: Sequence[Any]) -> int:
+    """Return how many characters or bytes are the same before the first that differs."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def _text(path: Path) -> str:

@@ -158,25 +158,21 @@ def named_points(folder: Path, asked: Asked) -> list[Point]:
     for path in sorted(folder.glob("*/parameters.yaml")):
         with suppress(OSError, ValueError):
             there[path.parent.name] = read_values(path)
-    wanted = [_record(one, asked) for one in asked.wanted]
-    names: dict[int, str] = {}
+    text = {"corpus": asked.corpus, "encoding": asked.encoding}
+    names: dict[Settings, str] = {}
     for leave_out in ((), _LENGTH):
-        for i, one in enumerate(wanted):
-            for name, other in there.items():
-                if i not in names and name not in names.values() and (
-                    _without(other, leave_out) == _without(one, leave_out)
-                ):  # fmt: skip
-                    names[i] = name
-    taken = {path.name for path in folder.glob("*")} | set(names.values())
-    for i, settings in enumerate(asked.wanted):
-        if i not in names:
-            names[i] = _new_name(settings.as_dict(), asked.varied, taken)
-            taken.add(names[i])
-    return [Point(names[i], settings) for i, settings in enumerate(asked.wanted)]
-
-
-def _record(settings: Settings, asked: Asked) -> dict[str, Any]:
-    return settings.as_dict() | {"corpus": asked.corpus, "encoding": asked.encoding}
+        for settings in asked.wanted:
+            wanted = _without(settings.as_dict() | text, leave_out)
+            same = [name for name, one in there.items() if _without(one, leave_out) == wanted]
+            if same and settings not in names:
+                names[settings] = same[0]
+                del there[same[0]]
+    taken = {path.name for path in folder.glob("*")}
+    for settings in asked.wanted:
+        if settings not in names:
+            names[settings] = _new_name(settings.as_dict(), asked.varied, taken)
+            taken.add(names[settings])
+    return [Point(names[settings], settings) for settings in asked.wanted]
 
 
 def _without(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

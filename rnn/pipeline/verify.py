@@ -19,7 +19,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -53,8 +52,8 @@ STEPS = {
 _TIMED = "speed.json"  # how long it took, and where
 _PATIENCE = 40  # seconds that a step has to end after it was told to
 
-#: The sha256 of the files that the default values leave, on every processor.
-DEFAULT_RUN: dict[str, str] = json.loads(
+#: The sha256 of the files that each step leaves with its default values, on every processor.
+DEFAULT_RUN: dict[str, dict[str, str]] = json.loads(
     Path(__file__).with_name("default_run.json").read_text(encoding="utf-8")
 )
 
@@ -119,7 +118,7 @@ class Again:
             return corpus
         folders = () if corpus in BOOKS else (self.there / "data", ROOT / "data")
         for path in (path for folder in folders for path in sorted(folder.glob("*"))):
-            if path.is_file() and sha256_of(path) == wanted:
+            if holds(path, str(wanted)):
                 moved = self._moved(corpus)  # its name is among the results
                 os.makedirs(ROOT / os.path.dirname(moved), exist_ok=True)
                 with suppress(FileExistsError):  # of the step before
@@ -162,12 +161,12 @@ class Again:
 
     def _sentences(self, folder: str) -> str:
         """Return the folder with the run's own sentences, or none if they are not here."""
-        packed = self.there / "sentences"
-        for path in (Path(folder).expanduser(), ROOT / folder):
-            here = {one.name: one.read_bytes() for one in path.glob("*.md")}
-            if here and not self.foreign:
-                return folder
-            if here and here == {one.name: one.read_bytes() for one in packed.glob("*.md")}:
+
+        def sentences(place: Path) -> dict[str, bytes]:
+            return {path.name: path.read_bytes() for path in place.glob("*.md")}
+
+        for here in map(sentences, (Path(folder).expanduser(), ROOT / folder)):
+            if here and (not self.foreign or here == sentences(self.there / "sentences")):
                 return folder
         # Sentences are templates, which can compute: those of somebody else are not run.
         for name in (*(f"{step}.ipynb" for step in STEPS.values()), *PAGES):
@@ -179,10 +178,9 @@ class Again:
         noted = self.results.get("provenance", {})
         environment = os.environ | ({"RNN_PROVENANCE": json.dumps(noted)} if noted else {})
         for name, values in self.given.items():
-            told = b64encode(yaml.safe_dump(values, sort_keys=False).encode()).decode()
-            source, target = ROOT / "notebooks" / f"{name}.ipynb", self.folder / f"{name}.ipynb"
-            words = (str(source.relative_to(ROOT)), str(target), "-b", told)
-            if _python("rnn.pipeline.execute", *words, env=environment):
+            source, target = f"notebooks/{name}.ipynb", self.folder / f"{name}.ipynb"
+            told = yaml.safe_dump(values, sort_keys=False)
+            if _python("rnn.pipeline.execute", source, str(target), "-y", told, env=environment):
                 self.left_out[target.name] = "it could not be made again, see above"
                 break
         for path in (*self.folder.glob("0*.ipynb"), *self.folder.glob("results.json")):
@@ -227,32 +225,27 @@ class Again:
 
     def _of_default_values(self) -> dict[str, str]:
         """Return the sha256 by file of what the steps leave that were told the default values."""
-        of_check = {name for name in DEFAULT_RUN if name.startswith("gradient_check")}
-        files = {
-            STEPS["gradient_check"]: of_check,
-            STEPS["training"]: DEFAULT_RUN.keys() - of_check,
-        }
         found: dict[str, str] = {}
-        for step in files.keys() & self.given.keys():
+        for step in DEFAULT_RUN.keys() & self.given.keys():
             notebook = json.loads((ROOT / "notebooks" / f"{step}.ipynb").read_bytes())
             cells = ["".join(cell["source"]) for cell in notebook["cells"]]
             defaults = {name: ast.literal_eval(line.value)
                         for name, line in declared_parameters(cells).items()}  # fmt: skip
             told = {**self.given[step], "run_dir": defaults["run_dir"]}
             if all(defaults.get(name) == value for name, value in told.items()):
-                found |= {name: DEFAULT_RUN[name] for name in files[step]}
+                found |= DEFAULT_RUN[step]
         return found
 
     def _names(self) -> set[str]:
         """Return the names of the files to compare: those made again, and what else a run has."""
         here = {path.name for path in self.there.iterdir() if path.is_file()}
         made = {path.name for path in self.folder.iterdir() if path.is_file()}
-        known = {f"{name}.ipynb" for name in STEPS.values()} | {*PAGES, *FILES}
-        wanted = made | (here & known)
+        notebooks = {f"{name}.ipynb" for name in self.given}
+        wanted = made | (here & (notebooks | FILES.keys()))
         if self.foreign:
             wanted |= FILES.keys() - OPTIONAL
-        elif not here & {f"{name}.ipynb" for name in self.given}:
-            wanted -= {f"{name}.ipynb" for name in self.given}  # data without notebooks
+        elif not here & notebooks:
+            wanted -= notebooks  # data without notebooks
         wanted = {name for name in wanted if name[0] != "." and not name.startswith("failed_")}
         return wanted - {_TIMED}
 
@@ -277,7 +270,7 @@ def told_by_notebook(path: Path) -> dict[str, Any]:
 
     Raises a ReportError if it is none, or the values are others than numbers and texts.
     """
-    try:
+    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError):
         notebook = json.loads(path.read_bytes())
         values = notebook["metadata"]["papermill"]["parameters"]
         cells = ["".join(cell["source"]) for cell in notebook["cells"] if
@@ -286,8 +279,6 @@ def told_by_notebook(path: Path) -> dict[str, Any]:
         plain = all(isinstance(value, str | int | float | None) for value in values.values())
         if plain and sorted(order) == sorted(values):
             return {name: values[name] for name in order}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError):
-        pass
     expected = "expected an executed notebook with its parameters, got others"
     raise ReportError(f"{path.name}: {expected}; run make report again")
 

@@ -144,7 +144,7 @@ def test_default_run_is_held_to_the_stored_sha256(
 ) -> None:
     monkeypatch.setattr(again, "given", {TRAINING: {"m": m, "seed": 0, "run_dir": "anywhere"}})
     here = {name: sha256_of(run / name) for name in ("history.csv", "snapshots.json")}
-    monkeypatch.setattr(verify, "DEFAULT_RUN", here | {"snapshots.json": "0" * 64})
+    monkeypatch.setattr(verify, "DEFAULT_RUN", {TRAINING: here | {"snapshots.json": "0" * 64}})
     status, told = compare(lambda folder: None)
     assert status == (DIFFERENT if held else SAME)
     assert ("default run" in told["history.csv"]) == held
