@@ -50,7 +50,6 @@ def answer_facts(sweep: Sweep) -> dict[str, Any]:
         "best": best,
         "seeds": len(best.losses),
         "held_out": sweep.asked["held_out"],
-        "total": len(sweep.points) + len(sweep.failed) + len(sweep.stopped),
         "next": other,
         "apart": other.loss - best.loss if other else math.nan,
         "error": math.hypot(best.error, other.error) if other else math.nan,
