@@ -92,6 +92,8 @@ def _spelling(measured: pd.DataFrame) -> dict[str, Any]:
         "best": best,
         "best_before": measured["update"].iloc[shares.index(best)],
         "made_up": 1 - last,
+        "first_before": measured["update"].iloc[0],
+        "last_before": measured["update"].iloc[-1],
     }
 
 
