@@ -1,6 +1,6 @@
 """The gradient check: its errors, its oracles, the step of the differences, planted mistakes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -108,15 +108,13 @@ def steps(section: Section, steps: pd.DataFrame, h: float) -> None:
     values = {"errors": worst.to_dict(), "best_step": worst.idxmin(), "h": h}
     values["curves"] = steps["parameter"].nunique()
     section.prose("reading", values)
-    drawn, told = steps_figure(steps, h), steps_points(steps)
-    section.figure(drawn, "fig-step", values, source=_SOURCE, points=told)
-
-
-def steps_points(steps: pd.DataFrame) -> Iterator[tuple[float, float, dict[str, Any]]]:
-    """Yield the points of `steps_figure`, curve by curve, with what is told of each."""
-    for name, line in steps[steps["norm_wise"] > 0].groupby("parameter", sort=False):
-        for h, error in sorted(zip(line["h"], line["norm_wise"], strict=True)):
-            yield h, error, {"parameter": name, "h": h, "norm_wise": error}
+    curves = steps[steps["norm_wise"] > 0].groupby("parameter", sort=False)
+    points = [
+        (x, error, {"parameter": name, "h": x, "norm_wise": error})
+        for name, curve in curves
+        for x, error in sorted(zip(curve["h"], curve["norm_wise"], strict=True))
+    ]
+    section.figure(steps_figure(steps, h), "fig-step", values, source=_SOURCE, points=points)
 
 
 def steps_figure(steps: pd.DataFrame, h: float) -> Figure:
