@@ -103,7 +103,7 @@ def _larger(sweep: Sweep, edges: list[dict[str, Any]]) -> str:
         return ""
     beyond = {one["name"]: f",{one['beyond']:g}" for one in edges}
     words = [word + beyond.get(word.partition("=")[0], "") for word in grid]
-    return f'make sweep SWEEP={sweep.name} GRID="{" ".join(words)}"'
+    return f'make sweep SWEEP={sweep.folder.name} GRID="{" ".join(words)}"'
 
 
 def points(section: Section, sweep: Sweep) -> None:

@@ -61,7 +61,6 @@ class SweptPoint:
 class Sweep:
     """A finished sweep."""
 
-    name: str  # that of its folder
     folder: Path
     asked: dict[str, Any]  # ``sweep.json`` but for its points
     varied: dict[str, list[Any]]  # the values of each setting that was varied, the lowest first
@@ -99,7 +98,6 @@ def read_sweep(folder: Path) -> Sweep:
         for name in asked["varied"]
     }
     return Sweep(
-        folder.name,
         folder,
         asked | {"held_out": held_out},
         {name: found for name, found in values.items() if len(found) > 1},
