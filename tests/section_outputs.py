@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
+
 from rnn.report.sentences import Sentences
 from rnn.report.show import Section
 from rnn.report.shown import Shown
@@ -36,3 +38,8 @@ Show = Callable[..., Outputs]
 def said(section: str, block: str, values: dict[str, Any]) -> str:
     """Return a block of a section's sentences in one line."""
     return Section(section, Sentences()).line(block, values)
+
+
+def rows(section: str, block: str, values: dict[str, Any]) -> pd.DataFrame:
+    """Return a block of a section's sentences as a table."""
+    return Section(section, Sentences()).rows(block, values)

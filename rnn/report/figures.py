@@ -12,11 +12,14 @@ from typing import Any
 
 from matplotlib import font_manager, rc_params_from_file
 from matplotlib import style as styles
+from matplotlib.axes import Axes
+from matplotlib.axis import XAxis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from rnn.report.fonts import embedded_fonts
 
-__all__ = ["COLOURS", "NOTE", "PAGE_WIDTH", "family", "page_figure", "style", "svg"]
+__all__ = ["COLOURS", "NOTE", "PAGE_WIDTH", "family", "page_figure", "style", "svg", "write_out"]
 
 #: Width of the text on the page, in inches.
 PAGE_WIDTH = 6.1
@@ -54,6 +57,15 @@ def page_figure(height: float) -> Iterator[Figure]:
     """Draw a figure as wide as the page's text: ``with page_figure(2.5) as figure: ...``."""
     with style():
         yield Figure(figsize=(PAGE_WIDTH, height))
+
+
+def write_out(axis: XAxis, axes: Axes) -> None:
+    """Write the numbers of an axis of `axes` in full, as many as there is room for."""
+    left, right = axes.get_xlim()
+    if axes.get_xscale() == "log":
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if right < 1000 * left else (1,)))
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter("{x:,.10g}")
 
 
 def svg(figure: Figure) -> str:

@@ -22,6 +22,7 @@ import jinja2
 
 from rnn import ROOT
 from rnn.errors import ReportError, one_of
+from rnn.kernels.elementary import exp
 from rnn.report.escaping import escape, pictured
 
 __all__ = ["Markdown", "Sentences", "enumerated"]
@@ -75,6 +76,11 @@ def _power(number: float) -> str:
     return f"${factor}10^{{{int(exponent)}}}$"
 
 
+def _perplexity(nats: float) -> str:
+    """Return e to a loss, with three decimals as long as it has no more than seven digits."""
+    return "∞" if nats > 700 else f"{exp(float(nats)):{'.3f' if nats < 14 else '.3g'}}"
+
+
 def _code(text: object) -> str:
     """Write data as code, which no backtick in it can end."""
     shown = pictured(text) or " "
@@ -102,6 +108,7 @@ _FILTERS: dict[str, Filter] = {
     "percent": lambda share: "–" if math.isnan(share) else f"{share:.0%}",
     "nats": _finite("{:.4f} nats".format),
     "bits": _finite(lambda loss: f"{loss / math.log(2):.4f} bits"),
+    "perplexity": _finite(_perplexity),
     "count": _count,
     "epochs": _epochs,
     "separator": _separator,

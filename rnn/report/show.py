@@ -62,19 +62,20 @@ class Section:
         """Return a block as a table of plain text.
 
         A row begins with a bar at the beginning of a line; the first holds the heads, and bars
-        beyond the last column are text: ``| property | value``.  Rows without a cell for each head
-        are a `ReportError`.
+        beyond the last column are text: ``| property | value``.  A first column without a head has
+        the names of the rows.  Rows without a cell for each head are a `ReportError`.
         """
         text = "\n" + self._sentences.render(self.name, block, values, plain=True)
         rows = [" ".join(row.split()) for row in text.split("\n|")[1:]] or [""]
         bars = rows[0].count("|")
         heads, *cells = [[cell.strip() for cell in row.split("|", bars)] for row in rows]
-        if not heads[0] or any(len(row) != len(heads) for row in cells):
+        if heads == [""] or any(len(row) != len(heads) for row in cells):
             raise ReportError(
                 f"{self.name}.md: expected rows with a cell for each head in the block "
                 f"{block!r}, got others; begin each with a bar: | property | value"
             )
-        return pd.DataFrame(cells, columns=heads)
+        table = pd.DataFrame(cells, columns=heads)
+        return table if heads[0] else table.set_index("").rename_axis(None)
 
     def prose(self, block: str, values: Values) -> None:
         """Show a block as paragraphs; one that says nothing is left out."""

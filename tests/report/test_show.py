@@ -82,6 +82,13 @@ def test_a_table_without_named_rows_has_no_column_for_them(
     assert len(list(pages(outputs)[1].of("th"))) == 2
 
 
+def test_a_first_column_without_a_head_names_the_rows(section: Make) -> None:
+    named = section(table="| | a | b\n| x | 1 | 2").rows("table", {})
+    assert named.to_dict("index") == {"x": {"a": "1", "b": "2"}}
+    bare = section(table="| n | a\n| x | 1").rows("table", {})
+    assert bare.to_dict("index") == {0: {"n": "x", "a": "1"}}
+
+
 @pytest.mark.parametrize(
     ("columns", "widths"), [(0, [7]), (7, [7]), (6, [4, 3]), (3, [3, 2, 2]), (1, [1] * 7)]
 )

@@ -67,38 +67,28 @@ def error_map(
     The case says which entries are whose; of the characters, whole rows are looked at.  `ga`, `gn`
     and `eps` are as for `rnn.gradient_check.relative_errors`.
     """
-    index = case.index()[name]
+    index, K = case.index()[name], case.architecture.K
     places = np.arange(case.theta.size)[case.places]
+    gated = len(case.architecture.cell.biases) > 1 and name != "V"
+    unit = "hidden unit, gate by gate" if gated else "hidden unit"
     characters, left_out = [], 0
     if name in ("U", "U1", "V", "c"):
-        looked_at = np.isin(index, places).reshape(case.architecture.K, -1).all(axis=1)
+        looked_at = np.isin(index, places).reshape(K, -1).all(axis=1)
         characters = [visible(vocabulary[k]) for k in np.flatnonzero(looked_at)]
-        left_out = case.architecture.K - len(characters)
+        across, left_out = "character", K - len(characters)
         index = index[looked_at].T
+    else:
+        below = "hidden unit of the layer below"
+        across = {"W": "hidden unit of the step before", "U": below, "b": unit}[name[0]]
     at = np.searchsorted(places, np.atleast_2d(index))
     return ErrorMap(
         errors=relative_errors(ga, gn, eps)[at],
         zero=((ga == 0) & (gn == 0))[at],
-        across=_across(case, name),
-        down=_rows(case, name) if index.ndim == 2 else "",
+        across=across,
+        down=unit if index.ndim == 2 else "",
         characters=characters,
         left_out=left_out,
     )
-
-
-def _across(case: Case, name: str) -> str:
-    """Return what the columns of a parameter are."""
-    if name in ("U", "U1", "V", "c"):
-        return "character"
-    if name[0] == "b":
-        return _rows(case, name)
-    return "hidden unit of the " + ("step before" if name[0] == "W" else "layer below")
-
-
-def _rows(case: Case, name: str) -> str:
-    """Return what the rows of a parameter are; of several gates, one after the other."""
-    several = len(case.architecture.cell.biases) > 1 and name[0] != "V"
-    return "hidden unit, gate by gate" if several else "hidden unit"
 
 
 def error_figure(shown: ErrorMap) -> Figure:

@@ -4,12 +4,11 @@ The shade of a character tells the probability p_t that the network itself gave 
 drawn from, with a temperature and a nucleus, is derived from that.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+import regex
 from wcwidth import wcswidth
 
 from rnn.report.escaping import INVISIBLE, html_text
@@ -19,9 +18,11 @@ from rnn.text.characters import visible
 __all__ = ["room_for_alternatives", "text_html"]
 
 _SHOWN = 5  # alternatives
-_TOGETHER = 4  # characters in one place, at most: one and those that combine with it
 _SHADES = 9  # a whole number of bits each, the last for all that is less likely
-_UNSEEN = re.compile(f"[{INVISIBLE}\r\ud800-\udfff]")
+_UNSEEN = rf"[{INVISIBLE}\r\ud800-\udfff]"
+#: A character and at most three that combine with it; what cannot be seen, and what has nothing to
+#: combine with, stands alone and is named.
+_PLACE = regex.compile(rf"(?P<named>{_UNSEEN}|\p{{M}})|\n|.(?:\p{{M}}(?<!{_UNSEEN})){{0,3}}")
 
 
 def room_for_alternatives(vocabulary: str) -> float:
@@ -60,28 +61,18 @@ def text_html(model: Model, text: str, prime: str = "") -> tuple[str, float]:
 
 def _elements(text: str, shades: list[int], told: list[str]) -> Iterator[str]:
     """Yield the elements of a text; combining characters share that of the one they stand on."""
-    at = 0
-    while at < len(text):
-        end, named = at + 1, _UNSEEN.match(text[at]) or _combines(text[at])
-        while (
-            text[at] != "\n" and not named and text[end : at + _TOGETHER] and _combines(text[end])
-        ):
-            end += 1
-        lists = "\nthen\n".join(filter(None, told[at:end]))
+    for place in _PLACE.finditer(text):
+        part = slice(*place.span())
+        lists = "\nthen\n".join(filter(None, told[part]))
         about = f' data-a="{html_text(lists)}"' if lists else ""
-        characters, shade = text[at:end], f"s{max(shades[at:end])}"
-        if characters == "\n":
+        shade = f"s{max(shades[part])}"
+        if place["named"]:
+            yield f'<i class="{shade} u"{about}>{_name(place[0])}</i>'
+        elif place[0] == "\n":
             # The line ends after the element, or its alternatives would hang on the next one.
             yield f'<i class="{shade} n"{about}></i>\n'
-        elif named:
-            yield f'<i class="{shade} u"{about}>{_name(characters)}</i>'
         else:
-            yield f'<i class="{shade}"{about}>{html_text(characters)}</i>'
-        at = end
-
-
-def _combines(character: str) -> bool:
-    return unicodedata.category(character).startswith("M") and not _UNSEEN.match(character)
+            yield f'<i class="{shade}"{about}>{html_text(place[0])}</i>'
 
 
 def _alternatives(names: list[str], p: np.ndarray, likeliest: list[int], drawn: int) -> str:
@@ -98,4 +89,4 @@ def _alternatives(names: list[str], p: np.ndarray, likeliest: list[int], drawn: 
 
 def _name(character: str) -> str:
     point = f"U+{ord(character):04X}"
-    return point if _UNSEEN.match(character) else visible(character)
+    return point if regex.match(_UNSEEN, character) else visible(character)

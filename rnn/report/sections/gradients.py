@@ -1,6 +1,6 @@
 """The gradient check: its errors, its oracles, the step of the differences, planted mistakes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ def oracles(section: Section, errors: pd.DataFrame, case: Case) -> None:
     """
     values = oracles_facts(errors, case)
     section.prose("setting", values)
-    section.table(oracles_table(errors), "tab-oracles", values, source=_SOURCE)
+    section.table(section.rows("table", values), "tab-oracles", values, source=_SOURCE)
     section.prose("reading", values)
     section.prose("harder", values)
     table = settings_table(errors)
@@ -71,7 +71,10 @@ def oracles_facts(errors: pd.DataFrame, case: Case) -> dict[str, Any]:
     """Return what the sentences about oracles and settings mention."""
     U = "U" if case.architecture.layers == 1 else "U1"
     accepted = [word for word, end in check.THRESHOLDS.items() if end <= check.ACCEPTED]
+    central, stepped = first_setting(errors, CENTRAL), first_setting(errors, COMPLEX)
+    judged = zip(central.index, central.to_dict("records"), stepped.to_dict("records"), strict=True)
     return {
+        "judged": list(judged),
         "case": case,
         "cell": name_of(case.architecture.cell),
         "U": U,
@@ -80,26 +83,13 @@ def oracles_facts(errors: pd.DataFrame, case: Case) -> dict[str, Any]:
         "entries": case.small().sampled().entries,
         "of_entries": case.small().entries,
         "not_read": case.architecture.K - len(np.unique(case.x)),
-        "zeros": first_setting(errors, CENTRAL).loc[U, "exactly_zero"],
+        "zeros": central.loc[U, "exactly_zero"],
         "burn_in": check.BURN_IN,
         "dropout": any(errors["setting"].str.endswith("dropout")) and check.DROPPED,
         "settings": errors["setting"].nunique(),
         "rejected": errors[~errors["verdict"].isin(accepted)]["setting"].nunique(),
         "largest_complex": errors[errors["oracle"] == COMPLEX]["max"].max(skipna=False),
     }
-
-
-def oracles_table(errors: pd.DataFrame) -> pd.DataFrame:
-    """Return what each oracle says of each parameter in the first setting."""
-    central, stepped = first_setting(errors, CENTRAL), first_setting(errors, COMPLEX)
-    table = {
-        "exactly zero": central["exactly_zero"].map("{:.1%}".format),
-        "central, norm-wise": central["norm_wise"].map(_short),
-        "verdict": central["verdict"],
-        "complex step, max": stepped["max"].map(_short),
-        "verdict ": stepped["verdict"],
-    }
-    return pd.DataFrame(table).rename_axis(None)
 
 
 def settings_table(errors: pd.DataFrame) -> pd.DataFrame:
@@ -118,15 +108,13 @@ def steps(section: Section, steps: pd.DataFrame, h: float) -> None:
     values = {"errors": worst.to_dict(), "best_step": worst.idxmin(), "h": h}
     values["curves"] = steps["parameter"].nunique()
     section.prose("reading", values)
-    drawn, told = steps_figure(steps, h), steps_points(steps)
-    section.figure(drawn, "fig-step", values, source=_SOURCE, points=told)
-
-
-def steps_points(steps: pd.DataFrame) -> Iterator[tuple[float, float, dict[str, Any]]]:
-    """Yield the points of `steps_figure`, curve by curve, with what is told of each."""
-    for name, line in steps[steps["norm_wise"] > 0].groupby("parameter", sort=False):
-        for h, error in sorted(zip(line["h"], line["norm_wise"], strict=True)):
-            yield h, error, {"parameter": name, "h": h, "norm_wise": error}
+    curves = steps[steps["norm_wise"] > 0].groupby("parameter", sort=False)
+    points = [
+        (x, error, {"parameter": name, "h": x, "norm_wise": error})
+        for name, curve in curves
+        for x, error in sorted(zip(curve["h"], curve["norm_wise"], strict=True))
+    ]
+    section.figure(steps_figure(steps, h), "fig-step", values, source=_SOURCE, points=points)
 
 
 def steps_figure(steps: pd.DataFrame, h: float) -> Figure:

@@ -22,11 +22,7 @@ def show(section: Section, run: Run, losses: Losses) -> None:
 
 def table(section: Section, losses: Losses, values: Mapping[str, object]) -> pd.DataFrame:
     """Put the losses into a table: a row per text, in nats and in bits per character."""
-    rows = {}
-    for text, of in losses.items():
-        pair = of["before"], of["after"]
-        bits = [nats / math.log(2) for nats in pair]
-        name = section.line("row", {**values, "text": text}, plain=True)
-        rows[name] = [f"{loss:.4f}" for loss in (*pair, *bits)]
-    heads = [f"{unit} {when}" for unit in ("nats", "bits") for when in ("before", "after")]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=heads)
+    nats = pd.DataFrame(losses).T
+    both = pd.concat({"nats": nats, "bits": nats / math.log(2)}, axis=1).map("{:.4f}".format)
+    both.columns = both.columns.map(" ".join)
+    return both.rename(lambda text: section.line("row", {**values, "text": text}, plain=True))

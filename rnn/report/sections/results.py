@@ -56,15 +56,11 @@ def provenance(section: Section, folder: Path) -> None:
         "files": {path.name: sha256_of(path) for path in files if path.is_file()},
     }
     values["seed"] = values["settings"].pop("seed", None)
-    values["fonts"] = [font.name for font in borrowed_fonts(_vocabulary(files[0]), own_fonts())]
+    vocabulary = ""
+    with suppress(ReportError):  # without a model, no characters are known
+        vocabulary = load_model(files[0]).vocabulary
+    values["fonts"] = [font.name for font in borrowed_fonts(vocabulary, own_fonts())]
     section.table(section.rows("table", values), "tab-provenance", values, source="results.json")
-
-
-def _vocabulary(path: Path) -> str:
-    """Return the characters of the text that a model was trained on; none without a model."""
-    with suppress(ReportError):
-        return load_model(path).vocabulary
-    return ""
 
 
 def checklist(section: Section, folder: Path) -> None:

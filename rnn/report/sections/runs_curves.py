@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import XAxis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
 
-from rnn.report.figures import COLOURS, page_figure
+from rnn.report.figures import COLOURS, page_figure, write_out
 from rnn.report.sections.runs import Runs, alike, ranked
 from rnn.report.sections.runs_finished import AXES
 from rnn.report.show import Section
@@ -123,7 +121,7 @@ def figure(runs: Runs, labels: Mapping[str, str]) -> Figure:
             scale = (lambda x: x * pace, lambda x: x / pace)
             above = grid[0].secondary_xaxis("top", functions=scale)
             above.set_xlabel(labels["character"], labelpad=3)
-            _write_out(above.xaxis, grid[0])
+            write_out(above.xaxis, grid[0])
         figure.supylabel("smooth loss (nats per character)", fontsize=9.5)
         columns = math.ceil(len(runs) / rows)
         # Row by row, where the legend goes column by column.
@@ -141,21 +139,12 @@ def _scale(axes: Axes, curves: list[Curve], n: int) -> np.ndarray:
     ends = [x[-1] for x, _ in curves if len(x)] or [1.0]
     if max(ends) <= _UNEVEN * min(ends):
         axes.set_xlim(0, max(ends) * 1.01)
-        _write_out(axes.xaxis, axes)
+        write_out(axes.xaxis, axes)
         return np.linspace(*axes.get_xlim(), n)
     # From where the first curve comes into sight.
     seen = [x[y <= axes.get_ylim()[1]] for x, y in curves]
     left = min((x[0] for x in seen if len(x)), default=min(ends))
     axes.set_xscale("log")
     axes.set_xlim(left * 0.95, max(ends) * 1.05)
-    _write_out(axes.xaxis, axes)
+    write_out(axes.xaxis, axes)
     return np.geomspace(*axes.get_xlim(), n)
-
-
-def _write_out(axis: XAxis, axes: Axes) -> None:
-    """Write the numbers of an axis of `axes` in full, as many as there is room for."""
-    left, right = axes.get_xlim()
-    if axes.get_xscale() == "log":
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if right < 1000 * left else (1,)))
-        axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter("{x:,.10g}")

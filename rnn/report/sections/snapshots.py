@@ -38,7 +38,8 @@ def quality(section: Section, run: Run) -> None:
     values = facts(measured, book, own)
     section.prose("reading", values)
     section.figure(figure(measured, own), "fig-quality", values, source=source)
-    section.table(table(measured), "tab-quality", values, source=source, caption="table_caption")
+    table = section.rows("table", values)
+    section.table(table, "tab-quality", values, source=source, caption="table_caption")
 
 
 def facts(measured: pd.DataFrame, book: Book, own: dict[str, float]) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def facts(measured: pd.DataFrame, book: Book, own: dict[str, float]) -> dict[str
         known = [(row["update"], row[name]) for row in rows if not math.isnan(row[name])]
         ends[name] = [*known[:1], *known[1:][-1:]]
     return ends | {
+        "snapshots": rows,
         "updates": [row["update"] for row in rows],
         "has_words": book.has_words,
         "spelling": _spelling(measured),
@@ -95,26 +97,6 @@ def _spelling(measured: pd.DataFrame) -> dict[str, Any]:
         "first_before": measured["update"].iloc[0],
         "last_before": measured["update"].iloc[-1],
     }
-
-
-def table(measured: pd.DataFrame) -> pd.DataFrame:
-    """Return the measures as a table to be shown.
-
-    Columns that say nothing in any snapshot (words of a text without words, names of one
-    without names) are left out, as what the sentences say of them is.
-    """
-    shares = {"words": "words", "long_words": "words of 4+ letters",
-              "characters_off": "characters off", "pairs_off": "pairs off"}  # fmt: skip
-    shown = pd.DataFrame({
-        "update": measured["update"].map("{:,}".format),
-        "smooth loss": measured["smooth_loss"].map("{:.4f}".format),
-        **{head: measured[name].map("{:.0%}".format).replace("nan%", "–")
-           for name, head in shares.items()},
-        "copied": measured["copied"].map(str),
-        "new names": measured["names"].map(", ".join),
-    })  # fmt: skip
-    unknown = [shares[name] for name in ("words", "long_words") if measured[name].isna().all()]
-    return shown.drop(columns=unknown + ["new names"] * (not shown["new names"].any()))
 
 
 def figure(measured: pd.DataFrame, own: dict[str, float]) -> Figure:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.stats import ttest_ind_from_stats
 
 from rnn import ROOT
 from rnn.errors import ReportError
@@ -50,7 +50,6 @@ def answer_facts(sweep: Sweep) -> dict[str, Any]:
         "best": best,
         "seeds": len(best.losses),
         "held_out": sweep.asked["held_out"],
-        "total": len(sweep.points) + len(sweep.failed) + len(sweep.stopped),
         "next": other,
         "apart": other.loss - best.loss if other else math.nan,
         "error": math.hypot(best.error, other.error) if other else math.nan,
@@ -66,14 +65,10 @@ def answer_facts(sweep: Sweep) -> dict[str, Any]:
 
 def _surely_apart(one: SweptPoint, other: SweptPoint) -> bool:
     """Tell whether the means of two points differ by more than Welch's interval."""
-    n, errors = len(one.losses), (one.error, other.error)
-    apart, error = abs(other.loss - one.loss), math.hypot(*errors)
-    if n < 2 or not math.isfinite(apart):
+    if len(one.losses) < 2:
         return False
-    if error == 0:
-        return apart > 0
-    freedom = error**4 * (n - 1) / sum(e**4 for e in errors)
-    return bool(apart > error * student.ppf((1 + _SURE) / 2, freedom))
+    told = [(point.loss, point.losses.std(ddof=1), len(point.losses)) for point in (one, other)]
+    return bool(ttest_ind_from_stats(*told[0], *told[1], equal_var=False).pvalue < 1 - _SURE)
 
 
 def _edges(sweep: Sweep, best: SweptPoint) -> list[dict[str, Any]]:
@@ -108,7 +103,7 @@ def _larger(sweep: Sweep, edges: list[dict[str, Any]]) -> str:
         return ""
     beyond = {one["name"]: f",{one['beyond']:g}" for one in edges}
     words = [word + beyond.get(word.partition("=")[0], "") for word in grid]
-    return f'make sweep SWEEP={sweep.name} GRID="{" ".join(words)}"'
+    return f'make sweep SWEEP={sweep.folder.name} GRID="{" ".join(words)}"'
 
 
 def points(section: Section, sweep: Sweep) -> None:

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
-from rnn.report.figures import COLOURS, NOTE, page_figure
+from rnn.report.figures import COLOURS, NOTE, page_figure, write_out
 from rnn.report.sections.sweep_finished import Sweep, SweptPoint
 from rnn.report.show import Section
 from rnn.settings import Settings
@@ -21,41 +20,38 @@ _UNEVEN = 4  # times: from there on an axis is logarithmic
 def show(section: Section, sweep: Sweep) -> None:
     """Show the smooth losses of all points on one axis."""
     values = facts(sweep)
-    section.figure(figure(sweep), "fig-curves", values, source="history.csv")
+    drawn = figure(sweep, values["named"], values["characters"])
+    section.figure(drawn, "fig-curves", values, source="history.csv")
 
 
 def facts(sweep: Sweep) -> dict[str, Any]:
-    """Return what the sentences about the curves mention."""
+    """Return what the sentences about the curves mention.
+
+    They go over ``characters`` where an update reads more of them at some points than at others.
+    """
     named = [sweep.setting(one) for one in sweep.points[:_NAMED]]
     return {
         "sweep": sweep,
         "named": named,
         "others": len(sweep.measured) - len(named),
-        "characters": _by_characters(sweep),
+        "characters": len({_pace(one) for one in sweep.measured}) > 1,
     }
-
-
-def _by_characters(sweep: Sweep) -> bool:
-    """Tell whether an update reads more characters at some points than at others."""
-    return len({_pace(one) for one in sweep.measured}) > 1
 
 
 def _pace(point: SweptPoint) -> int:
     return int(point.parameters["seq_length"] * point.parameters["batch_size"])
 
 
-def curve(point: SweptPoint, characters: bool) -> tuple[np.ndarray, np.ndarray]:
+def _curve(point: SweptPoint, characters: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return updates, or characters read, and smooth losses in nats per character."""
     history, settings = point.history, Settings(**point.parameters)
     x = history["update"].to_numpy(float) * (_pace(point) if characters else 1)
     return x, history["smooth_loss"].to_numpy(float) / settings.characters_in_loss
 
 
-def figure(sweep: Sweep) -> Figure:
-    """Draw the curves: the best in colours, all others thin and grey."""
-    characters = _by_characters(sweep)
-    curves = [curve(one, characters) for one in sweep.measured]
-    named = [sweep.setting(one) for one in sweep.points[:_NAMED]]
+def figure(sweep: Sweep, named: list[str], characters: bool) -> Figure:
+    """Draw the curves over updates or characters: the first, `named`, in colours, others grey."""
+    curves = [_curve(one, characters) for one in sweep.measured]
     with page_figure(3.1) as figure:
         axes = figure.subplots()
         for rank, (x, y) in reversed(list(enumerate(curves))):
@@ -63,11 +59,10 @@ def figure(sweep: Sweep) -> Figure:
                 axes.plot(x, y, _STROKES[rank], color=COLOURS[rank], zorder=3, label=named[rank])
             else:
                 axes.plot(x, y, "-", color="#9a9a9a", linewidth=0.5, alpha=0.6)
-        axes.set_ylim(*_limits(curves))
-        axes.set_xlim(0, max((float(x[-1]) for x, _ in curves if len(x)), default=1) * 1.01)
-        axes.set_xlabel("characters read" if characters else "updates")
-        axes.set_ylabel("smooth loss (nats per character)")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        right = max((float(x[-1]) for x, _ in curves if len(x)), default=1) * 1.01
+        axes.set(xlim=(0, right), xlabel="characters read" if characters else "updates",
+                 ylim=_limits(curves), ylabel="smooth loss (nats per character)")  # fmt: skip
+        write_out(axes.xaxis, axes)
         legend = axes.legend(loc="upper right", handlelength=2.6, reverse=True)
         for text in legend.get_texts():
             text.set_parse_math(False)
@@ -109,29 +104,23 @@ def pareto_front(points: list[SweptPoint]) -> list[SweptPoint]:
 def cost_figure(sweep: Sweep, front: list[SweptPoint]) -> Figure:
     """Draw losses over seconds, with the front as a line of steps."""
     points = [one for one in sweep.points if math.isfinite(one.seconds)]
-    seconds = [one.seconds for one in points]
+    seconds, losses = [one.seconds for one in points], np.array([one.loss for one in points])
+    errors = np.nan_to_num([one.error for one in points])
+    times, best = [one.seconds for one in front], [one.loss for one in front]
     with page_figure(2.9) as figure:
         axes = figure.subplots()
-        losses = np.array([one.loss for one in points])
-        errors = np.nan_to_num([one.error for one in points])
         axes.errorbar(
             seconds, losses, errors, fmt="o", color="#8a8a8a", markersize=3.5, elinewidth=0.6
         )
-        best = [one.loss for one in front]
-        times = [one.seconds for one in front]
         axes.step(times, best, "-", where="post", color=COLOURS[0], linewidth=0.9)
         axes.plot(times, best, "o", color=COLOURS[0])
         if max(seconds) > _UNEVEN * max(min(seconds), 1e-9):
             axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        write_out(axes.xaxis, axes)
         low, high = float(losses.min()), max(float(np.quantile(losses, 0.95)), max(best))
         room = 0.08 * max(high - low, 1e-3)
-        axes.set_ylim(low - room, high + 2 * room)
-        axes.set_xlabel("seconds of one training on one core")
-        axes.set_ylabel("loss (nats per character)")
-        for number, one in enumerate(front, start=1):
-            side: Any = {"xytext": (0, -5), "ha": "center", "va": "top"}
-            axes.annotate(str(number), (one.seconds, one.loss), **side, **NOTE)
+        axes.set(ylim=(low - room, high + 2 * room), ylabel="loss (nats per character)",
+                 xlabel="seconds of one training on one core")  # fmt: skip
+        for number, place in enumerate(zip(times, best, strict=True), start=1):
+            axes.annotate(str(number), place, xytext=(0, -5), ha="center", va="top", **NOTE)
     return figure

@@ -9,15 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn.report.figures import COLOURS, page_figure
-from rnn.report.sections.sweep_finished import Sweep, SweptPoint, written
+from rnn.report.sections.sweep_finished import Sweep, written
 from rnn.report.show import Section
 
 _COLUMNS = 3  # panels beside one another: effects ...
 _MAP_COLUMNS = 2  # ... and pairs
 _MOST_PAIRS = 10
 _MOST_LABELS = 60  # numbers written into a map
-
-_Groups = dict[Any, list[SweptPoint]]  # points by the value of a setting
 
 
 def show(section: Section, sweep: Sweep) -> None:
@@ -32,7 +30,7 @@ def facts(sweep: Sweep) -> dict[str, Any]:
     """Return what the sentences about effects mention: how far apart a setting's means are."""
     effects: dict[str, dict[str, Any]] = {}
     for name in sweep.varied:
-        means = {value: _mean(group) for value, group in _groups(sweep, name).items()}
+        means = {value: _mean(losses) for value, losses in _groups(sweep, name).items()}
         if len(means) > 1:
             low = min(means, key=means.__getitem__)
             span = max(means.values()) - means[low]
@@ -45,20 +43,20 @@ def facts(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def _groups(sweep: Sweep, name: str) -> _Groups:
-    """Return the points with a loss by the value of a setting, without values that have none."""
+def _groups(sweep: Sweep, name: str) -> dict[Any, np.ndarray]:
+    """Return the losses by the value of a setting, (points, seeds); no value without any."""
     points = [one for one in sweep.measured if np.isfinite(one.early).all()]
-    groups = {v: [p for p in points if p.parameters[name] == v] for v in sweep.varied[name]}
-    return {value: group for value, group in groups.items() if group}
+    groups = {v: [p.early for p in points if p.parameters[name] == v] for v in sweep.varied[name]}
+    return {value: np.array(losses) for value, losses in groups.items() if losses}
 
 
-def _mean(points: list[SweptPoint]) -> float:
-    return float(np.mean([one.early.mean() for one in points]))
+def _mean(losses: np.ndarray) -> float:
+    return float(losses.mean(axis=1).mean())
 
 
-def _spread(points: list[SweptPoint]) -> float:
+def _spread(losses: np.ndarray) -> float:
     """Return the standard error, over seeds, of the mean over points; zero with one seed."""
-    by_seed = np.mean([one.early for one in points], axis=0)
+    by_seed = losses.mean(axis=0)
     return float(by_seed.std(ddof=1)) / math.sqrt(len(by_seed)) if len(by_seed) > 1 else 0.0
 
 
@@ -83,20 +81,19 @@ def figure(sweep: Sweep) -> Figure:
 def _draw_effect(axes: Axes, sweep: Sweep, name: str) -> None:
     groups = _groups(sweep, name)
     places = np.arange(len(groups))
-    for place, group in enumerate(groups.values()):
-        losses = [one.early.mean() for one in group]
-        axes.plot([place] * len(losses), losses, "_", color="#999999", markersize=7,
+    for place, losses in enumerate(groups.values()):
+        axes.plot([place] * len(losses), losses.mean(axis=1), "_", color="#999999", markersize=7,
                   label="a point" if place == 0 else None)  # fmt: skip
-    means, errors = zip(*((_mean(g), _spread(g)) for g in groups.values()), strict=True)
+    means = [_mean(losses) for losses in groups.values()]
+    errors = [_spread(losses) for losses in groups.values()]
     axes.errorbar(places, means, errors, fmt="o-", color=COLOURS[0], capsize=2.5,
                   label="mean, with its standard error over seeds")  # fmt: skip
-    lowest = [min(one.early.mean() for one in group) for group in groups.values()]
+    lowest = [losses.mean(axis=1).min() for losses in groups.values()]
     axes.plot(places, lowest, "s--", color=COLOURS[1], markersize=3.5, label="best")
     axes.set_xticks(places, [written(value) for value in groups])
     axes.tick_params(axis="x", labelrotation=0 if len(groups) < 6 else 60)
-    axes.set_xlim(-0.4, len(groups) - 0.6)
+    axes.set(xlim=(-0.4, len(groups) - 0.6), xlabel=name)
     axes.grid(axis="x", visible=False)
-    axes.set_xlabel(name)
 
 
 def _limits(sweep: Sweep) -> tuple[float, float]:

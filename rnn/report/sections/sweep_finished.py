@@ -61,7 +61,6 @@ class SweptPoint:
 class Sweep:
     """A finished sweep."""
 
-    name: str  # that of its folder
     folder: Path
     asked: dict[str, Any]  # ``sweep.json`` but for its points
     varied: dict[str, list[Any]]  # the values of each setting that was varied, the lowest first
@@ -99,7 +98,6 @@ def read_sweep(folder: Path) -> Sweep:
         for name in asked["varied"]
     }
     return Sweep(
-        folder.name,
         folder,
         asked | {"held_out": held_out},
         {name: found for name, found in values.items() if len(found) > 1},
@@ -119,9 +117,7 @@ def _swept_point(folder: Path, told: dict[str, Any], held_out: bool) -> SweptPoi
     ]
     losses = np.array([loss_of(one, held_out) for one in seeds])
     reasons = [one.get("error") or one.get("diverged") for one in seeds]
-    trouble = next((reason for reason in reasons if reason), "")
-    if not trouble and not np.isfinite(losses).all():
-        trouble = "the loss is not a finite number"
+    reasons += ["the loss is not a finite number"] * (not np.isfinite(losses).all())
     return SweptPoint(
         name=told["name"],
         folder=folder / told["name"],
@@ -130,7 +126,7 @@ def _swept_point(folder: Path, told: dict[str, Any], held_out: bool) -> SweptPoi
         early=np.array([one["stages"][0][1] if one.get("stages") else math.nan for one in seeds]),
         seconds=float(np.mean(costs)) if costs else math.nan,
         updates=max((one.get("updates", 0) for one in seeds), default=0),
-        trouble=trouble,
+        trouble=next(filter(None, reasons), ""),
         stopped=told["stopped"],
     )
 

@@ -53,8 +53,8 @@ def show(section: Section, model: Model, corpus: Corpus, best_by: str = "smooth"
     section.prose("reading", values)
     if not values["clear"]:
         return
-    section.table(table(told), "tab-units", values, source=source, caption="table_caption",
-                  float_format="{:.2f}")  # fmt: skip
+    table = section.rows("table", values)
+    section.table(table, "tab-units", values, source=source, caption="table_caption")
     values["passages"] = [
         Passage(section.line("title", row, plain=True), stretch.text[part],
                 stretch.H[part, row["unit"] - 1])
@@ -94,16 +94,10 @@ def facts(stretch: Stretch, told: pd.DataFrame) -> dict[str, Any]:
         "measured_on": len(stretch.text) - stretch.half,
         "least": CLEARLY,
         "clear": len(clear),
+        "indicated": clear.to_dict("records"),
         "remembering": clear[clear["gain"] >= 0.01].to_dict("records"),
         "missed": told["feature"].drop(clear.index).tolist(),
     }
-
-
-def table(told: pd.DataFrame) -> pd.DataFrame:
-    """Return the features that units indicate clearly, to be shown."""
-    heads = {"feature": "feature", "name": "unit", "measure": "measure",
-             "score": "unit's score", "character_alone": "character alone"}  # fmt: skip
-    return clear_units(told)[[*heads]].round(2).rename(columns=heads).reset_index(drop=True)
 
 
 def passages(stretch: Stretch, told: pd.DataFrame) -> list[tuple[dict, slice]]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from pages import Page, to_html
-from section_outputs import Show, said
+from section_outputs import Show, rows, said
 
 from rnn.gradient_check import (
     CENTRAL,
@@ -222,7 +222,7 @@ def test_thresholds_of_the_verdicts_are_told(errors: pd.DataFrame, cases: list[C
 def test_a_table_has_both_oracles_verdicts_and_another_every_setting(
     errors: pd.DataFrame, cases: list[Case]
 ) -> None:
-    both = gradients.oracles_table(errors)
+    both = rows("gradients_oracles", "table", gradients.oracles_facts(errors, cases[0]))
     assert list(both.index) == list(PARAMETERS)
     assert both.iloc[:, 2].tolist() == ["good"] * 5 == both.iloc[:, 4].tolist()
     settings = gradients.settings_table(errors)

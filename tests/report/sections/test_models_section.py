@@ -2,10 +2,11 @@
 
 import math
 
+import pandas as pd
 import pytest
-from section_outputs import said
+from section_outputs import rows, said
 
-from rnn.report.sections.models import facts, table
+from rnn.report.sections.models import facts
 
 COUNTS = {"all characters alike": 4.0, "character frequencies": 3.0, "frequencies of pairs": 2.5}
 HELD_OUT = {"held_out": 0.1}
@@ -15,21 +16,27 @@ def told(models: dict[str, float]) -> str:
     return said("models", "reading", facts(models, COUNTS) | {"held_out": 0.0})
 
 
+def table(models: dict[str, float], **held_out: dict[str, float]) -> pd.DataFrame:
+    values = facts(models, COUNTS) | {"ln2": math.log(2)}
+    values |= {name: {"losses": losses} for name, losses in held_out.items()}
+    return rows("models", "table", values)
+
+
 def test_bits_and_perplexity_follow_from_nats() -> None:
-    losses = table({"last": math.log(8)}, COUNTS)
+    losses = table({"last": math.log(8)})
     assert list(losses.loc["last"]) == ["2.0794", "3.0000", "8.000"]
     assert list(losses.index) == [*COUNTS, "last"]
 
 
 def test_a_loss_that_is_nan_is_a_dash_and_told_of() -> None:
-    assert set(table({"last": math.nan}, {}).loc["last"]) == {"–"}
+    assert set(table({"last": math.nan}).loc["last"]) == {"–"}
     values = facts({"last": math.nan}, COUNTS)
     assert not values["finite"]
     assert "nan" not in told({"last": math.nan})
 
 
 def test_a_loss_too_large_for_its_perplexity_is_told() -> None:
-    assert list(table({"last": 3000.0}, {}).loc["last"]) == ["3000.0000", "4328.0851", "∞"]
+    assert list(table({"last": 3000.0}).loc["last"]) == ["3000.0000", "4328.0851", "∞"]
 
 
 def test_the_best_model_is_named_and_the_others_distances() -> None:
@@ -68,11 +75,11 @@ def test_the_caption_counts_the_models() -> None:
 
 def test_losses_on_the_held_out_part_stand_beside_those_over_the_text() -> None:
     there = {"last": math.log(4), "frequencies of pairs": 2.25}
-    told = table({"last": math.log(8), "other": 2.0}, COUNTS, there)
+    told = table({"last": math.log(8), "other": 2.0}, on_held_out=there)
     assert list(told.loc["last"]) == ["2.0794", "3.0000", "8.000", "1.3863", "2.0000"]
     assert list(told.loc["frequencies of pairs"])[-2:] == ["2.2500", "3.2461"]
     assert list(told.loc["other"])[-2:] == ["–", "–"]
-    assert len(table({"last": 1.0}, COUNTS).columns) == 3
+    assert len(table({"last": 1.0}).columns) == 3
 
 
 def test_the_best_model_on_the_held_out_part_is_named_beside_counting_there() -> None:

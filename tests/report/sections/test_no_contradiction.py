@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from section_outputs import said
+from section_outputs import rows, said
 
 from rnn.analysis.text_quality import Book, quality_table
 from rnn.report.sections import loss, results, snapshots
@@ -74,7 +74,7 @@ def test_what_is_said_of_synthesized_texts_agrees_with_their_table(
     ]
     measured = quality_table(shots, book)
     values = snapshots.facts(measured, book, book.own(40))
-    table = snapshots.table(measured).set_index("update")
+    table = rows("snapshots_quality", "table", values).set_index("update")
     reading = said("snapshots_quality", "reading", values)
 
     heads = {"words": "words", "long_words": "words of 4+ letters"}

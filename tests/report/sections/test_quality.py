@@ -5,11 +5,12 @@ import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
-from section_outputs import said
+from section_outputs import rows, said
 
 from rnn.analysis.text_quality import Book, quality_table
-from rnn.report.sections.snapshots import facts, table
+from rnn.report.sections.snapshots import facts
 
 SENTENCE = (
     "the ferry took Wren and Moss over to Saltmarrow, and then Moss said to Wren: it was late. "
@@ -32,6 +33,10 @@ def measured(book: Book, *texts: str, own: dict[str, float] | None = None) -> di
 
 def read(book: Book, *texts: str, own: dict[str, float] | None = None) -> str:
     return said("snapshots_quality", "reading", measured(book, *texts, own=own))
+
+
+def table(book: Book, *texts: str) -> pd.DataFrame:
+    return rows("snapshots_quality", "table", measured(book, *texts))
 
 
 def test_a_run_that_learns_is_said_to_spell() -> None:
@@ -132,16 +137,14 @@ def test_no_text_however_short_gives_nan(book: Book, texts: tuple[str, ...]) -> 
 
 
 def test_the_table_leaves_out_what_says_nothing() -> None:
-    snapshots = [{"update": 10_000, "smooth_loss": 45.1236, "text": "one word after another"}]
-    view = table(quality_table(snapshots, OTHERS))
-    assert list(view.iloc[0][:3]) == ["10,000", "45.1236", "100%"]
+    view = table(OTHERS, NOISE, "one word after another")
+    assert list(view.iloc[1][:3]) == ["10,000", "49.0000", "100%"]
     assert "new names" not in view
-    assert "words" not in table(quality_table(snapshots, Book("§ 小川")))
+    assert "words" not in table(Book("§ 小川"), "one word after another")
 
 
 def test_a_measure_that_is_nan_is_a_dash() -> None:
-    snapshots = [{"update": 1, "smooth_loss": 9.0, "text": text} for text in ("x", SENTENCE)]
-    assert table(quality_table(snapshots, BOOK))["pairs off"][0] == "–"
+    assert table(BOOK, "x", SENTENCE)["pairs off"][0] == "–"
 
 
 def test_the_caption_has_the_books_own_numbers() -> None:
@@ -170,8 +173,7 @@ def test_a_few_long_words_decide_nothing() -> None:
 def test_a_column_of_nothing_is_neither_shown_nor_promised() -> None:
     values = measured(BOOK, "it was to it", "it was to it")
     assert values["words"] and not values["long_words"]
-    snapshots = [{"update": 1, "smooth_loss": 9.0, "text": "it was to it"}]
-    assert "words of 4+ letters" not in table(quality_table(snapshots, BOOK))
+    assert "words of 4+ letters" not in table(BOOK, "it was to it")
     assert "four" not in said("snapshots_quality", "caption", values)
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from section_outputs import said
+from section_outputs import rows, said
 
 from rnn.analysis.hidden_units import FEATURES, Stretch, tell
 from rnn.report.sections import units
-from rnn.report.sections.units import clear_units, facts, passages, table
+from rnn.report.sections.units import clear_units, facts, passages
 
 TEXT = 'The sea, the sand. The harbour said: "He is late." And so it was.\n' * 60
 
@@ -30,7 +30,8 @@ def found(there: Stretch) -> dict[str, Any]:
 
 def test_only_what_a_unit_indicates_clearly_is_shown() -> None:
     there = stretch(quotation=4)
-    shown, values = table(tell(there)), found(there)
+    values = found(there)
+    shown = rows("units", "table", values)
     assert list(shown["feature"]) == ["inside quotation marks"]
     assert list(map(str, shown["unit"])) == ["5"]
     assert values["clear"] == 1 and len(values["missed"]) == values["features"] - 1
@@ -43,7 +44,7 @@ def test_only_what_a_unit_indicates_clearly_is_shown() -> None:
 def test_noise_indicates_nothing_and_is_said_to() -> None:
     there = stretch()
     told = tell(there)
-    assert clear_units(told).empty and table(told).empty
+    assert clear_units(told).empty and rows("units", "table", found(there)).empty
     assert passages(there, told) == []
     assert "0.75" in said("units", "reading", found(there))
 
@@ -78,7 +79,7 @@ def test_no_unit_is_coloured_twice() -> None:
 def test_a_text_too_short_to_ask_is_said_to_be() -> None:
     short = Stretch("ab", np.zeros(2, np.uint8), np.zeros((2, 3)))
     told = tell(short)
-    assert passages(short, told) == [] and table(told).empty
+    assert passages(short, told) == [] and rows("units", "table", found(short)).empty
     assert found(short)["features"] == 0
     assert said("units", "reading", found(short))
 
