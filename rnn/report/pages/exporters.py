@@ -14,7 +14,7 @@ import datetime
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,7 @@ class ReportExporter(TemplateExporter):
 
     interactive = Bool(False)  # not to be configured: notebooks of others bring no script
     _page = _suffix = ""  # the page, in the name of the template; the suffix of its source
-    #: Makes what writes the markup, of the resources and what a `Writer` has to know.
-    _writer: Callable[..., Writer]
+    _writer: type[Writer]
 
     @default("extra_template_basedirs")
     def _own_templates(self) -> list[str]:
@@ -188,13 +187,13 @@ class ReportExporter(TemplateExporter):
         title = self.title or str(nb.metadata.get("title", ""))
         bodies = [one.trees["body"] for _, one in all_placed(nb) if "body" in one.trees]
         outline = Outline(bodies, references, self.number_sections, take_title=not title)
-        writer = self._writer(resources, formulas.all, outline.anchors, references, warn)
+        writer = self._writer(formulas.all, outline.anchors, references, warn)
+        resources["writer"] = writer
         for _, one in all_placed(nb):
             here = writer.where = one.where
             for key, tree in one.trees.items():
                 free = one.shown.kind != "table"  # one with a caption stays with it
-                text = writer.blocks(tree, free) if key == "body" else writer.line(tree)
-                one.rendered[key] = text
+                one.rendered[key] = writer.write(tree, free)
         authors = nb.metadata.get("authors", [])
         authors = authors if isinstance(authors, list) else [authors]
         names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]
@@ -203,10 +202,10 @@ class ReportExporter(TemplateExporter):
         language = language or nb.metadata.get("kernelspec", {}).get("language", "python")
         resources["report"] = self.trait_values(config=True) | {
             "title": title or outline.title or file.get("name", "Notebook"),
-            "title_body": writer.line(outline.title_body) if outline.title_body else None,
+            "title_body": writer.write(outline.title_body) if outline.title_body else None,
             "author": self.author or ", ".join(filter(None, names)),
             "date": _long_date(self.date or str(nb.metadata.get("date", ""))),
-            "headings": [h | {"body": writer.line(h["tree"])} for h in outline.headings],
+            "headings": [h | {"body": writer.write(h["tree"])} for h in outline.headings],
             "language": self.code_language or str(language).lower(),
             "generator": f"nbconvert {version('nbconvert')}",
         }
@@ -271,7 +270,7 @@ class ReportPDFExporter(ReportExporter):
         "anyway, and the same PDF on every machine is then lost.",
     ).tag(config=True)
 
-    _page, _suffix = "pdf", ".typ"
+    _page, _suffix, _writer = "pdf", ".typ", TypstWriter
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
         """Render a notebook and return the bytes of the PDF."""
@@ -286,13 +285,8 @@ class ReportPDFExporter(ReportExporter):
             self.log.warning(lacking)
         others = [linked(tuple(sorted({font.path for font in borrowed})))] if borrowed else []
         fonts = typst.Fonts(self.system_fonts, True, [*self.font_paths, *others])
-        pieces = resources.pop("pieces")
+        pieces = resources.pop("writer").pieces
         return compile_pdf(source, files, fonts, pieces, self._warn, borrowed), resources
-
-    def _writer(self, resources: dict[str, Any], *known: Any) -> TypstWriter:
-        writer = TypstWriter(*known)
-        resources |= {"pieces": writer.pieces, "piece": writer.pieces.mark}
-        return writer
 
 
 class ReportHTMLExporter(ReportExporter):
@@ -309,7 +303,7 @@ class ReportHTMLExporter(ReportExporter):
         True, help="Put the fonts of text and formulas into the page; else the reader's are used."
     ).tag(config=True)
 
-    _page, _suffix = "html", ".html"
+    _page, _suffix, _writer = "html", ".html", HTMLWriter
 
     def default_filters(self) -> Any:
         """Add highlighted code and tables that can be sorted."""
@@ -326,9 +320,6 @@ class ReportHTMLExporter(ReportExporter):
         if resources["report"]["script"]:
             style += _html_part("interactive.css")
         return page.replace("/*style*/", faces + style + rules(page), 1), resources
-
-    def _writer(self, resources: dict[str, Any], *known: Any) -> HTMLWriter:
-        return HTMLWriter(*known)
 
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Bring the script that the page's own data ask for."""
