@@ -150,8 +150,7 @@ class ReportExporter(TemplateExporter):
         folder = Path(file["path"]) if "path" in file else None
         warn = lambda line: self._warn(f"{here}: {line}")  # noqa: E731
         pictures = Pictures(self._page == "html", folder, warn)
-        fragments: list[tuple[str, str]] = []
-        prose: list[tuple[NotebookNode, Placed, str | int, int]] = []
+        prose: list[tuple[NotebookNode, Placed, str | int, str, str]] = []
         for node, one in all_placed(nb):
             here = one.where
             lines = {**one.lines}
@@ -166,22 +165,19 @@ class ReportExporter(TemplateExporter):
                 reader = Reader(formulas, pictures, here, one.shown.kind != "table")
                 lines |= self._chosen(node, one, reader, pictures)
             for key, text in lines.items():
-                prose.append((node, one, key, len(fragments)))
                 form = "latex" if key == "body" and one.mime == "text/latex" else "markdown"
-                fragments.append((formulas.take(text, here), form))
+                prose.append((node, one, key, formulas.take(text, here), form))
         formulas.prepare()
-        answer = read(fragments, formulas.all)
-        for formula in formulas.read(answer.mathml):
+        html, mathml = read([(text, form) for *_, text, form in prose], formulas.all)
+        for formula in formulas.read(mathml):
             shown = f"is shown as its TeX: {formula.spoken}"
             self._warn(f"{formula.where}: a formula cannot be read, and {shown}")
-        for node, one, key, index in prose:
+        for (node, one, key, text, _), found in zip(prose, html, strict=True):
             here = one.where
             reader = Reader(formulas, pictures, here)
             attachments = node.get("attachments")
             pictures.attachments = attachments if isinstance(attachments, dict) else {}
-            found = answer.html[index]
-            if found is None:
-                found = "<pre>" + html_text(formulas.source(fragments[index][0])) + "</pre>"
+            found = found or f"<pre>{html_text(formulas.source(text))}</pre>"
             one.trees[key] = reader.tree(found) if key == "body" else reader.line(found)
         resources["pictures"] = pictures.files
         title = self.title or str(nb.metadata.get("title", ""))

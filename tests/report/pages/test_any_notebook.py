@@ -70,7 +70,7 @@ def leaves(tex: str) -> str:
     formulas = Formulas()
     formulas.take(tex, "here")
     formulas.prepare()
-    assert [*formulas.read(read([], formulas.all).mathml)] == []
+    assert [*formulas.read(read([], formulas.all)[1])] == []
     trees = (formula.tree for formula in formulas.all if formula.tree is not None)
     return "".join(
         node.text or ""
@@ -364,7 +364,7 @@ def test_every_usual_command_is_set_as_a_formula() -> None:
     for command in commands:
         formulas.take(f"${command} x$", command)
     formulas.prepare()
-    unread = formulas.read(read([], formulas.all).mathml)
+    unread = formulas.read(read([], formulas.all)[1])
     assert [formula.spoken for formula in unread] == []
     cells = (" ".join(f"${c} x$" for c in commands[at : at + 50]) for at in range(0, 1000, 50))
     assert to_pdf(notebook(*map(prose, cells)), strict=True)
