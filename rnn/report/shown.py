@@ -30,6 +30,12 @@ class Shown:
         """Return the metadata of an output, without what is empty."""
         return {"report": {name: value for name, value in asdict(self).items() if value}}
 
+    def lines(self) -> dict[str | int, str]:
+        """Return what is Markdown and not empty, by its name; the title of a text by its place."""
+        named = {name: getattr(self, name) for name in ("caption", "source", "title", "lead")}
+        titles = {place: title for place, (title, _) in enumerate(self.texts)}
+        return {place: line for place, line in (named | titles).items() if line}
+
     @classmethod
     def read(cls, metadata: Mapping[str, Any]) -> "Shown | None":
         """Return the record in an output's metadata; None where there is none, or not one of ours.

@@ -141,9 +141,7 @@ class ReportExporter(TemplateExporter):
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Read and write the prose and collect the pictures, once all cells are chosen."""
         nb, resources = super()._preprocess(nb, resources)
-        references, faults = choose_and_number(nb, self.interactive)
-        for line in faults:
-            self._warn(line)
+        references = choose_and_number(nb, self.interactive, self._warn)
         file = resources.get("metadata", {})
         formulas = Formulas()
         here = ""  # the cell in hand, for warnings
@@ -153,7 +151,7 @@ class ReportExporter(TemplateExporter):
         prose: list[tuple[NotebookNode, Placed, str | int, str, str]] = []
         for node, one in all_placed(nb):
             here = one.where
-            lines = {**one.lines}
+            lines = one.shown.lines()
             if node.get("cell_type") == "markdown":
                 lines["body"] = node.source
             elif node.get("cell_type") == "raw":

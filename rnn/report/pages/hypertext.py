@@ -270,9 +270,8 @@ def has_content(body: Element) -> bool:
     return any(
         node.tag in ("img", "hr", "formula")
         or (node.tag != "note" and (node.text or "").strip())
-        or (node is not body and (node.tail or "").strip())
+        or (node.tail or "").strip()
         for node in body.iter()
-        if node.tag != "note" or (node.tail or "").strip()
     )
 
 
