@@ -97,7 +97,6 @@ class ReportExporter(TemplateExporter):
     def default_filters(self) -> Any:
         """Add the filters of the templates to nbconvert's."""
         yield from super().default_filters()
-        yield "filter_data_type", lambda data: [*data]  # the best one has been chosen
         yield "typst_string", typst_string
         yield "html_text", html_text
         yield "as_on_terminal", as_on_terminal
@@ -213,31 +212,26 @@ class ReportExporter(TemplateExporter):
             content = output.data[mime]
             one.mime = mime
             if one.shown.kind == "interactive":
-                output.data = NotebookNode({mime: content})
                 return {}
             if mime in PICTURES:
                 one.picture = pictures.keep(content_of(content, mime)) or ""
                 if one.picture:
-                    break
+                    return {}
             elif mime == "text/html":
-                tree = one.trees["body"] = reader.tree(content)
+                tree = reader.tree(content)
                 if has_content(tree) or (len(one.mimes) == 1 and len(tree)):
-                    break
-                del one.trees["body"]
+                    one.trees["body"] = tree
+                    return {}
             elif mime == "text/plain":
                 if len(one.mimes) == 1 or not _NO_WORDS.fullmatch(content):
-                    break
+                    return {}
                 one.note = f"Here the notebook shows {content.strip()[:200]}"
             elif content.strip():
                 lone = _ONE_FORMULA.fullmatch(content) if mime == "text/latex" else None
-                output.data = NotebookNode({mime: content})
                 return {"body": f"$${lone[1]}$$" if lone else content}
-        else:
-            one.mime = ""
-            kinds = ", ".join(sorted(output.data))[:200]
-            one.note = one.note or f"Here the notebook shows something that a page cannot: {kinds}"
-        shown = output.data.get(one.mime, "")
-        output.data = NotebookNode({one.mime or "text/plain": shown})
+        one.mime = ""
+        kinds = ", ".join(sorted(output.data))[:200]
+        one.note = one.note or f"Here the notebook shows something that a page cannot: {kinds}"
         return {}
 
 
