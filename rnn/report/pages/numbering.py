@@ -27,7 +27,7 @@ _WANTED = {
 }
 #: What only a reader of the notebook needs (see `rnn.report.show` and `rnn.report.lab.live`).
 _NOT_ON_PAGES = {"caption", "live", "note"}
-_NOTHING = Shown("")
+_NOTHING = Shown()
 #: A line of a progress bar, as tqdm writes it, and the widget that stands for one in JupyterLab.
 _BAR = re.compile(r"[^\n]*\d+%\|[^\n]*\|[^\n]*\[[^\n]*\][ \r]*")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -104,7 +104,7 @@ def _keep(
     if _WIDGET in data and _BAR.fullmatch(words.strip("\n")):
         return False
     try:
-        shown = Shown.read(output.metadata) or _NOTHING
+        shown = Shown.read(output.metadata)
     except ReportError as error:
         shown = _NOTHING
         warn(f"{here.where}: {error}")

@@ -171,6 +171,11 @@ def test_an_output_of_an_unknown_kind_is_noted() -> None:
         assert "hologram" in text and "application/x-odd" in text and "after" in text
 
 
+def test_a_record_without_a_kind_says_nothing() -> None:
+    for text in texts_of(notebook(code("x", shown({"text/plain": "words"}, {"kind": ""})))):
+        assert "words" in text
+
+
 def test_html_that_ends_in_a_line_break_is_set() -> None:
     for text in texts_of(notebook(code("x", result({"text/html": "words<br>"})))):
         assert "words" in text
