@@ -15,12 +15,13 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from rnn.report.pages.formulas import Formulas
 from rnn.report.pages.pictures import Pictures
 
-__all__ = ["BLOCKS", "Reader", "has_content", "text_of"]
+__all__ = ["BLOCKS", "HEADINGS", "Reader", "has_content", "text_of"]
 
 Item = str | Element
 
+HEADINGS = frozenset("h1 h2 h3 h4 h5 h6".split())
 #: Elements of the tree that stand on lines of their own; the others stand in lines.
-BLOCKS = frozenset("p h1 h2 h3 h4 h5 h6 ul ol blockquote pre hr table note".split())
+BLOCKS = HEADINGS | frozenset("p ul ol blockquote pre hr table note".split())
 _INLINE = {name: name for name in ("em", "strong", "u", "s", "sub", "sup", "a")}
 _INLINE |= dict.fromkeys(("i", "cite", "var", "dfn"), "em")
 _INLINE |= {"b": "strong", "ins": "u", "del": "s", "strike": "s"}
@@ -128,7 +129,7 @@ class Reader:
             return [_list(tag, inner, given.get("start") or "1")]
         if tag == "li":
             return [_filled("li", _trimmed(inner))]
-        if re.fullmatch("h[1-6]", tag):
+        if tag in HEADINGS:
             line = _trimmed(_inline(inner))
             made = _filled(tag, line)
             made.set("anchor", given.get("id") or "")

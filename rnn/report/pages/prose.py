@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 
 from rnn.report.escaping import typst_string
 from rnn.report.pages.formulas import Formula
-from rnn.report.pages.hypertext import BLOCKS, text_of
+from rnn.report.pages.hypertext import BLOCKS, HEADINGS, text_of
 from rnn.report.pages.mathml import breadth, for_browsers, pieces
 from rnn.report.pages.typesetting import Pieces
 
@@ -112,7 +112,7 @@ class HTMLWriter(Writer):
                 spans = ("colspan", "rowspan")
                 node.attrib |= {name: given[name] for name in spans if given[name] != "1"}
                 node.set("style", f"text-align: {given['side']};")
-            case heading if re.fullmatch("h[1-6]", heading):
+            case heading if heading in HEADINGS:
                 node.tag = f"h{min(int(given['level']) + 1, 6)}"
                 node.set("id", given["id"])
                 if number := given.get("number"):
@@ -156,23 +156,15 @@ class TypstWriter(Writer):
     def _mixed(self, node: Element, free: bool = False) -> str:
         parts = [_string(node.text)]
         for child in node:
-            if child.tag in BLOCKS:
-                parts.append("\n\n" + self._block(child, free) + "\n\n")
-            else:
-                parts.append(self._inline(child))
+            markup = self._element(child, free)
+            parts.append(f"\n\n{markup}\n\n" if child.tag in BLOCKS else markup)
             parts.append(_string(child.tail))
         return "".join(parts)
 
-    def _block(self, node: Element, free: bool) -> str:
+    def _element(self, node: Element, free: bool) -> str:
         match node.tag:
-            case "p" if (
-                len(node)
-                and all(child.tag == "img" and not (child.tail or "").strip() for child in node)
-                and not (node.text or "").strip()
-            ):
+            case "p" if {child.tag for child in node} == {"img"} and not text_of(node).strip():
                 return "\n\n".join(self._picture(child, alone=True) for child in node)
-            case "p":
-                return self._mixed(node)
             case "ul" | "ol":
                 loose = any(child.tag == "p" for item in node for child in item)
                 items = ", ".join(f"[{self._mixed(item).strip()}]" for item in node)
@@ -190,14 +182,8 @@ class TypstWriter(Writer):
                 return f"#note[{self._mixed(node).strip()}];"
             case "table":
                 return self._table(node, free)
-        label = f"#label({typst_string(node.attrib['id'])});" if node.get("id") else ""
-        inner = self._mixed(node).strip()
-        return f"#heading(level: {int(node.attrib['level'])})[{inner}]{label}"
-
-    def _inline(self, node: Element) -> str:
-        if node.tag in _STYLES:
-            return f"#{_STYLES[node.tag]}[{self._mixed(node)}];"
-        match node.tag:
+            case style if style in _STYLES:
+                return f"#{_STYLES[style]}[{self._mixed(node)}];"
             case "br":
                 return "#linebreak();"
             case "code":
@@ -215,6 +201,9 @@ class TypstWriter(Writer):
                 if href.startswith("#"):
                     return f"#goto({typst_string(href[1:])})[{inner}];"
                 return f"#link({typst_string(href)})[{inner}];" if href else inner
+            case heading if heading in HEADINGS:
+                level, label = int(node.attrib["level"]), typst_string(node.attrib["id"])
+                return f"#heading(level: {level})[{self._mixed(node).strip()}]#label({label});"
         return self._mixed(node)
 
     def _picture(self, node: Element, alone: bool) -> str:
