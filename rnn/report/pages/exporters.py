@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import nbformat
 import typst
@@ -34,9 +35,9 @@ from rnn.errors import ReportError
 from rnn.report.escaping import html_text, html_visible, joined, typst_string, without_surrogates
 from rnn.report.fonts import borrowed_fonts, font_faces, lacking_fonts, linked
 from rnn.report.pages.formulas import Formulas
-from rnn.report.pages.hypertext import Reader, has_content
+from rnn.report.pages.hypertext import Reader, has_content, text_of
 from rnn.report.pages.numbering import Placed, all_placed, choose_and_number
-from rnn.report.pages.outline import Outline
+from rnn.report.pages.outline import number_headings, take_title
 from rnn.report.pages.pandoc import read
 from rnn.report.pages.pictures import PICTURES, Pictures, content_of
 from rnn.report.pages.prose import HTMLWriter, TypstWriter, Writer
@@ -179,8 +180,10 @@ class ReportExporter(TemplateExporter):
         resources["pictures"] = pictures.files
         title = self.title or str(nb.metadata.get("title", ""))
         bodies = [one.trees["body"] for _, one in all_placed(nb) if "body" in one.trees]
-        outline = Outline(bodies, references, self.number_sections, take_title=not title)
-        writer = self._writer(formulas.all, outline.anchors, references, warn)
+        title_line = Element("body") if title else take_title(bodies)
+        title = title or " ".join(text_of(title_line).split()) or file.get("name", "Notebook")
+        headings, anchors = number_headings(bodies, references, self.number_sections)
+        writer = self._writer(formulas.all, anchors, references, warn)
         resources["writer"] = writer
         for _, one in all_placed(nb):
             here = writer.where = one.where
@@ -194,11 +197,11 @@ class ReportExporter(TemplateExporter):
         language = about.get("pygments_lexer") or about.get("name", "")
         language = language or nb.metadata.get("kernelspec", {}).get("language", "python")
         resources["report"] = self.trait_values(config=True) | {
-            "title": title or outline.title or file.get("name", "Notebook"),
-            "title_body": writer.write(outline.title_body) if outline.title_body else None,
+            "title": title,
+            "title_body": writer.write(title_line) if len(title_line) else None,
             "author": self.author or ", ".join(filter(None, names)),
             "date": _long_date(self.date or str(nb.metadata.get("date", ""))),
-            "headings": [h | {"body": writer.write(h["tree"])} for h in outline.headings],
+            "headings": [h | {"body": writer.write(h["tree"])} for h in headings],
             "language": self.code_language or str(language).lower(),
             "generator": f"nbconvert {version('nbconvert')}",
         }
