@@ -150,7 +150,7 @@ def compile_pdf(
     fonts: typst.Fonts,
     pieces: Pieces,
     warn: Callable[[str], None],
-    borrowed: Sequence[Borrowed] = (),
+    borrowed: Sequence[Borrowed],
 ) -> bytes:
     """Compile Typst source to a tagged PDF (PDF/UA-1), the same bytes for the same arguments.
 
