@@ -158,9 +158,9 @@ class ReportExporter(TemplateExporter):
                 one.mime = str(node.metadata.get("raw_mimetype") or node.metadata.get("format", ""))
                 lines |= {"body": node.source} if one.mime == "text/markdown" else {}
                 if one.mime == "text/html":
-                    one.trees["body"] = Reader(formulas, pictures, here, True).tree(node.source)
+                    one.trees["body"] = Reader(formulas, pictures, here).tree(node.source)
             elif "output_type" in node:
-                reader = Reader(formulas, pictures, here, one.shown.kind != "table")
+                reader = Reader(formulas, pictures, here if one.shown.kind != "table" else "")
                 lines |= self._chosen(node, one, reader, pictures)
             for key, text in lines.items():
                 form = "latex" if key == "body" and one.mime == "text/latex" else "markdown"
@@ -170,9 +170,9 @@ class ReportExporter(TemplateExporter):
         for formula in formulas.read(mathml):
             shown = f"is shown as its TeX: {formula.spoken}"
             self._warn(f"{formula.where}: a formula cannot be read, and {shown}")
+        reader = Reader(formulas, pictures)
         for (node, one, key, text, _), found in zip(prose, html, strict=True):
             here = one.where
-            reader = Reader(formulas, pictures, here)
             attachments = node.get("attachments")
             pictures.attachments = attachments if isinstance(attachments, dict) else {}
             found = found or f"<pre>{html_text(formulas.source(text))}</pre>"
