@@ -16,7 +16,7 @@ INTERACTIVE = "application/vnd.rnn.report+json"
 class Shown:
     """What an output of a notebook is; kept in its metadata under ``report``."""
 
-    kind: str  # figure, table, sample, texts, interactive; in notebooks alone: caption, note, live
+    kind: str = ""  # figure, table, sample, texts, interactive; in notebooks: caption, note, live
     label: str = ""  # what references use: [Figure](#fig-loss) for fig-loss
     caption: str = ""  # Markdown, below a figure or above a table
     source: str = ""  # Markdown, the files that a figure or a table is made of
@@ -30,16 +30,22 @@ class Shown:
         """Return the metadata of an output, without what is empty."""
         return {"report": {name: value for name, value in asdict(self).items() if value}}
 
+    def lines(self) -> dict[str | int, str]:
+        """Return what is Markdown and not empty, by its name; the title of a text by its place."""
+        named = {name: getattr(self, name) for name in ("caption", "source", "title", "lead")}
+        titles = {place: title for place, (title, _) in enumerate(self.texts)}
+        return {place: line for place, line in (named | titles).items() if line}
+
     @classmethod
-    def read(cls, metadata: Mapping[str, Any]) -> "Shown | None":
-        """Return the record in an output's metadata; None where there is none, or not one of ours.
+    def read(cls, metadata: Mapping[str, Any]) -> "Shown":
+        """Return the record in an output's metadata; without a kind where there is none of ours.
 
         Outputs come from any notebook: every value is taken for text and nothing else.  Texts side
         by side without a title are a `ReportError`.
         """
         given = metadata.get("report")
         if not isinstance(given, Mapping) or not isinstance(given.get("kind"), str):
-            return None
+            return cls()
         told = {one.name: str(given[one.name]) for one in fields(cls) if given.get(one.name)}
         try:
             # Notebooks of older versions have the two under names.

@@ -100,7 +100,7 @@ def test_a_wide_table_is_shown_in_parts(
     tables = [out for out in outputs if "text/html" in out.data]
     assert [out.data["text/html"].count("<td") for out in tables] == widths
     records = [Shown.read(out.metadata) for out in tables]
-    told = [(one.label, one.caption) for one in records if one]
+    told = [(one.label, one.caption) for one in records]
     rest = [(f"tab-a-{part}", "More") for part in range(2, len(widths) + 1)]
     assert told == [("tab-a", "All"), *rest]
 

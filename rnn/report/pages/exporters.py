@@ -14,10 +14,11 @@ import datetime
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import nbformat
 import typst
@@ -34,9 +35,9 @@ from rnn.errors import ReportError
 from rnn.report.escaping import html_text, html_visible, joined, typst_string, without_surrogates
 from rnn.report.fonts import borrowed_fonts, font_faces, lacking_fonts, linked
 from rnn.report.pages.formulas import Formulas
-from rnn.report.pages.hypertext import Reader, has_content
+from rnn.report.pages.hypertext import Reader, has_content, text_of
 from rnn.report.pages.numbering import Placed, all_placed, choose_and_number
-from rnn.report.pages.outline import Outline
+from rnn.report.pages.outline import number_headings, take_title
 from rnn.report.pages.pandoc import read
 from rnn.report.pages.pictures import PICTURES, Pictures, content_of
 from rnn.report.pages.prose import HTMLWriter, TypstWriter, Writer
@@ -80,8 +81,7 @@ class ReportExporter(TemplateExporter):
 
     interactive = Bool(False)  # not to be configured: notebooks of others bring no script
     _page = _suffix = ""  # the page, in the name of the template; the suffix of its source
-    #: Makes what writes the markup, of the resources and what a `Writer` has to know.
-    _writer: Callable[..., Writer]
+    _writer: type[Writer]
 
     @default("extra_template_basedirs")
     def _own_templates(self) -> list[str]:
@@ -98,7 +98,6 @@ class ReportExporter(TemplateExporter):
     def default_filters(self) -> Any:
         """Add the filters of the templates to nbconvert's."""
         yield from super().default_filters()
-        yield "filter_data_type", lambda data: [*data]  # the best one has been chosen
         yield "typst_string", typst_string
         yield "html_text", html_text
         yield "as_on_terminal", as_on_terminal
@@ -142,59 +141,55 @@ class ReportExporter(TemplateExporter):
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Read and write the prose and collect the pictures, once all cells are chosen."""
         nb, resources = super()._preprocess(nb, resources)
-        references, faults = choose_and_number(nb, self.interactive)
-        for line in faults:
-            self._warn(line)
+        references = choose_and_number(nb, self.interactive, self._warn)
         file = resources.get("metadata", {})
         formulas = Formulas()
         here = ""  # the cell in hand, for warnings
         folder = Path(file["path"]) if "path" in file else None
         warn = lambda line: self._warn(f"{here}: {line}")  # noqa: E731
         pictures = Pictures(self._page == "html", folder, warn)
-        fragments: list[tuple[str, str]] = []
-        prose: list[tuple[NotebookNode, Placed, str | int, int]] = []
+        prose: list[tuple[NotebookNode, Placed, str | int, str, str]] = []
         for node, one in all_placed(nb):
             here = one.where
-            lines = {**one.lines}
+            lines = one.shown.lines()
             if node.get("cell_type") == "markdown":
                 lines["body"] = node.source
             elif node.get("cell_type") == "raw":
                 one.mime = str(node.metadata.get("raw_mimetype") or node.metadata.get("format", ""))
                 lines |= {"body": node.source} if one.mime == "text/markdown" else {}
                 if one.mime == "text/html":
-                    one.trees["body"] = Reader(formulas, pictures, here, True).tree(node.source)
+                    one.trees["body"] = Reader(formulas, pictures, here).tree(node.source)
             elif "output_type" in node:
-                reader = Reader(formulas, pictures, here, one.shown.kind != "table")
+                reader = Reader(formulas, pictures, here if one.shown.kind != "table" else "")
                 lines |= self._chosen(node, one, reader, pictures)
             for key, text in lines.items():
-                prose.append((node, one, key, len(fragments)))
                 form = "latex" if key == "body" and one.mime == "text/latex" else "markdown"
-                fragments.append((formulas.take(text, here), form))
+                prose.append((node, one, key, formulas.take(text, here), form))
         formulas.prepare()
-        answer = read(fragments, formulas.all)
-        for formula in formulas.read(answer.mathml):
+        html, mathml = read([(text, form) for *_, text, form in prose], formulas.all)
+        for formula in formulas.read(mathml):
             shown = f"is shown as its TeX: {formula.spoken}"
             self._warn(f"{formula.where}: a formula cannot be read, and {shown}")
-        for node, one, key, index in prose:
+        reader = Reader(formulas, pictures)
+        for (node, one, key, text, _), found in zip(prose, html, strict=True):
             here = one.where
-            reader = Reader(formulas, pictures, here)
             attachments = node.get("attachments")
             pictures.attachments = attachments if isinstance(attachments, dict) else {}
-            found = answer.html[index]
-            if found is None:
-                found = "<pre>" + html_text(formulas.source(fragments[index][0])) + "</pre>"
+            found = found or f"<pre>{html_text(formulas.source(text))}</pre>"
             one.trees[key] = reader.tree(found) if key == "body" else reader.line(found)
         resources["pictures"] = pictures.files
         title = self.title or str(nb.metadata.get("title", ""))
         bodies = [one.trees["body"] for _, one in all_placed(nb) if "body" in one.trees]
-        outline = Outline(bodies, references, self.number_sections, take_title=not title)
-        writer = self._writer(resources, formulas.all, outline.anchors, references, warn)
+        title_line = Element("body") if title else take_title(bodies)
+        title = title or " ".join(text_of(title_line).split()) or file.get("name", "Notebook")
+        headings, anchors = number_headings(bodies, references, self.number_sections)
+        writer = self._writer(formulas.all, anchors, references, warn)
+        resources["writer"] = writer
         for _, one in all_placed(nb):
             here = writer.where = one.where
             for key, tree in one.trees.items():
                 free = one.shown.kind != "table"  # one with a caption stays with it
-                text = writer.blocks(tree, free) if key == "body" else writer.line(tree)
-                one.rendered[key] = text
+                one.rendered[key] = writer.write(tree, free)
         authors = nb.metadata.get("authors", [])
         authors = authors if isinstance(authors, list) else [authors]
         names = [str(a.get("name", "")) if isinstance(a, dict) else str(a) for a in authors]
@@ -202,11 +197,11 @@ class ReportExporter(TemplateExporter):
         language = about.get("pygments_lexer") or about.get("name", "")
         language = language or nb.metadata.get("kernelspec", {}).get("language", "python")
         resources["report"] = self.trait_values(config=True) | {
-            "title": title or outline.title or file.get("name", "Notebook"),
-            "title_body": writer.line(outline.title_body) if outline.title_body else None,
+            "title": title,
+            "title_body": writer.write(title_line) if len(title_line) else None,
             "author": self.author or ", ".join(filter(None, names)),
             "date": _long_date(self.date or str(nb.metadata.get("date", ""))),
-            "headings": [h | {"body": writer.line(h["tree"])} for h in outline.headings],
+            "headings": [h | {"body": writer.write(h["tree"])} for h in headings],
             "language": self.code_language or str(language).lower(),
             "generator": f"nbconvert {version('nbconvert')}",
         }
@@ -220,31 +215,26 @@ class ReportExporter(TemplateExporter):
             content = output.data[mime]
             one.mime = mime
             if one.shown.kind == "interactive":
-                output.data = NotebookNode({mime: content})
                 return {}
             if mime in PICTURES:
                 one.picture = pictures.keep(content_of(content, mime)) or ""
                 if one.picture:
-                    break
+                    return {}
             elif mime == "text/html":
-                tree = one.trees["body"] = reader.tree(content)
+                tree = reader.tree(content)
                 if has_content(tree) or (len(one.mimes) == 1 and len(tree)):
-                    break
-                del one.trees["body"]
+                    one.trees["body"] = tree
+                    return {}
             elif mime == "text/plain":
                 if len(one.mimes) == 1 or not _NO_WORDS.fullmatch(content):
-                    break
+                    return {}
                 one.note = f"Here the notebook shows {content.strip()[:200]}"
             elif content.strip():
                 lone = _ONE_FORMULA.fullmatch(content) if mime == "text/latex" else None
-                output.data = NotebookNode({mime: content})
                 return {"body": f"$${lone[1]}$$" if lone else content}
-        else:
-            one.mime = ""
-            kinds = ", ".join(sorted(output.data))[:200]
-            one.note = one.note or f"Here the notebook shows something that a page cannot: {kinds}"
-        shown = output.data.get(one.mime, "")
-        output.data = NotebookNode({one.mime or "text/plain": shown})
+        one.mime = ""
+        kinds = ", ".join(sorted(output.data))[:200]
+        one.note = one.note or f"Here the notebook shows something that a page cannot: {kinds}"
         return {}
 
 
@@ -271,7 +261,7 @@ class ReportPDFExporter(ReportExporter):
         "anyway, and the same PDF on every machine is then lost.",
     ).tag(config=True)
 
-    _page, _suffix = "pdf", ".typ"
+    _page, _suffix, _writer = "pdf", ".typ", TypstWriter
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> _Rendered:
         """Render a notebook and return the bytes of the PDF."""
@@ -286,13 +276,8 @@ class ReportPDFExporter(ReportExporter):
             self.log.warning(lacking)
         others = [linked(tuple(sorted({font.path for font in borrowed})))] if borrowed else []
         fonts = typst.Fonts(self.system_fonts, True, [*self.font_paths, *others])
-        pieces = resources.pop("pieces")
+        pieces = resources.pop("writer").pieces
         return compile_pdf(source, files, fonts, pieces, self._warn, borrowed), resources
-
-    def _writer(self, resources: dict[str, Any], *known: Any) -> TypstWriter:
-        writer = TypstWriter(*known)
-        resources |= {"pieces": writer.pieces, "piece": writer.pieces.mark}
-        return writer
 
 
 class ReportHTMLExporter(ReportExporter):
@@ -309,7 +294,7 @@ class ReportHTMLExporter(ReportExporter):
         True, help="Put the fonts of text and formulas into the page; else the reader's are used."
     ).tag(config=True)
 
-    _page, _suffix = "html", ".html"
+    _page, _suffix, _writer = "html", ".html", HTMLWriter
 
     def default_filters(self) -> Any:
         """Add highlighted code and tables that can be sorted."""
@@ -326,9 +311,6 @@ class ReportHTMLExporter(ReportExporter):
         if resources["report"]["script"]:
             style += _html_part("interactive.css")
         return page.replace("/*style*/", faces + style + rules(page), 1), resources
-
-    def _writer(self, resources: dict[str, Any], *known: Any) -> HTMLWriter:
-        return HTMLWriter(*known)
 
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> _Rendered:
         """Bring the script that the page's own data ask for."""

@@ -15,12 +15,13 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from rnn.report.pages.formulas import Formulas
 from rnn.report.pages.pictures import Pictures
 
-__all__ = ["BLOCKS", "Reader", "has_content", "text_of"]
+__all__ = ["BLOCKS", "HEADINGS", "Reader", "has_content", "text_of"]
 
 Item = str | Element
 
+HEADINGS = frozenset("h1 h2 h3 h4 h5 h6".split())
 #: Elements of the tree that stand on lines of their own; the others stand in lines.
-BLOCKS = frozenset("p h1 h2 h3 h4 h5 h6 ul ol blockquote pre hr table note".split())
+BLOCKS = HEADINGS | frozenset("p ul ol blockquote pre hr table note".split())
 _INLINE = {name: name for name in ("em", "strong", "u", "s", "sub", "sup", "a")}
 _INLINE |= dict.fromkeys(("i", "cite", "var", "dfn"), "em")
 _INLINE |= {"b": "strong", "ins": "u", "del": "s", "strike": "s"}
@@ -36,8 +37,8 @@ _SHOWN_ELSEWHERE = {
     "canvas": "drawing",
 }
 _FLOWING = frozenset(
-    "div section article main header footer nav aside details figure center form fieldset body "
-    "dl dd hgroup search address".split()
+    "p div section article main header footer nav aside details summary figure figcaption center "
+    "form fieldset legend body dl dt dd hgroup search address caption".split()
 )
 _DEEPEST = 24  # elements inside of each other; Typst and readers have limits
 _MOST_SPANNED = 1000
@@ -54,16 +55,11 @@ class Reader:
     pictures : Pictures
         Where pictures are.
     where : str
-        The cell, for messages.
-    find_formulas : bool
-        Look for formulas in the text; in Markdown they have been found before.
+        The cell whose text may have formulas; without one, as in Markdown, they have been found.
     """
 
-    def __init__(
-        self, formulas: Formulas, pictures: Pictures, where: str, find_formulas: bool = False
-    ) -> None:
+    def __init__(self, formulas: Formulas, pictures: Pictures, where: str = "") -> None:
         self._formulas, self._pictures, self._where = formulas, pictures, where
-        self._find = find_formulas
 
     def tree(self, html: str) -> Element:
         """Return a ``body`` that holds blocks: paragraphs, headings, lists, tables and so on."""
@@ -75,7 +71,7 @@ class Reader:
 
     def _items(self, html: str) -> list[Item]:
         body = LexborHTMLParser(html).body
-        return self._flow(body, 0, self._find) if body is not None else []
+        return self._flow(body, 0, bool(self._where)) if body is not None else []
 
     def _flow(self, node: LexborNode, depth: int, find: bool) -> list[Item]:
         """Return what is in an element: text, lines' elements and blocks."""
@@ -128,17 +124,15 @@ class Reader:
             return [_list(tag, inner, given.get("start") or "1")]
         if tag == "li":
             return [_filled("li", _trimmed(inner))]
-        if re.fullmatch("h[1-6]", tag):
+        if tag in HEADINGS:
             line = _trimmed(_inline(inner))
             made = _filled(tag, line)
             made.set("anchor", given.get("id") or "")
             return [made] if text_of(made).strip() or made.find(".//formula") is not None else line
-        if tag in ("p", "summary", "figcaption", "caption", "legend", "dt"):
-            strong = tag in ("summary", "dt")
-            inner = [_filled("strong", inner)] if strong and not _has_blocks(inner) else inner
-            return [*_paragraphs(inner)]
         if tag == "blockquote":
             return [_filled("blockquote", [*_paragraphs(inner)])]
+        if tag in ("summary", "dt") and not _has_blocks(inner):
+            inner = [_filled("strong", inner)]
         if tag in _FLOWING:
             return [*_paragraphs(inner)]
         if (name := _INLINE.get(tag)) and not _has_blocks(inner):
@@ -202,7 +196,7 @@ class Reader:
         return made
 
     def _table(self, node: LexborNode, depth: int, find: bool) -> list[Item]:
-        made, captions = Element("table"), list[Item]()
+        captions: list[Item] = []
         heads: list[Element] = []
         bodies: list[Element] = []
 
@@ -223,10 +217,7 @@ class Reader:
         rows_of(node, False)
         if not heads and bodies and all(cell.tag == "th" for cell in bodies[0]):
             heads.append(bodies.pop(0))
-        if not heads and not bodies:
-            return captions
-        _squared(made, heads, bodies)
-        return [*captions, made]
+        return [*captions, _squared(heads, bodies)] if heads or bodies else captions
 
     def _cell(self, node: LexborNode, depth: int, find: bool) -> Element:
         made = _filled(str(node.tag), _trimmed(self._flow(node, depth + 2, find)))
@@ -270,9 +261,8 @@ def has_content(body: Element) -> bool:
     return any(
         node.tag in ("img", "hr", "formula")
         or (node.tag != "note" and (node.text or "").strip())
-        or (node is not body and (node.tail or "").strip())
+        or (node.tail or "").strip()
         for node in body.iter()
-        if node.tag != "note" or (node.tail or "").strip()
     )
 
 
@@ -351,8 +341,8 @@ def _list(tag: str, items: list[Item], start: str) -> Element:
     return made
 
 
-def _squared(table: Element, heads: list[Element], bodies: list[Element]) -> None:
-    """Lay out rows on a grid: every cell learns its place, and every place has one cell."""
+def _squared(heads: list[Element], bodies: list[Element]) -> Element:
+    """Return a table of rows on a grid: every cell learns its place, every place has one cell."""
     taken: set[tuple[int, int]] = set()
     rows = [*heads, *bodies]
     for y, row in enumerate(rows):
@@ -374,11 +364,12 @@ def _squared(table: Element, heads: list[Element], bodies: list[Element]) -> Non
             if (x, y) not in taken:
                 row.append(Element("td", x=str(x), colspan="1", rowspan="1", side=""))
         row[:] = sorted(row, key=lambda cell: int(cell.attrib["x"]))
+    table = Element("table", columns=str(columns))
     for name, group in (("thead", heads), ("tbody", bodies)):
         if group:
             SubElement(table, name).extend(group)
-    table.set("columns", str(columns))
     _align(table, bodies, columns)
+    return table
 
 
 _NUMBER = re.compile(r"[-+−]?(?:[\d.,]*\d[\d.,]*\s?%?|\d[\d.]*[eE][-+−]?\d+)|nan|NaN|–|")

@@ -120,11 +120,10 @@ def typst_math(node: Element) -> str:
 
 def _row(kids: list[Element]) -> str:
     """Set nodes one after another; between fences that grow, as one piece."""
-    first, last = (kids[0], kids[-1]) if kids else (None, None)
     signs = "".join(node.tag + _text(node) + node.get("linethickness", "") for node in kids)
     if signs == "mo(mfrac0mo)":
         return f"binom({_one(kids[1][0])}, {_one(kids[1][1])})"
-    fenced = any(_grows(node) for node in (first, last) if node is not None)
+    fenced = any(map(_grows, kids[:1] + kids[-1:]))
     parts = [
         f"mid({_sign(_text(node))})" if fenced and 0 < i < len(kids) - 1 and _grows(node)
         else _sign(_text(node)) if fenced and _grows(node)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -27,11 +27,10 @@ _WANTED = {
 }
 #: What only a reader of the notebook needs (see `rnn.report.show` and `rnn.report.lab.live`).
 _NOT_ON_PAGES = {"caption", "live", "note"}
-_NOTHING = Shown("")
+_NOTHING = Shown()
 #: A line of a progress bar, as tqdm writes it, and the widget that stands for one in JupyterLab.
 _BAR = re.compile(r"[^\n]*\d+%\|[^\n]*\|[^\n]*\[[^\n]*\][ \r]*")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_LINES = ("caption", "source", "title", "lead")  # of a record, those that are Markdown
 
 
 @dataclass
@@ -47,10 +46,8 @@ class Placed:
     picture: str = ""  # the address of a picture in the page
     data: Any = None  # what the page's own script works with
     note: str = ""  # what is said in place of an output that no page can show
-    #: Lines of `shown` that are Markdown: under their names, the title of a text beside others
-    #: under its place.
-    lines: dict[str | int, str] = field(default_factory=dict)
-    trees: dict[str | int, Element] = field(default_factory=dict)  # what prose says, also "body"
+    #: What prose says: under the names of `Shown.lines`, and what a cell or an output is as "body".
+    trees: dict[str | int, Element] = field(default_factory=dict)
     rendered: dict[str | int, str] = field(default_factory=dict)  # the same as Typst or HTML
 
 
@@ -68,34 +65,31 @@ def all_placed(nb: NotebookNode) -> Iterator[tuple[NotebookNode, Placed]]:
                 yield node, one
 
 
-def choose_and_number(nb: NotebookNode, interactive: bool) -> tuple[dict[str, str], list[str]]:
-    """Choose what is shown of a notebook and number it.
+def choose_and_number(
+    nb: NotebookNode, interactive: bool, warn: Callable[[str], None]
+) -> dict[str, str]:
+    """Choose what is shown of a notebook and number it; return what each label stands for.
 
     What is made for JupyterLab alone is left out, and what needs a script unless `interactive`.
     Figures and tables that carry a label and a caption (see `rnn.report.show`) are numbered in the
-    order of the page.  The exporters have given every cell its `Placed`.
-
-    Returns
-    -------
-    references : dict of str to str
-        What a label stands for: ``{"fig-loss": "Figure 1"}``.
-    faults : list of str
-        Lines about labels that cannot be used.
+    order of the page, and labels are told as ``{"fig-loss": "Figure 1"}``.  `warn` is called with
+    a line about each that cannot be used.  The exporters have given every cell its `Placed`.
     """
     counts: Counter[str] = Counter()
     references: dict[str, str] = {}
-    faults: list[str] = []
     for cell in nb.cells:
         here = _placed(cell)
         if here and cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if _keep(o, here, interactive, faults)]
+            cell.outputs = [o for o in cell.outputs if _keep(o, here, interactive, warn)]
             for one in filter(None, map(_placed, cell.outputs)):
                 if one.shown.kind in ("figure", "table"):
-                    faults += _number(one, counts, references)
-    return references, faults
+                    _number(one, counts, references, warn)
+    return references
 
 
-def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[str]) -> bool:
+def _keep(
+    output: NotebookNode, here: Placed, interactive: bool, warn: Callable[[str], None]
+) -> bool:
     """Find out what the pages can show of an output; tell whether there is anything."""
     if output.output_type == "stream":
         output.text = joined(output.text)
@@ -110,10 +104,10 @@ def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[st
     if _WIDGET in data and _BAR.fullmatch(words.strip("\n")):
         return False
     try:
-        shown = Shown.read(output.metadata) or _NOTHING
+        shown = Shown.read(output.metadata)
     except ReportError as error:
         shown = _NOTHING
-        faults.append(f"{here.where}: {error}")
+        warn(f"{here.where}: {error}")
     if shown.kind in _NOT_ON_PAGES or (shown.kind == "interactive" and not interactive):
         return False
     script = data.keys() - {"text/plain"} == {"application/javascript"}
@@ -126,9 +120,7 @@ def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[st
         alt = words.strip("<> \n")[:500] or f"Picture made by {here.where}"
         shown = replace(shown, alt=alt)
     output.output_type = "display_data"
-    lines: dict[str | int, str] = {name: getattr(shown, name) for name in _LINES}
-    lines |= {place: title for place, (title, _) in enumerate(shown.texts)}
-    one = Placed(here.where, shown, mimes, lines={k: line for k, line in lines.items() if line})
+    one = Placed(here.where, shown, mimes)
     alive = data.get(INTERACTIVE)
     one.data = alive if interactive and isinstance(alive, dict) else None
     size = output.metadata.get(mimes[0]) if mimes else None
@@ -138,8 +130,10 @@ def _keep(output: NotebookNode, here: Placed, interactive: bool, faults: list[st
     return bool(data)
 
 
-def _number(one: Placed, counts: Counter[str], references: dict[str, str]) -> Iterator[str]:
-    """Give a figure or a table its number and remember its label; yield what is wrong with it."""
+def _number(
+    one: Placed, counts: Counter[str], references: dict[str, str], warn: Callable[[str], None]
+) -> None:
+    """Give a figure or a table its number and remember its label; say what is wrong with it."""
     kind, label = one.shown.kind, one.shown.label
     wrong = ""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", label):
@@ -149,6 +143,6 @@ def _number(one: Placed, counts: Counter[str], references: dict[str, str]) -> It
     counts[kind] += 1
     one.number = counts[kind]
     if wrong:
-        yield f"{one.where}: expected {wrong}"
+        warn(f"{one.where}: expected {wrong}")
         one.shown = replace(one.shown, label=f"{kind}.{one.number}")
     references[one.shown.label] = f"{kind.capitalize()} {one.number}"

@@ -4,29 +4,28 @@ import json
 import subprocess
 import threading
 from pathlib import Path
-from typing import NamedTuple
 
 import pypandoc
 
 from rnn.errors import ReportError
 from rnn.report.pages.formulas import Formula
 
-__all__ = ["Read", "read"]
+__all__ = ["read"]
 
 #: pypandoc looks for pandoc once, and tells another thread meanwhile of one it may not choose.
 _choosing = threading.Lock()
 _SCRIPT = Path(__file__).parent / "templates" / "read.lua"
 
 
-class Read(NamedTuple):
-    """What pandoc made of a notebook."""
-
-    html: list[str | None]  # of every fragment; None of one that it cannot read
-    mathml: list[str]  # of every formula; something else where it is not understood
-
-
-def read(fragments: list[tuple[str, str]], formulas: list[Formula]) -> Read:
+def read(fragments: list[tuple[str, str]], formulas: list[Formula]) -> tuple[list[str], list[str]]:
     """Read texts, each with its format (``markdown`` or ``latex``), and formulas.
+
+    Returns
+    -------
+    html : list of str
+        What pandoc made of every text; nothing of one that it cannot read.
+    mathml : list of str
+        What it made of every formula; something else where it is not understood.
 
     Raises
     ------
@@ -49,4 +48,4 @@ def read(fragments: list[tuple[str, str]], formulas: list[Formula]) -> Read:
         reason = run.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise ReportError(f"pandoc stopped with status {run.returncode}: {reason[0]}")
     answer = json.loads(run.stdout)
-    return Read([one or None for one in answer["fragments"] or []], answer["formulas"] or [])
+    return answer["fragments"], answer["formulas"]

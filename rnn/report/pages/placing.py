@@ -29,6 +29,7 @@ _STRAY = {1: 2.0, 2: 0.15}  # a fault: to stand outside the section, by the leve
 _BROKEN = 0.1  # a fault: a table that goes on overleaf
 _ORDER = 0.5  # a fault: to stand after the next of its kind
 _PAGE = 0.2  # how much a page less is worth
+_TRIES = 60  # how often pages are set, at most
 _MOST = 1500  # pages to be set, all tries together
 
 
@@ -73,20 +74,12 @@ class Layout(NamedTuple):
         return found
 
 
-def best_placements(lay_out: Callable[[Placements], Layout], tries: int = 60) -> dict[str, str]:
-    """Return places for figures and tables with which pages have no holes, or few.
-
-    Parameters
-    ----------
-    lay_out : callable
-        Sets the pages.
-    tries : int
-        How often it is called, at most.
-    """
+def best_placements(lay_out: Callable[[Placements], Layout]) -> dict[str, str]:
+    """Return places for figures and tables with which pages that `lay_out` sets have few holes."""
     chosen: dict[str, str] = {}
     layout = lay_out(chosen)
     faults = layout.faults()
-    tries = min(tries, _MOST // len(faults))
+    tries = min(_TRIES, _MOST // len(faults))
     settled = 0  # pages
     while layout.facts["floats"] and tries > 0:
         troubled = [page for page, f in enumerate(faults, 1) if f > _TROUBLE and page > settled]

@@ -7,13 +7,14 @@ what is to stand in its place; see `rnn.report.pages.typesetting`.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from rnn.report.escaping import typst_string
 from rnn.report.pages.formulas import Formula
-from rnn.report.pages.hypertext import BLOCKS, text_of
+from rnn.report.pages.hypertext import BLOCKS, HEADINGS, text_of
 from rnn.report.pages.mathml import breadth, for_browsers, pieces
 from rnn.report.pages.typesetting import Pieces
 
@@ -37,19 +38,15 @@ class Writer(ABC):
     where: str = ""  # the cell in hand, for messages
 
     @abstractmethod
-    def blocks(self, body: Element, free: bool = True) -> str:
+    def write(self, body: Element, free: bool = False) -> str:
         """Return the markup of a tree; if `free`, wide tables may have pages of their own."""
 
-    @abstractmethod
-    def line(self, body: Element) -> str:
-        """Return the markup of what is in a tree, for one line."""
-
-    def target(self, link: Element) -> tuple[str, str | None]:
+    def target(self, href: str, words: str) -> tuple[str, str | None]:
         """Return where a link leads, "" for nowhere, and the words for it if they are known."""
-        href = re.sub(r"[\t\r\n]", "", link.get("href", "")).strip()
+        href, words = re.sub(r"[\t\r\n]", "", href).strip(), words.strip().lower()
         if not href.startswith("#"):
             return (href if re.match(r"(https?|mailto):(?!\s)", href, re.IGNORECASE) else ""), None
-        name, words = href[1:], text_of(link).strip().lower()
+        name = href[1:]
         if known := self.references.get(name):
             same = words == "" or known.lower().startswith(words)
             return href, known.replace(" ", "\xa0") if same else None
@@ -64,107 +61,85 @@ class Writer(ABC):
 
 
 class HTMLWriter(Writer):
-    """Writes trees as HTML."""
+    """Writes trees as HTML, in which wide tables scroll."""
 
-    def blocks(self, body: Element, free: bool = True) -> str:
-        """Return the markup of a tree; tables scroll."""
-        return "\n".join(map(_html, self._made(body)))
+    def write(self, body: Element, free: bool = False) -> str:
+        """Return the markup of a tree."""
+        made = deepcopy(body)
+        for block in (child for child in made if child.tag in BLOCKS):
+            block.tail = "\n"
+        for node in [*made.iter()]:
+            self._translate(node)
+        html = ElementTree.tostring(made, encoding="unicode", method="html")
+        return html.removeprefix("<body>").removesuffix("</body>").strip("\n")
 
-    def line(self, body: Element) -> str:
-        """Return the markup of what is in a tree, for one line."""
-        return _html(self._made(body)).removeprefix("<body>").removesuffix("</body>")
-
-    def _made(self, node: Element) -> Element:
-        made = Element(node.tag)
-        made.text, made.tail = node.text, node.tail
-        for child in node:
-            made.append(self._child(child))
-        return made
-
-    def _child(self, node: Element) -> Element:
+    def _translate(self, node: Element) -> None:
+        """Make an element of the tree one of HTML; of its attributes only what is named stays."""
+        given, node.attrib = node.attrib, {}
         match node.tag:
             case "formula":
-                made = self._formula(self.formulas[int(node.attrib["number"])])
-            case "table":
-                made = self._table(node)
-            case _:
-                made = self._element(node)
-        made.tail = node.tail
-        return made
-
-    def _element(self, node: Element) -> Element:
-        made = self._made(node)
-        match node.tag:
+                self._formula(node, self.formulas[int(given["number"])])
             case "a":
-                href, words = self.target(node)
-                made.tag = "a" if href else "span"
-                made.attrib |= {"href": href} if href else {}
+                href, words = self.target(given["href"], text_of(node))
+                node.tag = "a" if href else "span"
+                node.attrib |= {"href": href} if href else {}
                 if words:
-                    made[:], made.text = [], words
+                    node[:], node.text = [], words
             case "img":
-                made = Element("img", src=node.attrib["src"], alt=node.attrib["alt"])
-                made.attrib |= {"width": node.attrib["width"]} if node.get("width") else {}
+                kept = ("src", "alt", "width")
+                node.attrib |= {name: given[name] for name in kept if name in given}
             case "s":
-                made.tag = "del"
+                node.tag = "del"
             case "code" if len(node.text or "") <= 24:
-                made.set("class", "short")
+                node.set("class", "short")
             case "pre":
-                made.text = None
-                ElementTree.SubElement(made, "code").text = node.text
+                ElementTree.SubElement(node, "code").text = node.text
+                node.text = None
             case "note":
-                made.tag = "p"
-                made.set("class", "note")
-            case "ol" if node.get("start", "1") != "1":
-                made.set("start", node.attrib["start"])
-            case heading if re.fullmatch("h[1-6]", heading):
-                made.tag = f"h{min(int(node.attrib['level']) + 1, 6)}"
-                made.set("id", node.attrib["id"])
-                if number := node.get("number"):
+                node.tag = "p"
+                node.set("class", "note")
+            case "ol" if given.get("start", "1") != "1":
+                node.set("start", given["start"])
+            case "table":
+                sides = given["sides"].split()
+                for cell in node.iterfind("*/tr/*"):
+                    cell.set("side", sides[int(cell.attrib["x"])])
+                table = Element("table")
+                table[:], node[:] = node, [table]
+                node.tag = "div"
+                node.attrib |= _focusable("scroll", "Table")
+            case "td" | "th":
+                spans = ("colspan", "rowspan")
+                node.attrib |= {name: given[name] for name in spans if given[name] != "1"}
+                node.set("style", f"text-align: {given['side']};")
+            case heading if heading in HEADINGS:
+                node.tag = f"h{min(int(given['level']) + 1, 6)}"
+                node.set("id", given["id"])
+                if number := given.get("number"):
                     shown = Element("span", {"class": "number"})
-                    shown.text, shown.tail = number, " " + (made.text or "")
-                    made.text = None
-                    made.insert(0, shown)
-        return made
+                    shown.text, shown.tail = number, " " + (node.text or "")
+                    node.text = None
+                    node.insert(0, shown)
 
-    def _formula(self, formula: Formula) -> Element:
+    def _formula(self, node: Element, formula: Formula) -> None:
+        """Fill the element of a formula."""
         if formula.tree is None:
-            made = Element("code")
-            made.text = formula.source if formula.tex else ""
-            return made if formula.tex else Element("span")
+            node.tag, node.text = ("code", formula.source) if formula.tex else ("span", "")
+            return
         math = for_browsers(formula.tree)
-        math.tail = None
         if not formula.display:
-            return math
-        shown = Element("span", {"class": "formula", "tabindex": "0", "role": "group"})
-        shown.set("aria-label", "Formula")
-        shown.append(math)
+            node.tag, node.attrib, node.text, node[:] = math.tag, math.attrib, math.text, [*math]
+            return
+        node.tag, node.attrib = "span", _focusable("formula", "Formula")
+        node.append(math)
         if formula.number:
-            number = ElementTree.SubElement(shown, "span", {"class": "equation-number"})
+            number = ElementTree.SubElement(node, "span", {"class": "equation-number"})
             number.text = formula.number
-        return shown
-
-    def _table(self, node: Element) -> Element:
-        made = Element("div", {"class": "scroll", "tabindex": "0", "role": "group"})
-        made.set("aria-label", "Table")
-        table = ElementTree.SubElement(made, "table")
-        sides = node.attrib["sides"].split()
-        for part in node:
-            group = ElementTree.SubElement(table, part.tag)
-            for row in part:
-                line = ElementTree.SubElement(group, "tr")
-                for cell in row:
-                    shown = self._made(cell)
-                    shown.tail = None
-                    for name in ("colspan", "rowspan"):
-                        if cell.get(name, "1") != "1":
-                            shown.set(name, cell.attrib[name])
-                    shown.set("style", f"text-align: {sides[int(cell.attrib['x'])]};")
-                    line.append(shown)
-        return made
 
 
-def _html(element: Element) -> str:
-    return ElementTree.tostring(element, encoding="unicode", method="html")
+def _focusable(kind: str, name: str) -> dict[str, str]:
+    """Return the attributes of what may be wider than the page: it scrolls, by keyboard too."""
+    return {"class": kind, "tabindex": "0", "role": "group", "aria-label": name}
 
 
 @dataclass
@@ -174,34 +149,22 @@ class TypstWriter(Writer):
     pieces: Pieces = field(default_factory=Pieces)
     _in_table: bool = False
 
-    def blocks(self, body: Element, free: bool = True) -> str:
+    def write(self, body: Element, free: bool = False) -> str:
         """Return the Typst of a tree; if `free`, wide tables may have pages of their own."""
         return self._mixed(body, free).strip()
-
-    def line(self, body: Element) -> str:
-        """Return the Typst of what stands in one line."""
-        return self._mixed(body).strip()
 
     def _mixed(self, node: Element, free: bool = False) -> str:
         parts = [_string(node.text)]
         for child in node:
-            if child.tag in BLOCKS:
-                parts.append("\n\n" + self._block(child, free) + "\n\n")
-            else:
-                parts.append(self._inline(child))
+            markup = self._element(child, free)
+            parts.append(f"\n\n{markup}\n\n" if child.tag in BLOCKS else markup)
             parts.append(_string(child.tail))
         return "".join(parts)
 
-    def _block(self, node: Element, free: bool) -> str:
+    def _element(self, node: Element, free: bool) -> str:
         match node.tag:
-            case "p" if (
-                len(node)
-                and all(child.tag == "img" and not (child.tail or "").strip() for child in node)
-                and not (node.text or "").strip()
-            ):
+            case "p" if {child.tag for child in node} == {"img"} and not text_of(node).strip():
                 return "\n\n".join(self._picture(child, alone=True) for child in node)
-            case "p":
-                return self._mixed(node)
             case "ul" | "ol":
                 loose = any(child.tag == "p" for item in node for child in item)
                 items = ", ".join(f"[{self._mixed(item).strip()}]" for item in node)
@@ -219,14 +182,8 @@ class TypstWriter(Writer):
                 return f"#note[{self._mixed(node).strip()}];"
             case "table":
                 return self._table(node, free)
-        label = f"#label({typst_string(node.attrib['id'])});" if node.get("id") else ""
-        inner = self._mixed(node).strip()
-        return f"#heading(level: {int(node.attrib['level'])})[{inner}]{label}"
-
-    def _inline(self, node: Element) -> str:
-        if node.tag in _STYLES:
-            return f"#{_STYLES[node.tag]}[{self._mixed(node)}];"
-        match node.tag:
+            case style if style in _STYLES:
+                return f"#{_STYLES[style]}[{self._mixed(node)}];"
             case "br":
                 return "#linebreak();"
             case "code":
@@ -239,11 +196,14 @@ class TypstWriter(Writer):
             case "img":
                 return self._picture(node, alone=False)
             case "a":
-                href, words = self.target(node)
+                href, words = self.target(node.attrib["href"], text_of(node))
                 inner = _string(words) if words else self._mixed(node)
                 if href.startswith("#"):
                     return f"#goto({typst_string(href[1:])})[{inner}];"
                 return f"#link({typst_string(href)})[{inner}];" if href else inner
+            case heading if heading in HEADINGS:
+                level, label = int(node.attrib["level"]), typst_string(node.attrib["id"])
+                return f"#heading(level: {level})[{self._mixed(node).strip()}]#label({label});"
         return self._mixed(node)
 
     def _picture(self, node: Element, alone: bool) -> str:

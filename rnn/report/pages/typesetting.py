@@ -20,6 +20,8 @@ from rnn.report.pages.placing import Layout, Placements, best_placements
 
 __all__ = ["Pieces", "compile_pdf"]
 
+#: A piece between its marks, which have its number; of nested ones the outermost.
+_PIECE = re.compile(r"/\*<(\d+)>\*/(.*?)/\*</\1>\*/", re.DOTALL)
 #: In the template, the line between the title block and the cells.
 _BODY = "\n// cells\n"
 #: In the template, what sets a figure or a table with its caption.
@@ -46,32 +48,11 @@ class Pieces:
         number = len(self._all) - 1
         return f"/*<{number}>*/{markup}/*</{number}>*/"
 
-    def around(self, source: str, offset: int) -> int | None:
-        """Return the innermost piece around a place in the source."""
-        open_: list[int] = []
-        for mark in re.compile(r"/\*<(/?)(\d+)>\*/").finditer(source):
-            if mark.start() > offset:
-                break
-            open_ = [n for n in open_ if n != int(mark[2])] if mark[1] else [*open_, int(mark[2])]
-        return open_[-1] if open_ else None
-
-    def within(self, source: str) -> list[int]:
-        """Return the outermost pieces of a source, in order."""
-        found, at = [], 0
-        while mark := re.compile(r"/\*<(\d+)>\*/").search(source, at):
-            found.append(int(mark[1]))
-            at = source.index(f"/*</{mark[1]}>*/", mark.end())
-        return found
-
-    def markup(self, source: str, number: int) -> str:
-        """Return a piece as it is in the source, without its marks."""
-        return source.split(f"/*<{number}>*/", 1)[1].split(f"/*</{number}>*/", 1)[0]
-
-    def replace(self, source: str, number: int, reason: str) -> tuple[str, str]:
+    def replace(self, source: str, number: str, reason: str) -> tuple[str, str]:
         """Return the source with something else for a piece, and a line that says so."""
-        where, what, instead = self._all[number]
-        before, rest = source.split(f"/*<{number}>*/", 1)
-        after = rest.split(f"/*</{number}>*/", 1)[1]
+        where, what, instead = self._all[int(number)]
+        before, _, rest = source.partition(f"/*<{number}>*/")
+        _, _, after = rest.partition(f"/*</{number}>*/")
         put = f"/*<{number}>*/{instead.pop(0)}/*</{number}>*/" if instead else ""
         words = "something simpler stands for it" if put else "it is left out"
         return before + put + after, f"{where}: Typst cannot set {what}, and {words}: {reason}"
@@ -137,25 +118,24 @@ class _Page:
                 self._unseen |= more
         raise ReportError("expected text that the fonts can show, got one that none of them can")
 
-    def refused(self, head: str, source: str, pieces: Pieces, numbers: list[int]) -> int | None:
-        """Return a piece that cannot be set on a page of its own, an inner one if possible."""
-        parts = [pieces.markup(source, number) for number in numbers]
+    def takes(self, source: str) -> bool:
+        """Tell whether Typst sets a source on a page of its own."""
         try:
-            self.compiled(head, alone="yes")
+            self.compiled(source, alone="yes")
         except _refusals():
-            return None  # no piece is to blame
-        try:
-            self.compiled(head + "\n\n".join(parts), alone="yes")
-        except _refusals():
-            if len(numbers) > 1:
-                half = len(numbers) // 2
-                first = self.refused(head, source, pieces, numbers[:half])
-                rest = numbers[half:]
-                return self.refused(head, source, pieces, rest) if first is None else first
-            inner = pieces.within(parts[0]) if parts else []
-            found = self.refused(head, source, pieces, inner) if inner else None
-            return found if found is not None or not numbers else numbers[0]
-        return None
+            return False
+        return True
+
+    def refused(self, head: str, pieces: list[tuple[str, str]]) -> str | None:
+        """Return the number of a piece that Typst cannot set, of an inner one if possible."""
+        if self.takes(head + "\n\n".join(markup for _, markup in pieces)):
+            return None
+        if len(pieces) > 1:
+            half = len(pieces) // 2
+            return self.refused(head, pieces[:half]) or self.refused(head, pieces[half:])
+        [(number, markup)] = pieces
+        inner = _PIECE.findall(markup)
+        return (inner and self.refused(head, inner)) or number
 
 
 def _refusals() -> tuple[type[BaseException], ...]:
@@ -170,7 +150,7 @@ def compile_pdf(
     fonts: typst.Fonts,
     pieces: Pieces,
     warn: Callable[[str], None],
-    borrowed: Sequence[Borrowed] = (),
+    borrowed: Sequence[Borrowed],
 ) -> bytes:
     """Compile Typst source to a tagged PDF (PDF/UA-1), the same bytes for the same arguments.
 
@@ -214,10 +194,10 @@ def compile_pdf(
                 rearranged = _FLOAT in source and page.arrange()
                 return page.compiled(source) if rearranged else made
             except _refusals() as error:
-                number = _located(error, source, pieces)
-                if number is None:
-                    head = source[: source.find(_BODY) + len(_BODY)]
-                    number = page.refused(head, source, pieces, pieces.within(source[len(head) :]))
+                number = _located(error, source)
+                head, line, body = source.partition(_BODY)
+                if number is None and body and page.takes(head + line):
+                    number = page.refused(head + line, _PIECE.findall(body))
                 reason = _words(error)
                 if number is not None:
                     source, line = pieces.replace(source, number, reason)
@@ -236,14 +216,16 @@ def _beyond_ascii(text: str) -> set[int]:
     return points | {int(code, 16) for code in re.findall(r"\\u\{([0-9a-f]+)\}", text)}
 
 
-def _located(error: BaseException, source: str, pieces: Pieces) -> int | None:
-    """Return the piece at the place that Typst names, if it names one."""
+def _located(error: BaseException, source: str) -> str | None:
+    """Return the number of the innermost piece at the place that Typst names, if it names one."""
     place = re.search(r"main\.typ:(\d+):(\d+)", str(getattr(error, "diagnostic", "")))
     if not place:
         return None
-    lines = source.split("\n")
-    offset = sum(len(line) + 1 for line in lines[: int(place[1]) - 1]) + int(place[2]) - 1
-    return pieces.around(source, offset)
+    lines = source.split("\n")[: int(place[1])]
+    before = "\n".join([*lines[:-1], lines[-1][: int(place[2]) - 1]])
+    ended = set(re.findall(r"/\*</(\d+)>\*/", before))
+    begun = [number for number in re.findall(r"/\*<(\d+)>\*/", before) if number not in ended]
+    return begun[-1] if begun else None
 
 
 def _words(error: BaseException) -> str:

@@ -70,7 +70,7 @@ def leaves(tex: str) -> str:
     formulas = Formulas()
     formulas.take(tex, "here")
     formulas.prepare()
-    assert [*formulas.read(read([], formulas.all).mathml)] == []
+    assert [*formulas.read(read([], formulas.all)[1])] == []
     trees = (formula.tree for formula in formulas.all if formula.tree is not None)
     return "".join(
         node.text or ""
@@ -169,6 +169,11 @@ def test_an_output_of_an_unknown_kind_is_noted() -> None:
     nb.cells[0].outputs.append(odd)
     for text in texts_of(nb):
         assert "hologram" in text and "application/x-odd" in text and "after" in text
+
+
+def test_a_record_without_a_kind_says_nothing() -> None:
+    for text in texts_of(notebook(code("x", shown({"text/plain": "words"}, {"kind": ""})))):
+        assert "words" in text
 
 
 def test_html_that_ends_in_a_line_break_is_set() -> None:
@@ -364,7 +369,7 @@ def test_every_usual_command_is_set_as_a_formula() -> None:
     for command in commands:
         formulas.take(f"${command} x$", command)
     formulas.prepare()
-    unread = formulas.read(read([], formulas.all).mathml)
+    unread = formulas.read(read([], formulas.all)[1])
     assert [formula.spoken for formula in unread] == []
     cells = (" ".join(f"${c} x$" for c in commands[at : at + 50]) for at in range(0, 1000, 50))
     assert to_pdf(notebook(*map(prose, cells)), strict=True)

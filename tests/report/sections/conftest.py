@@ -19,7 +19,7 @@ def shown(outputs: list[Any]) -> Show:
         told = Outputs(list(outputs))
         for output in outputs:
             record = Shown.read(output.metadata)
-            if record is None:
+            if not record.kind:
                 told.prose += " ".join(output.data["text/markdown"].split()) + "\n"
             elif record.kind != "caption":
                 told.records.append(record)

@@ -5,14 +5,14 @@
 local job = pandoc.json.decode(io.read('a'), false)
 local options = pandoc.WriterOptions{html_math_method = 'mathml', wrap_text = 'none'}
 local markdown = 'commonmark+smart+pipe_tables+strikeout+task_lists+autolink_bare_uris'
-local found = {fragments = {}, formulas = {}}
+local found = {fragments = pandoc.List{}, formulas = pandoc.List{}} -- as JSON lists, not objects
 
 for index, fragment in ipairs(job.fragments) do
   local from = fragment.from == 'markdown' and markdown or fragment.from
   local ok, html = pcall(function() -- the last argument is what it may read: no files
     return pandoc.write(pandoc.read(fragment.text, from, nil, {}), 'html', options)
   end)
-  found.fragments[index] = ok and html or false
+  found.fragments[index] = ok and html or ''
 end
 for index, formula in ipairs(job.formulas) do
   local kind = formula.display and 'DisplayMath' or 'InlineMath'
