@@ -38,8 +38,6 @@ from numba.extending import overload
 from rnn.kernels.compilation import scalar
 from rnn.kernels.elementary import sigmoid, tanh
 
-__all__ = ["CELLS", "GRU", "LSTM", "Parameters", "Vanilla", "name_of", "step_back_of", "step_of"]
-
 
 class Parameters(NamedTuple):
     """The parameters of a network; the symbols are those of `rnn.model`.

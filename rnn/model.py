@@ -55,11 +55,6 @@ from rnn.kernels.elementary import exp, log, normals
 from rnn.kernels.products import lay_out, multiply, panels
 from rnn.kernels.vectors import copy, largest, total
 
-__all__ = [
-    *("Architecture", "Evaluation", "Segment", "backward", "empty_segment", "forward"),
-    *("hidden_states", "initialise", "loss_and_gradients", "named"),
-]
-
 
 class Segment(NamedTuple):
     """A segment of a text and what is computed of it; the symbols are those of this module."""

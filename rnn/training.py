@@ -31,11 +31,6 @@ from rnn.state import TrainingState
 from rnn.text.corpus import Corpus
 from rnn.text.segments import document_marks
 
-__all__ = [
-    *("HISTORY_EVERY", "MOST_WAITING", "SECONDS_PER_CALL", "Network", "Progress", "Reading"),
-    *("Trainer", "measure_waiting", "train_segments"),
-]
-
 #: Updates from one row of the history to the next.
 HISTORY_EVERY = 100
 

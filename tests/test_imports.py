@@ -74,6 +74,13 @@ def test_modules_import_from_their_own_layer_or_below(path: str) -> None:
     assert not upwards
 
 
+def test_names_with_an_underscore_are_used_in_their_own_file_alone() -> None:
+    private = re.compile(r"rnn\b.*\._[a-z]")
+    assert {
+        name: taken for name in MODULES if (taken := [*filter(private.match, IMPORTS[name])])
+    } == {}
+
+
 def test_no_two_modules_import_one_another() -> None:
     done: set[str] = set()
 

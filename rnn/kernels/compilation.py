@@ -29,9 +29,6 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import lower_builtin, type_callable
 
-__all__ = ["SOURCE_DIGEST", "VECTOR_BYTES", "compiled", "digest_of_code", "inlined", "scalar"]
-__all__ += ["separate"]
-
 _kernels = Path(__file__).parent
 
 

@@ -22,9 +22,6 @@ from numba.extending import intrinsic, overload
 
 from rnn.kernels.compilation import compiled, scalar
 
-__all__ = ["cos_sin", "cosines", "exp", "flush_subnormals", "fma", "inverse_sqrt", "log"]
-__all__ += ["logarithms", "normals", "power", "sigmoid", "tanh"]
-
 
 def fma(x: Any, y: Any, z: Any) -> Any:
     """Return ``x y + z``, rounded once in compiled code."""

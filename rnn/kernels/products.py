@@ -31,8 +31,6 @@ from rnn.kernels.compilation import VECTOR_BYTES, compiled, scalar, separate
 from rnn.kernels.elementary import fma
 from rnn.kernels.vectors import VectorWriter, first_of
 
-__all__ = ["lay_out", "multiply", "panels"]
-
 
 def multiply(
     A: np.ndarray, B: np.ndarray, C: Any, reverse: bool = False, plus: np.ndarray | None = None

@@ -6,11 +6,6 @@ import numpy as np
 
 from rnn.kernels.compilation import compiled, inlined
 
-__all__ = [
-    *("CHECK", "DROPOUT", "FIRST_PARAMETERS", "ORDER", "SAMPLE", "SNAPSHOT", "draw_mask"),
-    *("generator", "key"),
-]
-
 # What random numbers are for.
 FIRST_PARAMETERS, SNAPSHOT, ORDER, SAMPLE, CHECK, DROPOUT = range(6)
 

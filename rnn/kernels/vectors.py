@@ -9,8 +9,6 @@ from numba.extending import intrinsic, overload
 
 from rnn.kernels.compilation import VECTOR_BYTES
 
-__all__ = ["VectorWriter", "copy", "first_of", "largest", "total"]
-
 _PARTS = 16  # partial sums, on every processor
 
 

@@ -5,11 +5,6 @@ import re
 
 import regex
 
-__all__ = [
-    *("INVISIBLE", "escape", "html_text", "html_visible", "is_invisible", "joined", "pictured"),
-    *("stand_in", "typst_string", "without_surrogates"),
-]
-
 #: What a reader would not see or what would change how other text is read: control, zero-width
 #: and bidirectional characters, line separators, private-use characters and noncharacters.
 _ALWAYS_UNSEEN = (

@@ -19,8 +19,6 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from rnn.report.fonts import embedded_fonts
 
-__all__ = ["COLOURS", "NOTE", "PAGE_WIDTH", "family", "page_figure", "style", "svg", "write_out"]
-
 #: Width of the text on the page, in inches.
 PAGE_WIDTH = 6.1
 

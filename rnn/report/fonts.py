@@ -28,11 +28,6 @@ from rnn.errors import ReportError
 from rnn.report.escaping import is_invisible
 from rnn.text.characters import printable
 
-__all__ = [
-    *("VARIATION_SELECTORS", "Borrowed", "borrowed_fonts", "code_points", "cut_out"),
-    *("embedded_fonts", "font_faces", "lacking_fonts", "linked", "own_fonts"),
-]
-
 #: They choose the form of the sign before them, and need no glyph.
 VARIATION_SELECTORS = frozenset(range(0xFE00, 0xFE10))
 

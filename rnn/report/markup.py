@@ -12,8 +12,6 @@ import jinja2
 
 from rnn.report.escaping import without_surrogates
 
-__all__ = ["html", "off_paper", "on_paper", "style"]
-
 _LAB = Path(__file__).with_name("lab")
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader([_LAB, _LAB.with_name("templates")]),

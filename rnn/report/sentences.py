@@ -25,8 +25,6 @@ from rnn.errors import ReportError, one_of
 from rnn.kernels.elementary import exp
 from rnn.report.escaping import escape, pictured
 
-__all__ = ["Markdown", "Sentences", "enumerated"]
-
 _OURS = Path(__file__).parent / "sections"
 
 #: Lines that hold nothing but tags and leave no line behind: up to the last tag's end, and that.

@@ -21,8 +21,6 @@ from rnn.report.shown import INTERACTIVE, Shown
 from rnn.runs.progress import is_interactive, terminal
 from rnn.text.characters import printable
 
-__all__ = ["Report", "Section", "show_folder"]
-
 _NUMBER = re.compile(r"[-+−]?[\d.,]*(e[-+−]?\d+)?\s?%?|nan|–", re.IGNORECASE)
 
 Values = Mapping[str, Any]

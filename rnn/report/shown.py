@@ -6,8 +6,6 @@ from typing import Any
 
 from rnn.errors import ReportError
 
-__all__ = ["INTERACTIVE", "Shown"]
-
 #: The type of the data that only report.html uses, with a script of its own: plain JSON.
 INTERACTIVE = "application/vnd.rnn.report+json"
 

@@ -19,8 +19,6 @@ from rnn.gradient_check import THRESHOLDS, Case, relative_errors
 from rnn.report.figures import style
 from rnn.text.characters import visible
 
-__all__ = ["ErrorMap", "error_figure", "error_map"]
-
 _LOWEST = 1e-16  # the colours' scale begins here, and ends at 1
 _WIDTH = 6.8  # inches
 _LARGEST_CELL, _TALLEST = 0.36, 3.6  # inches: a cell, and all rows together

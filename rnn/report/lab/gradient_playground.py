@@ -17,8 +17,6 @@ from rnn.report.lab.playground import Playground, control
 from rnn.report.markup import html, style
 from rnn.report.sentences import enumerated
 
-__all__ = ["GradientPlayground", "show"]
-
 _NONE = "none"
 _PATIENCE = 0.5  # seconds before the first word about a wait
 _PIECE = 100  # derivatives between two looks at the clock

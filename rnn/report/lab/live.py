@@ -25,8 +25,6 @@ from rnn.settings import Settings
 from rnn.text.corpus import Corpus
 from rnn.training import Trainer
 
-__all__ = ["LiveView", "live_figure", "train"]
-
 _EVERY = 1.0  # seconds from one picture to the next ...
 _SHARE = 0.1  # ... or longer, if drawing would take more than this share of one core
 _POINTS = 600  # of a curve; more cannot be seen

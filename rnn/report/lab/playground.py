@@ -11,8 +11,6 @@ from IPython.display import display
 
 from rnn.report.escaping import html_text
 
-__all__ = ["Playground", "control", "error_line"]
-
 _ADVICE = (
     "The playground needs {}. `make lab` in the project's folder sets that up and opens the "
     "notebooks; then run this cell again."

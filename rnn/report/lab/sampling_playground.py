@@ -11,8 +11,6 @@ from rnn.report.markup import html, style
 from rnn.runs import results
 from rnn.runs.models import load_model, probabilities, write
 
-__all__ = ["SamplingPlayground", "show"]
-
 LONGEST_PRIME = 2_000  # characters: all of them are read again with every one that is typed
 
 

@@ -15,8 +15,6 @@ from rnn.report.escaping import INVISIBLE, html_text
 from rnn.runs.models import Model, probabilities
 from rnn.text.characters import visible
 
-__all__ = ["room_for_alternatives", "text_html"]
-
 _SHOWN = 5  # alternatives
 _SHADES = 9  # a whole number of bits each, the last for all that is less likely
 _UNSEEN = rf"[{INVISIBLE}\r\ud800-\udfff]"

@@ -45,8 +45,6 @@ from rnn.report.pages.sorting import rules, sortable
 from rnn.report.pages.terminal import as_on_terminal
 from rnn.report.pages.typesetting import compile_pdf
 
-__all__ = ["ReportExporter", "ReportHTMLExporter", "ReportPDFExporter"]
-
 _TEMPLATES = Path(__file__).parent / "templates"
 #: What Python shows of an object that has no words for itself.
 _NO_WORDS = re.compile(r"\s*<[\w.]+(?: object)?(?: at 0x[0-9a-f]+)?>\s*")

@@ -14,8 +14,6 @@ from xml.etree import ElementTree
 
 from latex2mathml.converter import convert
 
-__all__ = ["MARK", "Formula", "Formulas"]
-
 #: What stands for formula number N in a text: noncharacters, which no text has to hold.
 MARK = re.compile("\ufdd0(\\d+)\ufdd1")
 

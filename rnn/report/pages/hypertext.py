@@ -15,8 +15,6 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from rnn.report.pages.formulas import Formulas
 from rnn.report.pages.pictures import Pictures
 
-__all__ = ["BLOCKS", "HEADINGS", "Reader", "has_content", "text_of"]
-
 Item = str | Element
 
 HEADINGS = frozenset("h1 h2 h3 h4 h5 h6".split())

@@ -11,8 +11,6 @@ from xml.etree.ElementTree import Element
 
 from rnn.report.escaping import typst_string
 
-__all__ = ["breadth", "for_browsers", "pieces", "typst_math"]
-
 #: Accents, by what pandoc and latex2mathml put above a letter.
 _ACCENTS = dict.fromkeys("\u0302\u030c\u0303\u0301\u0300\u0307\u0308\u20db\u20dc\u0306\u030a→←↔⇀↼")
 _ACCENTS |= {"\u20d7": "→", "\u20d6": "←", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303"}

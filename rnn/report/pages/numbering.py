@@ -14,8 +14,6 @@ from rnn.report.escaping import joined
 from rnn.report.pages.pictures import PICTURES
 from rnn.report.shown import INTERACTIVE, Shown
 
-__all__ = ["Placed", "all_placed", "choose_and_number"]
-
 #: The representations that the pages can set, by the kind of output, the best first.
 _WANTED = {
     "": (*PICTURES, "text/html", "text/latex", "text/markdown", "text/plain"),

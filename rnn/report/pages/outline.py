@@ -7,8 +7,6 @@ from xml.etree.ElementTree import Element
 
 from rnn.report.pages.hypertext import HEADINGS, has_content, text_of
 
-__all__ = ["number_headings", "take_title"]
-
 
 def take_title(bodies: list[Element]) -> Element:
     """Take a first-level heading that begins a notebook's trees out; return its line, if any."""

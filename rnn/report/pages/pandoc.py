@@ -10,8 +10,6 @@ import pypandoc
 from rnn.errors import ReportError
 from rnn.report.pages.formulas import Formula
 
-__all__ = ["read"]
-
 #: pypandoc looks for pandoc once, and tells another thread meanwhile of one it may not choose.
 _choosing = threading.Lock()
 _SCRIPT = Path(__file__).parent / "templates" / "read.lua"

@@ -10,8 +10,6 @@ from urllib.parse import unquote
 from rnn.report.escaping import joined
 from rnn.report.markup import off_paper
 
-__all__ = ["PICTURES", "Pictures"]
-
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
 #: Patterns of what a picture's bytes begin with, and its kind.
 _BEGINNINGS = (

@@ -14,8 +14,6 @@ import numpy as np
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
-__all__ = ["Layout", "Placements", "best_placements"]
-
 #: From the label of a figure or table to one of `_PLACES`; the style sheet knows the usual ones.
 Placements = Mapping[str, str]
 

@@ -18,8 +18,6 @@ from rnn.report.pages.hypertext import BLOCKS, HEADINGS, text_of
 from rnn.report.pages.mathml import breadth, for_browsers, pieces
 from rnn.report.pages.typesetting import Pieces
 
-__all__ = ["HTMLWriter", "TypstWriter", "Writer"]
-
 _STYLES = {"em": "emph", "strong": "strong", "u": "underline", "s": "strike"}
 _STYLES |= {"sub": "sub", "sup": "super"}
 _LONGEST_WORD = 24  # characters of a word in a table that is not broken

@@ -15,8 +15,6 @@ from rnn.report.fonts import own_fonts
 from rnn.report.pages.exporters import ReportHTMLExporter, ReportPDFExporter
 from rnn.text.files import atomic_write
 
-__all__ = ["assemble", "main", "render"]
-
 #: Cells that set values rather than tell something, and those that only tell it to a reader of
 #: the one notebook.
 _HIDDEN_TAGS = {"parameters", "injected-parameters", "remove-cell", "standalone"}

@@ -2,8 +2,6 @@
 
 import re
 
-__all__ = ["as_on_terminal"]
-
 #: Escape sequences, signs that move the cursor, and the text between them: all that there is.
 _PARTS = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*(?P<end>[@-~])|\x1b[ -/]*[0-~]"

@@ -18,8 +18,6 @@ from rnn.report.escaping import is_invisible, stand_in
 from rnn.report.fonts import VARIATION_SELECTORS, Borrowed, code_points
 from rnn.report.pages.placing import Layout, Placements, best_placements
 
-__all__ = ["Pieces", "compile_pdf"]
-
 #: A piece between its marks, which have its number; of nested ones the outermost.
 _PIECE = re.compile(r"/\*<(\d+)>\*/(.*?)/\*</\1>\*/", re.DOTALL)
 #: In the template, the line between the title block and the cells.

@@ -12,8 +12,6 @@ from rnn.report.show import Section
 from rnn.settings import Settings
 from rnn.text.characters import printable
 
-__all__ = ["Runs", "alike", "numbers", "provenance", "ranked", "samples", "settings", "snapshots"]
-
 Runs = Sequence[FinishedRun]
 
 _COLUMNS = 6  # runs that one table has room for, side by side on the page

@@ -17,8 +17,6 @@ from rnn.runs.storage import COUNT, POSITIVE, read_json, read_table
 from rnn.settings import LEFT_OUT
 from rnn.text.characters import printable
 
-__all__ = ["AXES", "FinishedRun", "read_runs"]
-
 #: What a loss can be drawn against.
 AXES = ("update", "character", "second")
 
