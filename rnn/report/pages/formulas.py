@@ -161,7 +161,10 @@ class Formulas:
         for formula, body in zip(self.all, bodies, strict=True):
             _say_numbers(body, numbers)
             try:
-                formula.tex = re.sub(r"(?:\\\s*)+\Z", "", _written(_modern(body)).strip())
+                tex = re.sub(r"(?:\\\s*)+\Z", "", _written(_modern(body)).strip())
+                formula.tex = (
+                    rf"\begin{{gathered}}{tex}\end{{gathered}}" if _has_lines(tex) else tex
+                )
             except RecursionError:
                 formula.tex = formula.inner
             formula.tables = [*_rules(formula.tex)]
@@ -469,9 +472,31 @@ def _environment(command: str, name: str, queue: list[_Node]) -> list[_Node]:
         return []
     if plain in ("alignat", "alignedat") and command == r"\begin" and queue:
         _argument(queue)
+    if plain == "array" and command == r"\begin" and queue and isinstance(queue[-1], list):
+        return [command, [*name], [*_columns(_text(queue.pop()))]]
     usual = {"alignat": "align", "flalign": "align", "alignedat": "aligned", "dcases": "cases"}
     known = usual.get(plain, "matrix" if name == "smallmatrix" else name)
     return [command, [*known]]
+
+
+def _has_lines(tex: str) -> bool:
+    """Tell whether a formula has lines of its own, outside of all environments and groups."""
+    depth = 0
+    for token in _TOKEN.findall(tex):
+        depth += (token in ("{", r"\begin")) - (token in ("}", r"\end"))
+        if token == r"\\" and depth == 0:
+            return True
+    return False
+
+
+def _columns(wanted: str) -> str:
+    """Return the columns of an array, each as l, c or r, with the rules between them."""
+    repeated = re.compile(r"\*\s*(?:\{\s*(\d{1,3})\s*\}|(\d))\s*(?:\{([^{}]*)\}|([^{}\s]))")
+    while found := repeated.search(wanted):
+        columns = (found[3] or found[4] or "") * int(found[1] or found[2])
+        wanted = (wanted[: found.start()] + columns + wanted[found.end() :])[:1000]
+    wanted = re.sub(r"[@!<>]\s*\{[^{}]*\}", "", wanted)
+    return re.sub(r"[^lcr|]", "", re.sub(r"[pmb]\s*\{[^{}]*\}", "l", wanted))
 
 
 def _rules(tex: str) -> Iterator[tuple[list[int], list[int]]]:

@@ -159,6 +159,8 @@ def _sign(text: str) -> str:
         return text
     if len(text) == 1 and text.isascii() and text.isprintable() and not text.isspace():
         return "\\" + text
+    if len(text) == 1 and unicodedata.category(text) in ("Ps", "Pe", "Pi", "Pf"):
+        return f"\\u{{{ord(text):x}}}"  # else it would take a parenthesis of a call for its partner
     if len(text) == 1 and unicodedata.category(text)[0] in "LSPN":
         return text
     return text if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else typst_string(text)
@@ -230,7 +232,8 @@ def _attached(node: Element, kids: list[Element]) -> str:
 
 def _enclosed(notation: str, inner: str) -> str:
     if "box" in notation or "circle" in notation:
-        return f"#box(stroke: 0.5pt, inset: 0.3em, baseline: 0.3em, ${inner}$)"
+        frame = f"box(stroke: 0.5pt, inset: 0.3em, baseline: 0.3em, $display({inner})$)"
+        return f"#{{ set par(leading: 0pt); {frame} }}"
     inverted = "downdiagonal" in notation
     if "strike" in notation:
         kind = "cross: #true, " if inverted and "updiagonal" in notation else ""

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from rnn.report.escaping import joined
 from rnn.report.markup import off_paper
+from rnn.text.characters import printable
 
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
 #: Patterns of what a picture's bytes begin with, and its kind.
@@ -48,10 +49,12 @@ class Pictures:
         elif self._folder and _FILE.fullmatch(address):
             path = (self._folder / address).resolve()
             try:
-                inside = path.is_relative_to(self._folder) and path.is_file()
-                content = path.read_bytes() if inside else None
+                if path.is_relative_to(self._folder) and path.is_file():
+                    content = path.read_bytes()
             except (OSError, ValueError):
                 pass
+            if content is None and "://" not in address:
+                self._warn(f"there is no picture {printable(address)}, and words stand for it")
         return self.keep(content) if content else None
 
     def keep(self, content: bytes) -> str | None:

@@ -146,6 +146,7 @@ class TypstWriter(Writer):
 
     pieces: Pieces = field(default_factory=Pieces)
     _in_table: bool = False
+    _in_heading: bool = False
 
     def write(self, body: Element, free: bool = False) -> str:
         """Return the Typst of a tree; if `free`, wide tables may have pages of their own."""
@@ -201,7 +202,13 @@ class TypstWriter(Writer):
                 return f"#link({typst_string(href)})[{inner}];" if href else inner
             case heading if heading in HEADINGS:
                 level, label = int(node.attrib["level"]), typst_string(node.attrib["id"])
-                return f"#heading(level: {level})[{self._mixed(node).strip()}]#label({label});"
+                self._in_heading = True
+                title, words = self._mixed(node).strip(), _string(text_of(node))
+                self._in_heading = False
+                whole, simple = (
+                    f"#heading(level: {level})[{body}]#label({label});" for body in (title, words)
+                )
+                return self.pieces.mark(whole, self.where, "a heading", simple)
         return self._mixed(node)
 
     def _picture(self, node: Element, alone: bool) -> str:
@@ -232,7 +239,7 @@ class TypstWriter(Writer):
             markup = f"#formula(alt: {alt}, number: {number}, {bodies});"
         elif self._in_table and wide > 80 and len(parts) < 3:
             markup = f"#formula(alt: {alt}, beyond: 0pt, {bodies});"
-        elif not formula.display and wide > _WIDE and not self._in_table:
+        elif not formula.display and wide > _WIDE and not (self._in_table or self._in_heading):
             markup = f"#in-line(alt: {alt}, {bodies});"
         else:
             block = "true" if formula.display else "false"
@@ -261,6 +268,11 @@ class TypstWriter(Writer):
                 formulas = (self.formulas[int(f.attrib["number"])] for f in cell.iter("formula"))
                 signs = (breadth(f.tree) for f in formulas if f.tree is not None)
                 text = " ".join([text_of(cell), *("n" * number for number in signs)])
+                for picture in cell.iter("img") if across == 1 else ():
+                    wide = picture.get("width", "%")
+                    signs_wide = 40 if wide.endswith("%") else min(int(float(wide) / 8), 80)
+                    words[x] = max(words[x], "n" * min(signs_wide, 16), key=len)
+                    longest[x] = max(longest[x], "n" * signs_wide, key=len)
                 if across == 1:
                     # The labels of columns are the first to wrap.
                     line = text[:400] if y >= head else text[: len(text) // 2]

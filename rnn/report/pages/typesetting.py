@@ -192,11 +192,12 @@ def compile_pdf(
                 rearranged = _FLOAT in source and page.arrange()
                 return page.compiled(source) if rearranged else made
             except _refusals() as error:
-                number = _located(error, source)
+                number, reason = _located(error, source), _words(error)
                 head, line, body = source.partition(_BODY)
-                if number is None and body and page.takes(head + line):
+                if "first heading" in reason:
+                    number = None  # it is missing: that which comes first is not to blame
+                elif number is None and body and page.takes(head + line):
                     number = page.refused(head + line, _PIECE.findall(body))
-                reason = _words(error)
                 if number is not None:
                     source, line = pieces.replace(source, number, reason)
                     warn(line)

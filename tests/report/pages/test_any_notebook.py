@@ -7,8 +7,10 @@ import logging
 import re
 import resource
 import time
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -207,6 +209,10 @@ AS_JUPYTERLAB_READS_THEM = [
     (r"$\substack{a\\b}$", "ab"),
     (r"$x % comment" + "\n$", "x"),
     (r"$A \cap B$", "A∩B"),
+    (r"$\begin{array}{*{2}c|p{2cm}@{x}c} a & b & c \end{array}$", "abc"),
+    (r"$$a \\ \mathop{\arg b}_{x} c$$", "aargbxc"),
+    (r"$\left\langle n\right|\frac{\langle a|}{|b\rangle}e^{\lfloor x}$", "⟨n|⟨a||b⟩e⌊x"),
+    (r"$$\boxed{\frac{a}{b}}$$", "ab"),
 ]
 
 
@@ -269,6 +275,11 @@ def test_arrays_keep_their_rules_and_lose_the_row_that_is_not_there() -> None:
     assert page.count("<mtr>") == 2
 
 
+def test_columns_of_an_array_may_be_repeated() -> None:
+    page = to_html(notebook(prose(r"$\begin{array}{*{2}{c|}c} a & b & c \end{array}$")))
+    assert page.partition("<main>")[2].count("border-left") == 2
+
+
 def long_formulas() -> dict[str, str]:
     return {
         "sum": " + ".join(rf"\frac{{a_{{{i}}}}}{{b_{{{i}}}}}" for i in range(60)) + " = y",
@@ -314,6 +325,15 @@ def test_a_formula_wider_than_the_page_stays_on_the_paper(name: str, in_line: bo
     assert max(left.values()) < float(reader(pdf).pages[0].mediabox.width) - 20
     if "numbered" in name and not in_line:
         assert left.pop("(7)") > max(left.values()) + 10
+
+
+@pytest.mark.parametrize("name", ["sum", "matrix", "space"])
+def test_a_heading_may_be_a_formula_wider_than_a_line(name: str) -> None:
+    nb = notebook(
+        prose("# Title"), prose(f"# One\n\n### ${long_formulas()[name]}$"), prose("# Two")
+    )
+    pdf, _, told = both(nb)
+    assert not told and {"1 One", "2 Two"} <= set(pdf_lines(pdf))
 
 
 @pytest.mark.parametrize("name", ["sum", "product", "matrix"])
@@ -448,6 +468,47 @@ def test_long_texts_in_a_table_wrap_and_do_not_overprint() -> None:
     frame = pd.DataFrame({f"c{i}": ["some words that are long " * 6] for i in range(6)})
     pdf = to_pdf(notebook(code("x", result({"text/html": frame.to_html()}))))
     assert squeezed(pdf_text(pdf)).count("somewordsthatarelong") == 36
+
+
+def test_a_long_table_that_is_made_smaller_goes_on_overleaf() -> None:
+    numbers = [range(i, i + 9) for i in range(1_000_000, 1_001_000, 10)]
+    pdf = to_pdf(notebook(code("x", result({"text/html": pd.DataFrame(numbers).to_html()}))))
+    words = pdf_text(pdf).split()
+    assert all(str(number) in words for row in numbers for number in row)
+    heights = [y for text, _, y in placed(pdf) if re.fullmatch(r"\d{6}0", text)]
+    assert len(heights) > 40 and len({*heights}) == len(heights)
+
+
+def test_pictures_in_a_table_keep_a_width_of_their_own() -> None:
+    cell = f'<td><img src="data:image/png;base64,{PNG}" width="300"></td>'
+    words = f"<td>{'w' * 50}</td>"
+    for rows in (cell * 4, words + cell):
+        html = f"<table><tr>{rows}</tr></table>"
+        widths: list[float] = []
+
+        def visit(operator: bytes, _: object, cm: list[float], __: object) -> None:
+            if operator == b"Do":
+                widths.append(cm[0])  # noqa: B023  (called at once)
+
+        pdf = to_pdf(notebook(code("x", result({"text/html": html}))))
+        reader(pdf).pages[0].extract_text(visitor_operand_before=visit)
+        assert len(widths) == rows.count("<img") and min(widths) > 60
+
+
+def test_code_without_blanks_breaks_where_it_may() -> None:
+    source = f"call({','.join(f'name{i}=value{i}' for i in range(20))})"
+    fence = prose(f"```python\n{source}\n```")
+    lines = pdf_lines(to_pdf(notebook(code(source), fence), exclude_input=False))
+    assert max(map(len, lines)) < 90 and "".join(lines).count(source) == 2
+
+
+def test_a_picture_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path, told = tmp_path / "x.ipynb", Warnings()
+    nbformat.write(notebook(prose("![words](folder/missing.png) ![far](http://a/b.png)")), path)
+    log = logging.Logger("pages", logging.WARNING)
+    log.addHandler(told)
+    ReportPDFExporter(log=log).from_filename(str(path))
+    assert len(told.lines) == 1 and "cell 1" in told.lines[0] and "missing.png" in told.lines[0]
 
 
 def test_a_text_from_right_to_left_begins_at_the_right() -> None:
