@@ -33,9 +33,7 @@ more class in `CELLS`.
 
 from typing import Any, NamedTuple
 
-from numba.extending import overload
-
-from rnn.kernels.compilation import scalar
+from rnn.kernels.compilation import of_class, scalar
 from rnn.kernels.elementary import sigmoid, tanh
 
 
@@ -220,23 +218,5 @@ def name_of(cell: Any) -> str:
     return next(name for name, known in CELLS.items() if known is cell)
 
 
-def step_of(parameters: Any) -> Any:
-    """Return the step of the cell that `parameters` belong to."""
-    return type(parameters).step
-
-
-def step_back_of(parameters: Any) -> Any:
-    """Return the derivative of the step of the cell that `parameters` belong to."""
-    return type(parameters).step_back
-
-
-@overload(step_of)
-def _step_of(parameters):
-    step = parameters.instance_class.step
-    return lambda parameters: step
-
-
-@overload(step_back_of)
-def _step_back_of(parameters):
-    step_back = parameters.instance_class.step_back
-    return lambda parameters: step_back
+#: The step of the cell that parameters belong to, and the step's derivative.
+step_of, step_back_of = of_class("step"), of_class("step_back")

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import overload
 
-from rnn.kernels.compilation import compiled, scalar
+from rnn.kernels.compilation import compiled, of_class, scalar
 from rnn.kernels.elementary import fma, inverse_sqrt, power
 from rnn.kernels.products import multiply
 
@@ -133,30 +133,14 @@ class Adam(Optimizer):
 OPTIMIZERS: dict[str, Any] = {"adagrad": AdaGrad, "rmsprop": RMSProp, "adam": Adam}
 
 
-def update_parameters(
-    optimizer: Any, theta: np.ndarray, gradient: np.ndarray, memory: np.ndarray, n: int, begin: int
-) -> None:
+#: What an optimiser's class says of it: its rule, and whether it skips zeros.
+_rule_of, skips_zeros = of_class("update"), of_class("skips_zeros")
+
+
+@scalar
+def update_parameters(optimizer, theta, gradient, memory, n, begin):
     """Take a step of an optimiser, whichever it is."""
-    type(optimizer).update(optimizer, theta, gradient, memory, n, begin)
-
-
-def skips_zeros(optimizer: Any) -> bool:
-    """Tell whether an optimiser changes nothing where the gradient is zero."""
-    return bool(type(optimizer).skips_zeros)
-
-
-@overload(update_parameters)
-def _update(optimizer, theta, gradient, memory, n, begin):
-    rule = optimizer.instance_class.update
-    return lambda optimizer, theta, gradient, memory, n, begin: rule(
-        optimizer, theta, gradient, memory, n, begin
-    )
-
-
-@overload(skips_zeros)
-def _skips_zeros(optimizer):
-    answer = optimizer.instance_class.skips_zeros
-    return lambda optimizer: answer
+    _rule_of(optimizer)(optimizer, theta, gradient, memory, n, begin)
 
 
 class Descent(NamedTuple):

@@ -27,7 +27,7 @@ import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import lower_builtin, type_callable
+from numba.extending import lower_builtin, overload, type_callable
 
 _kernels = Path(__file__).parent
 
@@ -88,6 +88,21 @@ inlined = numba.njit(inline="always", **_options)
 #: The same, done by LLVM: for arithmetic on a few numbers, so that loops over it become loops over
 #: vectors, and for the steps of cells.
 scalar = numba.njit(forceinline=True, **_options)
+
+
+def of_class(name: str) -> Callable[[Any], Any]:
+    """Make a function that returns an attribute of a named tuple's class, compiled or not."""
+
+    def attribute(record: Any) -> Any:
+        return getattr(type(record), name)
+
+    @overload(attribute)
+    def _attribute(record):
+        value = getattr(record.instance_class, name)
+        return lambda record: value
+
+    return attribute
+
 
 _separate: dict[str, Any] = {}  # by name: the compiled function
 
