@@ -25,15 +25,15 @@ class of named parameters with
     above and `dh` from step t + 1, and by c_t in `dc`, puts that by a_t into ``Z[t]``, that by
     c_{t-1} into `dc`, and that by h_{t-1}, as far as it does not pass through a_t, into `dh`.
 
-Both functions are decorated with `scalar`, which makes them a part of the loop over t.  The arrays
-are those of one layer: `Z` (tau, B, blocks m), `H`, `H_before` and `dH` (tau, B, m), `C` and
+Both functions are decorated with `pointwise`, which makes them a part of the loop over t.  The
+arrays are those of one layer: `Z` (tau, B, blocks m), `H`, `H_before` and `dH` (tau, B, m), `C` and
 `C_before` (tau, B, (states - 1) m), `dh` (B, m), `dc` (B, (states - 1) m).  Another cell is one
 more class in `CELLS`.
 """
 
 from typing import Any, NamedTuple
 
-from rnn.kernels.compilation import of_class, scalar
+from rnn.kernels.compilation import of_class, pointwise
 from rnn.kernels.elementary import sigmoid, tanh
 
 
@@ -61,7 +61,7 @@ class Vanilla(Parameters):
     states = 1
 
     @staticmethod
-    @scalar
+    @pointwise
     def step(t, Z, H_before, C_before, H, C):
         """Compute ``h = tanh(a)``."""
         for s in range(H.shape[1]):
@@ -69,7 +69,7 @@ class Vanilla(Parameters):
                 H[t, s, i] = tanh(Z[t, s, i])
 
     @staticmethod
-    @scalar
+    @pointwise
     def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
         """Compute ``da = (dH + dh) (1 - h^2)``, as the derivative of tanh is 1 - tanh^2."""
         for s in range(dh.shape[0]):
@@ -103,7 +103,7 @@ class LSTM(Parameters):
     states = 2
 
     @staticmethod
-    @scalar
+    @pointwise
     def step(t, Z, H_before, C_before, H, C):
         """Compute the gates, which stay in ``Z[t]``, then c and h."""
         m = H.shape[2]
@@ -119,7 +119,7 @@ class LSTM(Parameters):
                 h[j] = o[j] * tanh(c[j])
 
     @staticmethod
-    @scalar
+    @pointwise
     def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
         """Compute the derivatives by the a of the gates, and by the c before.
 
@@ -172,7 +172,7 @@ class GRU(Parameters):
     states = 1
 
     @staticmethod
-    @scalar
+    @pointwise
     def step(t, Z, H_before, C_before, H, C):
         """Compute the gates, which stay in ``Z[t]`` beside q, then h."""
         m = H.shape[2]
@@ -186,7 +186,7 @@ class GRU(Parameters):
                 H[t, s, j] = n[j] + u[j] * (H_before[t, s, j] - n[j])
 
     @staticmethod
-    @scalar
+    @pointwise
     def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
         """Compute the derivatives by q and the a of the gates, and by the h before without them.
 

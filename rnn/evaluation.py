@@ -11,7 +11,7 @@ from rnn.errors import ReportError
 from rnn.kernels.compilation import compiled
 from rnn.model import empty_segment, forward
 
-_TAU = 100  # characters computed at a time; the result does not depend on it
+_TAU = 100  # characters computed at a time; other numbers change the last bits of the result
 
 
 def text_loss(parameters: Any, ids: np.ndarray, marks: np.ndarray, h: np.ndarray) -> float:

@@ -191,7 +191,8 @@ def backward(parameters, segment, gradients, weight):
     ``P`` becomes the derivatives by o_t, ``Z`` those by a_t.  `gradients` is filled, but rows of
     ``U`` are added to: they are zero before, so that those of characters not read need not be
     touched.  `weight` is what one character of one stream counts: 1/B for a loss summed over tau,
-    1/(B tau) for a mean.
+    1/(B tau) for a mean.  In training the matrices among `gradients` are `rnn.optimizers.Descent`,
+    and a product into one changes that parameter at once: it is read before, never after.
     """
     V = parameters.V
     dV, dc = gradients.V, gradients.c

@@ -23,14 +23,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import overload
 
-from rnn.kernels.compilation import compiled, of_class, scalar
+from rnn.kernels.compilation import compiled, of_class, pointwise
 from rnn.kernels.elementary import fma, inverse_sqrt, power
 from rnn.kernels.products import multiply
 
 _EPS = 1e-8
 
 
-@scalar
+@pointwise
 def clipped(g, clip):
     """Bring a number into [-clip, clip]; NaN stays NaN."""
     g = clip if g > clip else g
@@ -58,7 +58,7 @@ class AdaGrad(Optimizer):
     skips_zeros = True
 
     @staticmethod
-    @scalar
+    @pointwise
     def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
         eps, eta = theta.dtype.type(_EPS), optimizer.eta[0]
@@ -71,11 +71,12 @@ class AdaGrad(Optimizer):
 
 
 class RMSProp(Optimizer):
-    """RMSProp: AdaGrad with a decaying mean of the squares, gamma = 0.9.
+    """RMSProp: ``memory = 0.9 memory + 0.1 g^2``, ``theta -= eta g / sqrt(memory + eps)``.
 
     Notes
     -----
-    Tieleman and Hinton (2012), lecture 6.5 of 'Neural networks for machine learning'.
+    With eps = 1e-8, inside the root as for AdaGrad; PyTorch adds it outside.  Tieleman and Hinton
+    (2012), lecture 6.5 of 'Neural networks for machine learning'.
     """
 
     __slots__ = ()
@@ -84,7 +85,7 @@ class RMSProp(Optimizer):
     skips_zeros = False
 
     @staticmethod
-    @scalar
+    @pointwise
     def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
         eps, gamma = theta.dtype.type(_EPS), theta.dtype.type(0.9)
@@ -98,7 +99,10 @@ class RMSProp(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam with bias correction, beta1 = 0.9 and beta2 = 0.999.
+    """Adam with bias correction, beta1 = 0.9, beta2 = 0.999 and eps = 1e-8.
+
+    ``mean = beta1 mean + (1 - beta1) g``, ``square = beta2 square + (1 - beta2) g^2``,
+    ``theta -= eta mean / (1 - beta1^n) / (sqrt(square / (1 - beta2^n)) + eps)``.
 
     Notes
     -----
@@ -111,7 +115,7 @@ class Adam(Optimizer):
     skips_zeros = False
 
     @staticmethod
-    @scalar
+    @pointwise
     def update(optimizer, theta, gradient, memory, n, begin):
         """Take one step."""
         real, eta = theta.dtype.type, optimizer.eta[0]
@@ -137,16 +141,20 @@ OPTIMIZERS: dict[str, Any] = {"adagrad": AdaGrad, "rmsprop": RMSProp, "adam": Ad
 _rule_of, skips_zeros = of_class("update"), of_class("skips_zeros")
 
 
-@scalar
+@pointwise
 def update_parameters(optimizer, theta, gradient, memory, n, begin):
     """Take a step of an optimiser, whichever it is."""
     _rule_of(optimizer)(optimizer, theta, gradient, memory, n, begin)
 
 
-class Descent(NamedTuple):
-    """In the place of a matrix of gradients: `multiply` takes a step with each row at once.
+_ROWS = 48  # of a gradient that are computed, then used
 
-    So the gradients need no memory, and are used while they are in the nearest cache.
+
+class Descent(NamedTuple):
+    """Stands for matrices of gradients: `multiply` into one of them takes the optimiser's step.
+
+    The product is computed some rows at a time, and each is used while it is in the nearest cache;
+    the gradient is never stored whole.  ``descent[n]`` stands for matrix n.
     """
 
     optimizer: Any
@@ -162,7 +170,7 @@ class Descent(NamedTuple):
         _take(A, B, self)
 
     def __getitem__(self, n: Any) -> Any:
-        """Take the place of another of the matrices."""
+        """Return what stands for matrix n."""
         return self._replace(matrix=n)
 
 
@@ -184,9 +192,6 @@ def _take(A, B, descent):
         gradient = room[:n]
         multiply(rows, B, gradient)
         update_parameters(optimizer, theta, gradient.reshape(-1), memory, counts[0], begin + i * N)
-
-
-_ROWS = 48
 
 
 @overload(multiply)

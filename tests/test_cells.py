@@ -19,7 +19,7 @@ from rnn.cells import CELLS, Parameters
 from rnn.errors import ReportError
 from rnn.gradient_check import Case, check, compare, complex_step
 from rnn.kernels import compilation
-from rnn.kernels.compilation import scalar
+from rnn.kernels.compilation import pointwise
 from rnn.kernels.elementary import tanh
 from rnn.model import Architecture, empty_segment, forward, loss_and_gradients, named
 from rnn.runs.checkpoints import Checkpoints
@@ -42,7 +42,7 @@ class Leaky(Parameters):
     states = 2
 
     @staticmethod
-    @scalar
+    @pointwise
     def step(t, Z, H_before, C_before, H, C):  # type: ignore[no-untyped-def]
         rate = H.dtype.type(RATE)
         for s in range(H.shape[1]):
@@ -51,7 +51,7 @@ class Leaky(Parameters):
                 H[t, s, i] = tanh(C[t, s, i])
 
     @staticmethod
-    @scalar
+    @pointwise
     def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):  # type: ignore[no-untyped-def]
         rate = H.dtype.type(RATE)
         for s in range(dh.shape[0]):

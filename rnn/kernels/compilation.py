@@ -85,9 +85,9 @@ compiled = numba.njit(_nrt=True, **_options)
 #: The same for a small function: Numba makes it a part of the function that calls it.
 inlined = numba.njit(inline="always", **_options)
 
-#: The same, done by LLVM: for arithmetic on a few numbers, so that loops over it become loops over
-#: vectors, and for the steps of cells.
-scalar = numba.njit(forceinline=True, **_options)
+#: For arithmetic on numbers, entry by entry, and loops of it: LLVM makes it a part of the function
+#: that calls it, so that a loop over it becomes one over vectors.
+pointwise = numba.njit(forceinline=True, **_options)
 
 
 def of_class(name: str) -> Callable[[Any], Any]:
@@ -114,8 +114,8 @@ def separate(function: Callable[..., Any]) -> Any:
     call is compiled ten times more.  A separate one is called by the address of its machine code,
     which is looked up at the first call.
 
-    It makes no arrays of its own: so references to those that it is given, and to parts of them,
-    need not be counted, which takes longer than a step of a small network.
+    It must not make arrays of its own: so references to those that it is given, and to parts of
+    them, need not be counted, which takes longer than a step of a small network.
     """
     if numba.config.DISABLE_JIT:
         return function

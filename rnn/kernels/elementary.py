@@ -20,7 +20,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from rnn.kernels.compilation import compiled, scalar
+from rnn.kernels.compilation import compiled, pointwise
 
 
 def fma(x: Any, y: Any, z: Any) -> Any:
@@ -134,7 +134,7 @@ _D2, _D3, _D4, _D5, _D6, _D7, _D8, _D9, _D10, _D11, _D12, _D13 = (
 _HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
 
 
-@scalar
+@pointwise
 def _parts32(x):
     """Split ``e^x`` into n and ``e^r - 1``."""
     n = np.floor(fma(x, _PER_LN2_32, _HALF))
@@ -143,7 +143,7 @@ def _parts32(x):
     return np.int32(n), fma(r * r, series, r)
 
 
-@scalar
+@pointwise
 def _parts64(x):
     n = np.floor(fma(x, _PER_LN2_64, 0.5))
     r = fma(n, -_LOW64, fma(n, -_HIGH64, x))
@@ -153,24 +153,24 @@ def _parts64(x):
     return np.int64(n), fma(r * r, series, r)
 
 
-@scalar
+@pointwise
 def _two_to32(n):
     return np.int32((n + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@scalar
+@pointwise
 def _two_to64(n):
     return np.int64((n + np.int64(1023)) << np.int64(52)).view(np.float64)
 
 
-@scalar
+@pointwise
 def _within(x, lowest, highest):
     """Bring a number between two others; NaN becomes one of them."""
     x = x if x < highest else highest
     return x if x > lowest else lowest
 
 
-@scalar
+@pointwise
 def _exp32(x):
     n, rest = _parts32(_within(x, np.float32(-104), np.float32(89)))
     half = n >> np.int32(1)  # in two steps, as 2^n need not be a float32 where e^x is
@@ -179,7 +179,7 @@ def _exp32(x):
     return y if x == x else x
 
 
-@scalar
+@pointwise
 def _exp64(x):
     n, rest = _parts64(_within(x, -746.0, 710.0))
     half = n >> np.int64(1)
@@ -188,7 +188,7 @@ def _exp64(x):
     return y if x == x else x
 
 
-@scalar
+@pointwise
 def _exp_complex(z):
     size = _exp64(z.real)
     cosine, sine = cos_sin(z.imag)
@@ -196,7 +196,7 @@ def _exp_complex(z):
 
 
 # tanh(x) = q / (q + 2) with q = e^2x - 1; beyond these it is 1 to the last bit.
-@scalar
+@pointwise
 def _tanh32(x):
     n, rest = _parts32(_within(_TWO * x, np.float32(-20), np.float32(20)))
     power = _two_to32(n)
@@ -204,13 +204,13 @@ def _tanh32(x):
     return q / (q + _TWO) if x == x else x
 
 
-@scalar
+@pointwise
 def _tanh64(x):
     _, q = _power_and_less_1(2.0 * x)
     return q / (q + 2.0) if x == x else x
 
 
-@scalar
+@pointwise
 def _power_and_less_1(x):
     """Return ``e^x`` and ``e^x - 1``, for |x| <= 40."""
     n, rest = _parts64(_within(x, -40.0, 40.0))
@@ -218,7 +218,7 @@ def _power_and_less_1(x):
     return fma(power, rest, power), fma(power, rest, power - 1.0)
 
 
-@scalar
+@pointwise
 def _tanh_complex(z):
     power, q = _power_and_less_1(2.0 * z.real)
     cosine, sine = cos_sin(z.imag)
@@ -228,17 +228,17 @@ def _tanh_complex(z):
     return complex((a * (a + 2.0) + b * b) / size, 2.0 * b / size) if z.real == z.real else z
 
 
-@scalar
+@pointwise
 def _sigmoid32(x):
     return _ONE / (_ONE + _exp32(-x))
 
 
-@scalar
+@pointwise
 def _sigmoid64(x):
     return 1.0 / (1.0 + _exp64(-x))
 
 
-@scalar
+@pointwise
 def _sigmoid_complex(z):
     # Where e^-z is larger than any number its inverse is none.
     half = _tanh_complex(complex(0.5 * z.real, 0.5 * z.imag))
@@ -254,7 +254,7 @@ _ROOT32 = np.float32(math.sqrt(0.5)).view(np.int32)
 _ROOT64 = np.float64(math.sqrt(0.5)).view(np.int64)
 
 
-@scalar
+@pointwise
 def _log32(x):
     normal = x if x >= _SMALLEST32 else x * np.float32(2.0**25)
     bits = np.float32(normal).view(np.int32)
@@ -269,7 +269,7 @@ def _log32(x):
     return y if x < np.inf else x
 
 
-@scalar
+@pointwise
 def _log64(x):
     normal = x if x >= _SMALLEST64 else x * 2.0**54
     bits = np.float64(normal).view(np.int64)
@@ -285,7 +285,7 @@ def _log64(x):
     return y if x < np.inf else x
 
 
-@scalar
+@pointwise
 def _log_complex(z):
     # The angle is arctan(q), by one step from a rough guess: arctan(q) - a = arctan(d).
     q = z.imag / z.real
@@ -306,7 +306,7 @@ _PER_QUARTER = float(2 / _PI)
 _FARTHEST = 2.0**20  # from here on r would be less exact
 
 
-@scalar
+@pointwise
 def cos_sin(y):
     """Return cosine and sine of a float64 up to 2^20; those of larger ones are NaN."""
     near = _within(y, -_FARTHEST, _FARTHEST)
@@ -329,7 +329,7 @@ _C4, _C6, _C8, _C10, _C12, _C14, _C16 = (1 / math.factorial(k) for k in range(4,
 
 
 # Newton's method, which squares the error, from a guess with half the exponent, of some 3%.
-@scalar
+@pointwise
 def _inverse_sqrt32(x):
     y = np.int32(np.int32(0x5F3759DF) - (np.float32(x).view(np.int32) >> np.int32(1)))
     y, half = y.view(np.float32), _HALF * x
@@ -339,7 +339,7 @@ def _inverse_sqrt32(x):
     return y if x != np.inf else np.float32(0)
 
 
-@scalar
+@pointwise
 def _inverse_sqrt64(x):
     y = np.int64(np.int64(0x5FE6EB50C7B537A9) - (np.float64(x).view(np.int64) >> np.int64(1)))
     y, half = y.view(np.float64), 0.5 * x

@@ -12,11 +12,11 @@ the tile and the width of a vector: the result has the same bits on every proces
 columns that remain after the last whole tile need no code of their own: the last tile begins so
 early that it ends where C does, and what it shares with the tile before is computed twice.
 
-Where row after row is multiplied with one matrix, that matrix is laid out as `Panels`, in the order
+Where row after row is multiplied with one matrix, that matrix is laid out in `panels`, in the order
 in which it is read.
 
-The tiles are written in the compiler's intermediate language, where a vector is a type.  What is
-not compiled is `numpy.dot`.
+The tiles are written in the compiler's intermediate language, where a vector is a type.  Without
+compilation, products are those of `numpy.dot`.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic, overload
 
-from rnn.kernels.compilation import VECTOR_BYTES, compiled, scalar, separate
+from rnn.kernels.compilation import VECTOR_BYTES, compiled, pointwise, separate
 from rnn.kernels.elementary import fma
 from rnn.kernels.vectors import VectorWriter, first_of
 
@@ -37,8 +37,9 @@ def multiply(
 ) -> None:
     """Compute ``C = A B``, of shapes (M, P), (P, N) and (M, N), or ``C = A B + plus``.
 
-    All but A lie row after row in memory, A may be the transpose of an array that does; C is
-    filled, and shares no memory with the others, or is something that takes its place.  B may be
+    B, C and `plus` lie row after row in memory, and A may also be the transpose of an array that
+    does.  C is filled and shares no memory with the others, or it has a method ``take(A, B)`` that
+    uses the product without storing it, as `rnn.optimizers.Descent` has.  B may be
     laid out in `panels`, and is then taken from the last to the first with `reverse`: when row
     after row is multiplied with a B that a cache cannot hold, taking turns begins with what it
     still holds.
@@ -209,7 +210,7 @@ def _product(
         )  # fmt: skip
 
 
-_choose_rows = scalar(_rows)
+_choose_rows = pointwise(_rows)
 
 
 @separate
