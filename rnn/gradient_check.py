@@ -66,7 +66,7 @@ DROPPED = 0.5
 _MOST_LAYERS = 10
 _LARGEST_M = 200  # every entry of W costs two losses an oracle
 _LARGEST_SIG = 10
-_COMPLEX_STEP = 1e-20
+COMPLEX_STEP = 1e-20
 _STEPS = [float(f"{digit}e-{k}") for k in range(1, 11) for digit in (3.16, 1)][1:]
 
 Loss = Callable[[np.ndarray], Any]
@@ -264,7 +264,7 @@ def central_differences(
 def complex_step(
     loss: Loss,
     theta: np.ndarray,
-    h: float = _COMPLEX_STEP,
+    h: float = COMPLEX_STEP,
     places: Any = ...,
     each: Told = lambda: None,
 ) -> np.ndarray:
@@ -342,7 +342,7 @@ def check(
     for number, case in enumerate(cases):
         most = MOST_OF_OTHERS if number else MOST
         few = case.small().sampled()
-        work += [(case.sampled(most), CENTRAL, h), (few, COMPLEX, _COMPLEX_STEP)]
+        work += [(case.sampled(most), CENTRAL, h), (few, COMPLEX, COMPLEX_STEP)]
     return _compared(work, eps, bar)
 
 

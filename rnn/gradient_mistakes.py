@@ -13,9 +13,19 @@ import pandas as pd
 
 from rnn.cells import GRU, LSTM, Vanilla
 from rnn.errors import ReportError
-from rnn.gradient_check import ACCEPTED, CENTRAL, COMPLEX, Bar, Case, compare, estimates
+from rnn.gradient_check import (
+    ACCEPTED,
+    CENTRAL,
+    COMPLEX,
+    COMPLEX_STEP,
+    Bar,
+    Case,
+    compare,
+    estimates,
+)
 from rnn.kernels.compilation import compiled
 from rnn.kernels.elementary import tanh
+from rnn.kernels.products import multiply
 from rnn.model import backward, empty_segment, forward
 
 LEFT_OUT = "h₀ left out of dW"
@@ -129,8 +139,6 @@ def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.
     segment = empty_segment(parameters, case.x, case.y, mask=case.mask)
     forward(parameters, segment, case.h.copy())
     gradients = type(parameters)(*(np.zeros_like(part) for part in parameters))
-    if mistake == LEFT_OUT:
-        segment.H_before[:, 0] = 0
     if mistake == UNMASKED:
         segment.mask[:] = 1
     if mistake == TRANSPOSED:
@@ -140,10 +148,23 @@ def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.
         parameters = parameters._replace(W=W)
     wrong = _IN_STEP[case.architecture.cell].get(mistake, type(parameters))
     backward(wrong(*parameters), segment, gradients, 1 / case.x.shape[1])
+    if mistake == LEFT_OUT:
+        segment.H_before[:, 0] = 0
+        _multiply_again(segment, gradients.W)
     g = case.vector(gradients)
     if mistake == FACTOR:
         g *= 1.001
     return np.clip(g, -clip, clip) if mistake == CLIPPED else g
+
+
+@compiled
+def _multiply_again(segment, dW):
+    """Compute dW as `backward` does, from what it left in a segment."""
+    L, rows, m = dW.shape
+    tau, B, _ = segment.dH.shape
+    for layer in range(L):
+        dZ = segment.Z[layer].reshape(tau * B, segment.Z.shape[3])
+        multiply(dZ[:, :rows].T, segment.H_before[layer].reshape(tau * B, m), dW[layer])
 
 
 def mistakes_of(case: Case) -> list[str]:
@@ -186,7 +207,7 @@ def check_mistakes(
     """
     easy, hard = easy.small().sampled(), hard.small().sampled()
     clip = effective_clip(hard)
-    work = [(hard, COMPLEX, 1e-20), (easy, CENTRAL, h), (hard, CENTRAL, h)]
+    work = [(hard, COMPLEX, COMPLEX_STEP), (easy, CENTRAL, h), (hard, CENTRAL, h)]
     stepped, *central = estimates(work, bar)
     rows = []
     for mistake in ["", *mistakes_of(hard)]:

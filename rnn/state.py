@@ -13,6 +13,9 @@ from rnn.model import initialise
 from rnn.optimizers import OPTIMIZERS
 from rnn.settings import Settings
 
+#: Models at the ends of epochs that wait to be measured, at most.
+MOST_WAITING = 8
+
 
 @dataclass
 class TrainingState:
@@ -103,11 +106,14 @@ def require_memory(settings: Settings, K: int) -> None:
         If they need more than there is.
     """
     s, architecture = settings, settings.architecture(K)
-    # Parameters, gradient, three best models and copies of two, a float64 draft, and the memory.
-    numbers = (9 + OPTIMIZERS[str(s.optimizer)].memory_rows) * architecture.size
-    # Per character read: P, dH, Z, and the states with those before them.
-    blocks = len(architecture.cell.biases) + (2 if s.dropout else 0)  # two: masks and their product
-    width = K + s.m + s.layers * blocks * s.m + 2 * architecture.state_size
+    # Parameters and two best models, a draft of them in float64, the gradient, W twice in panels,
+    # the memory; copies of parameters, best model and memory; models that wait, and copies of them.
+    of_parameters = 10 + 2 * OPTIMIZERS[str(s.optimizer)].memory_rows
+    numbers = (of_parameters + 2 * min(s.epochs, MOST_WAITING)) * architecture.size
+    # Per character read: P, dH, the inputs, Z, and the states with those before them.
+    gates = len(architecture.cell.biases)
+    blocks = gates + (2 if s.dropout else 0)  # two: masks and their product
+    width = K + s.m + gates * s.m + s.layers * blocks * s.m + 2 * architecture.state_size
     numbers += s.seq_length * s.batch_size * width
     need = numbers * np.dtype(s.dtype).itemsize + 16 * s.snapshot_length
     try:

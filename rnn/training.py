@@ -27,7 +27,7 @@ from rnn.model import (
 from rnn.optimizers import OPTIMIZERS, Descent, skips_zeros, update_parameters
 from rnn.sampling import synthesize
 from rnn.settings import Schedule, Settings
-from rnn.state import TrainingState
+from rnn.state import MOST_WAITING, TrainingState
 from rnn.text.corpus import Corpus
 from rnn.text.segments import document_marks
 
@@ -36,9 +36,6 @@ HISTORY_EVERY = 100
 
 #: How long the compiled loop runs at a time: how soon a bar moves and Ctrl-C is heard.
 SECONDS_PER_CALL = 0.2
-
-#: Models at the ends of epochs that wait to be measured, at most.
-MOST_WAITING = 8
 
 
 class Network(NamedTuple):
@@ -232,6 +229,7 @@ class Trainer:
         mask = np.zeros((settings.layers, *x.shape, settings.m)) if rate else None
         segment = empty_segment(parameters, x, y, documents, mask)
         self._network = Network.of(architecture, optimizer, state, segment, rate, settings.seed)
+        self._before = Progress(*map(np.empty_like, Progress.of(state)))  # as a call found it
         self._read = lru_cache(maxsize=1)(schedule.epoch)
         self._updates_per_call = 100
 
@@ -283,10 +281,12 @@ class Trainer:
         starts, resets = self._read(epoch)
         part = slice(begin, begin + updates)
         history = np.empty(updates // HISTORY_EVERY + 1)
-        best = [array.copy() for array in self._best()]
+        progress = Progress.of(state)
+        for kept, now in zip(self._before, progress, strict=True):
+            kept[...] = now
         finite = train_segments(
             self._network,
-            Progress.of(state),
+            progress,
             Reading(self.ids, self.marks, starts[part], resets[part]),
             self.schedule.etas(done + 1, updates),
             self.settings.loss == "mean",
@@ -294,6 +294,19 @@ class Trainer:
             history,
         )
         reached = state.update
+        if not np.isfinite(state.best_theta).all():
+            # The last update of all broke the model that it was to make the best.
+            before = self._before
+            if reached > done + 1:  # which is made again, in a call of its own
+                for kept, now in zip(before, progress, strict=True):
+                    now[...] = kept
+                self._advance(reached - done - 1)
+                return
+            state.best_theta[...], state.best_h[...] = before.best_theta, before.best_h
+            state.losses[1], state.counts[1] = before.losses[1], before.counts[1]
+            if reached == 1:
+                # There is none before it, but the first weights, whose loss that of update 1 is.
+                state.losses[1], state.counts[1] = state.losses[0], 1
         if done == 0 and reached >= 1:
             # Only the first update is made alone, so that this is its loss.
             self._record(1, float(state.losses[0]))
@@ -302,20 +315,8 @@ class Trainer:
             self._record(update, float(history[row]))
         if finite and reached % per_epoch == 0 and reached % HISTORY_EVERY and reached > 1:
             self._record(reached, float(state.losses[0]))
-        if not np.isfinite(state.best_theta).all():
-            # The last update of all broke the model that it was to make the best.
-            for now, before in zip(self._best(), best, strict=True):
-                now[...] = before
-            if reached == 1:
-                # There is none before it, but the first weights, whose loss that of update 1 is.
-                state.losses[1], state.counts[1] = state.losses[0], 1
         if not finite:
             self._diverge(reached + 1)
-
-    def _best(self) -> list[np.ndarray]:
-        """Return the parts of the state that tell of the best model, as views."""
-        state = self.state
-        return [state.best_theta, state.best_h, state.losses[1:], state.counts[1:]]
 
     def _diverge(self, update: int) -> None:
         """Note that the loss of an update is not finite, and how large a weight had become."""

@@ -343,6 +343,8 @@ def test_other_networks_are_checked_with_dropout_too_and_their_mistakes_are_caug
     own = {"vanilla": {FORGOTTEN}, "gru": {SWAPPED, NO_RESET, NOT_PAST}}
     own["lstm"] = {SWAPPED, NO_TANH, NOT_CARRIED}
     assert own[cell] <= planted
+    without_h0 = compare(hard, gradients_with_mistake(hard, LEFT_OUT), hard.gradient())
+    assert {name[0] for name in without_h0[without_h0["max"] > 0]["parameter"]} == {"W"}
     for mistake in own[cell]:
         assert not np.allclose(gradients_with_mistake(hard, mistake), hard.gradient(), rtol=1e-4)
     np.testing.assert_array_equal(gradients_with_mistake(hard, ""), hard.gradient())

@@ -13,14 +13,15 @@ import pytest
 import reference
 
 from rnn import training
+from rnn.errors import ReportError
 from rnn.kernels.randomness import DROPOUT, draw_mask, key
-from rnn.model import loss_and_gradients
+from rnn.model import empty_segment, loss_and_gradients
 from rnn.optimizers import OPTIMIZERS
 from rnn.runs import pretrained
 from rnn.runs.driver import train
 from rnn.runs.run import Run
 from rnn.settings import Schedule, Settings
-from rnn.state import first_state, require_memory
+from rnn.state import MOST_WAITING, first_state, require_memory
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.segments import document_marks
 
@@ -355,3 +356,23 @@ def test_the_loss_of_an_update_is_that_with_its_mask(book: Corpus) -> None:
     loss = loss_and_gradients(parameters, x, y, zero, mask=mask).loss
     assert state.losses[0] == pytest.approx(loss, rel=1e-14)
     assert loss != loss_and_gradients(parameters, x, y, zero).loss
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"m": 50}, {"m": 40, "cell": "lstm", "layers": 2}, {"cell": "gru", "batch_size": 50}],
+    ids=str,
+)
+def test_memory_too_small_for_the_arrays_of_a_training_is_noticed(
+    given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s, K = Settings(epochs=20, **given), 60
+    state = first_state(s, K)
+    x = np.zeros((s.seq_length, s.batch_size), np.int64)
+    segment = empty_segment(s.architecture(K).parameters(state.theta), x, x)
+    arrays = [*segment, *(v for v in vars(state).values() if isinstance(v, np.ndarray))]
+    need = sum({array.ctypes.data: array.nbytes for array in arrays}.values())
+    need += MOST_WAITING * state.theta.nbytes
+    monkeypatch.setattr(os, "sysconf", lambda name: need if name == "SC_PHYS_PAGES" else 1)
+    with pytest.raises(ReportError):
+        require_memory(s, K)

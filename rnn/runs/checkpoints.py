@@ -17,9 +17,8 @@ from rnn.kernels.compilation import SOURCE_DIGEST
 from rnn.runs.progress import note
 from rnn.runs.storage import Headers, hold, read_arrays, run_folder, write_arrays, write_whole
 from rnn.settings import Schedule, Settings
-from rnn.state import TrainingState, first_state
+from rnn.state import MOST_WAITING, TrainingState, first_state
 from rnn.text.corpus import Corpus
-from rnn.training import MOST_WAITING
 
 _KEPT = 2  # states of a run
 _OTHERS_KEPT = 4  # states of runs with other settings in the same folder, and of longer ones

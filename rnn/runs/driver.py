@@ -99,14 +99,22 @@ def train_seeds(
             return _train(corpus, its, checkpoints, pretrained, interrupts, enlist, bool(watch))
 
         jobs = [pool.submit(one, settings.seed + i) for i in range(seeds)]
-        working = True
-        while working:
-            working = bool(wait(jobs, SECONDS_PER_CALL).not_done)
-            trainers = [at_work[seed] for seed in sorted(at_work)]
-            for trainer in trainers:
-                show(trainer)
-            if watch and trainers:
-                watch(trainers)
+        try:
+            working = True
+            while working:
+                done, rest = wait(jobs, SECONDS_PER_CALL)
+                working = bool(rest)
+                trainers = [at_work[seed] for seed in sorted(at_work)]
+                for trainer in trainers:
+                    show(trainer)
+                if watch and trainers:
+                    watch(trainers)
+                for job in done:
+                    job.result()
+        except BaseException:
+            interrupts.append(signal.SIGTERM)  # so that the others save their states and end
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
         return [job.result() for job in jobs]
 
 

@@ -20,10 +20,9 @@ from rnn.runs.checkpoints import Checkpoints
 from rnn.runs.driver import train, train_seeds
 from rnn.runs.run import Run
 from rnn.sampling import synthesize
-from rnn.settings import Settings
-from rnn.state import TrainingState, first_state
+from rnn.settings import Schedule, Settings
+from rnn.state import MOST_WAITING, TrainingState, first_state
 from rnn.text.corpus import Corpus, load_corpus
-from rnn.training import MOST_WAITING
 
 ONE_DOCUMENT = np.zeros(0, bool)
 
@@ -399,6 +398,38 @@ def test_a_best_model_that_its_own_update_broke_is_not_taken(
     assert r.state.diverged and r.last_update == 101
     assert np.isfinite(r.state.best_theta).all()
     assert 1 <= r.best_update <= 100 and r.lowest_smooth_loss > 1
+
+
+def test_the_best_model_of_a_run_that_broke_does_not_depend_on_the_clock(
+    book: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etas, found = Schedule.etas, set()
+
+    def breaking(schedule: Schedule, first: int, updates: int) -> np.ndarray:
+        rates = etas(schedule, first, updates)
+        if first <= 700:
+            rates[700 - first : 701 - first] = math.inf
+        return rates
+
+    monkeypatch.setattr(Schedule, "etas", breaking)
+    for seconds in (0.0, 0.01, 1.0):
+        monkeypatch.setattr(training, "SECONDS_PER_CALL", seconds)
+        r = run(book, max_updates=900, epochs=100, optimizer="adam", eta=0.001)
+        assert r.state.diverged["update"] == 701 and r.best_update > 600
+        found.add((r.best_update, r.lowest_smooth_loss, r.state.best_theta.tobytes()))
+    assert len(found) == 1
+
+
+def test_an_error_beside_a_training_ends_it_soon(book: Corpus, tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def fails(trainers: Any) -> None:
+        seen.extend(trainers)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train_seeds(book, settings(max_updates=10**7, epochs=10**6), tmp_path, 1, False, fails)
+    assert 0 < seen[0].state.update < 10**6
 
 
 def test_a_first_update_that_breaks_the_network_leaves_its_first_weights(book: Corpus) -> None:
