@@ -37,10 +37,14 @@ def text_loss(parameters: Any, ids: np.ndarray, marks: np.ndarray, h: np.ndarray
         If the text has fewer than two characters, or one that the model does not know.
     """
     ids = np.asarray(ids)
-    if len(ids) < 2 or ids.max() >= len(parameters.c):
+    if len(ids) < 2:
         raise ReportError(
-            f"text: expected at least two characters of {len(parameters.c)} known ones, "
-            f"got {len(ids)} characters; use the text that the model was trained on"
+            f"text: expected at least two characters, got {len(ids)}; use a longer text"
+        )
+    if not 0 <= ids.min() <= ids.max() < len(parameters.c):
+        raise ReportError(
+            f"text: expected characters from 0 to {len(parameters.c) - 1}, got {ids.min()} to "
+            f"{ids.max()}; use the text that the model was trained on"
         )
     h, loss, start, last = h.reshape(1, -1).copy(), 0.0, 0, len(ids) - 1
     for tau, end in ((_TAU, last - last % _TAU), (last % _TAU, last)):

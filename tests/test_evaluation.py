@@ -81,7 +81,9 @@ def test_a_network_that_knows_nothing_has_a_loss_of_ln_K() -> None:
     assert loss == pytest.approx(math.log(K), rel=1e-12)
 
 
-@pytest.mark.parametrize("ids", [[], [1], [1, 2, K]])
-def test_what_is_no_text_of_the_model_is_refused(ids: list[int]) -> None:
-    with pytest.raises(ReportError, match=r"^text: expected at least two characters of 6 known"):
-        text_loss(network()[1], np.array(ids, np.uint8), ONE_DOCUMENT, np.zeros(m))
+@pytest.mark.parametrize(
+    ("ids", "got"), [([], "got 0;"), ([1], "got 1;"), ([1, 2, K], "1 to 6"), ([-1, 2], "-1 to 2")]
+)
+def test_what_is_no_text_of_the_model_is_refused(ids: list[int], got: str) -> None:
+    with pytest.raises(ReportError, match=rf"^text: expected .*{got}"):
+        text_loss(network()[1], np.array(ids, np.int64), ONE_DOCUMENT, np.zeros(m))

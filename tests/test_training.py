@@ -16,7 +16,7 @@ from rnn import training
 from rnn.errors import ReportError
 from rnn.kernels.randomness import DROPOUT, draw_mask, key
 from rnn.model import empty_segment, loss_and_gradients
-from rnn.optimizers import OPTIMIZERS
+from rnn.optimizers import OPTIMIZERS, update_parameters
 from rnn.runs import pretrained
 from rnn.runs.driver import train
 from rnn.runs.run import Run
@@ -342,6 +342,30 @@ def test_masks_follow_from_seed_and_update_and_leave_out_the_share_asked_for() -
     for other in (mask(1, 1), mask(0, 2)):
         assert ((first == 0) == (other == 0)).mean() == pytest.approx(0.58, abs=0.03)
     assert (mask(0, 1, 0.6) == 0)[first == 0].all()
+
+
+@pytest.mark.parametrize("cell", ["vanilla", "lstm"])
+def test_steps_in_the_backward_pass_are_those_with_gradients_computed_first(
+    book: Corpus, cell: str
+) -> None:
+    s = settings(cell=cell, layers=2, dropout=0.4, max_updates=60)
+    state, schedule = first_state(s, book.K), Schedule.of(s, len(book))
+    architecture, h, tau = s.architecture(book.K), state.h, s.seq_length
+    optimizer = OPTIMIZERS[str(s.optimizer)](np.full(1, s.eta), s.clip)
+    ids, mask = np.asarray(book.ids).astype(np.int64), np.empty((2, tau, 1, s.m))
+    for n in range(1, 61):
+        epoch, index = schedule.place(n)
+        starts, resets = schedule.epoch(epoch)
+        begin = starts[index, 0]
+        x, y = (ids[b : b + tau, np.newaxis] for b in (begin, begin + 1))
+        draw_mask(mask, s.dropout, key(s.seed, DROPOUT), n)
+        parameters, h = architecture.parameters(state.theta), h * (not resets[index])
+        _, gradients, h = loss_and_gradients(parameters, x, y, h, mask=mask)
+        g = np.concatenate([part.ravel() for part in gradients])
+        update_parameters(optimizer, state.theta, g, state.memory, n, 0)
+    made = train(book, s, progress=False).state
+    np.testing.assert_allclose(made.theta, state.theta, 1e-9, 1e-11)
+    np.testing.assert_allclose(made.h, h, 1e-9, 1e-11)
 
 
 def test_the_loss_of_an_update_is_that_with_its_mask(book: Corpus) -> None:

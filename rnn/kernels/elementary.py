@@ -4,7 +4,8 @@ Those of the C library and of NumPy differ in the last place from version to ver
 processor to processor.  Here each is a series after an exact reduction, in additions,
 multiplications, divisions, square roots and fused multiply-adds, all of which IEEE 754 defines to
 the last bit.  They take one number; a compiled loop over an array of them is one over vectors.
-They are within three units of the last place over the whole range, and NaN stays NaN.
+They are within three units of the last place over the whole range (`sigmoid` where it is not
+subnormal, else it may be 0), and NaN stays NaN.
 
 Uncompiled they are the same operations, except that a fused multiply-add is rounded twice.
 """

@@ -15,13 +15,14 @@ TYPES = [np.float32, np.float64]
 
 @compiled
 def all_of(x):
-    """Compute exp, tanh, log and 1/sqrt of a vector, in a loop as the math has them."""
-    y = np.empty((4, x.size), x.dtype)
+    """Compute exp, tanh, log, 1/sqrt, sigmoid of a vector, in a loop as the math has them."""
+    y = np.empty((5, x.size), x.dtype)
     for i in range(x.size):
         y[0, i] = elementary.exp(x[i])
         y[1, i] = elementary.tanh(x[i])
         y[2, i] = elementary.log(x[i])
         y[3, i] = elementary.inverse_sqrt(x[i])
+        y[4, i] = elementary.sigmoid(x[i])
     return y
 
 
@@ -102,6 +103,15 @@ def test_hyperbolic_tangents_are_within_three_units_of_the_last_place(dtype: Any
     found = all_of(x)[1]
     assert ulps(found, x, tanh) <= 3
     assert np.abs(found).max() == 1
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_sigmoids_are_within_three_units_of_the_last_place(dtype: Any) -> None:
+    end = 87 if dtype is np.float32 else 708
+    x = np.concatenate([np.linspace(-end, end, 2000), spread(dtype, -40, 5)]).astype(dtype)
+    assert ulps(all_of(x)[4], x, lambda x: 1 / (1 + (-x).exp())) <= 3
+    far = np.array([-2 * end, 2 * end, -np.inf, np.inf], dtype)
+    assert all_of(far)[4].tolist() == [0, 1, 0, 1]
 
 
 @pytest.mark.parametrize("dtype", TYPES)
