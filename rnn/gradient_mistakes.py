@@ -48,7 +48,7 @@ _IN_STEP: dict[Any, dict[str, Any]] = defaultdict(dict)
 
 
 def _in_step(cell: Any, mistake: str) -> Callable[[Callable[..., None]], Any]:
-    """Make the derivative below it the `step_back` of a cell that is else the one given."""
+    """Return a decorator that makes of a function a cell like `cell`, but for its `step_back`."""
 
     def wrong(step_back: Callable[..., None]) -> Any:
         of_cell = {"__slots__": (), "step_back": staticmethod(compiled(step_back))}

@@ -491,7 +491,7 @@ def _has_lines(tex: str) -> bool:
 
 def _columns(wanted: str) -> str:
     """Return the columns of an array, each as l, c or r, with the rules between them."""
-    repeated = re.compile(r"\*\s*(?:\{\s*(\d{1,3})\s*\}|(\d))\s*(?:\{([^{}]*)\}|([^{}\s]))")
+    repeated = re.compile(r"\*\s*(?:\{\s*(\d{1,3})\s*\}|(\d))\s*(?:\{([^{}]*)\}|([^{}*\d\s]))")
     while found := repeated.search(wanted):
         columns = (found[3] or found[4] or "") * int(found[1] or found[2])
         wanted = (wanted[: found.start()] + columns + wanted[found.end() :])[:1000]

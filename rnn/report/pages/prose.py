@@ -269,10 +269,11 @@ class TypstWriter(Writer):
                 signs = (breadth(f.tree) for f in formulas if f.tree is not None)
                 text = " ".join([text_of(cell), *("n" * number for number in signs)])
                 for picture in cell.iter("img") if across == 1 else ():
-                    wide = picture.get("width", "%")
-                    signs_wide = 40 if wide.endswith("%") else min(int(float(wide) / 8), 80)
-                    words[x] = max(words[x], "n" * min(signs_wide, 16), key=len)
-                    longest[x] = max(longest[x], "n" * signs_wide, key=len)
+                    # It counts as letters, of eight pixels each.
+                    width = picture.get("width", "%")
+                    letters = "n" * (40 if width.endswith("%") else min(int(float(width) / 8), 80))
+                    longest[x] = max(longest[x], letters, key=len)
+                    words[x] = max(words[x], letters[:16], key=len)
                 if across == 1:
                     # The labels of columns are the first to wrap.
                     line = text[:400] if y >= head else text[: len(text) // 2]

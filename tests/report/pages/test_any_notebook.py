@@ -210,6 +210,7 @@ AS_JUPYTERLAB_READS_THEM = [
     (r"$x % comment" + "\n$", "x"),
     (r"$A \cap B$", "A∩B"),
     (r"$\begin{array}{*{2}c|p{2cm}@{x}c} a & b & c \end{array}$", "abc"),
+    (r"$\begin{array}{*{99}{*9*9}*99*} a \end{array}$", "a"),
     (r"$$a \\ \mathop{\arg b}_{x} c$$", "aargbxc"),
     (r"$\left\langle n\right|\frac{\langle a|}{|b\rangle}e^{\lfloor x}$", "⟨n|⟨a||b⟩e⌊x"),
     (r"$$\boxed{\frac{a}{b}}$$", "ab"),
