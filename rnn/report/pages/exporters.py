@@ -233,6 +233,7 @@ class ReportExporter(TemplateExporter):
         one.mime = ""
         kinds = ", ".join(sorted(output.data))[:200]
         one.note = one.note or f"Here the notebook shows something that a page cannot: {kinds}"
+        pictures.warn(f"an output is left out, and a note stands for it: {kinds}")
         return {}
 
 

@@ -27,7 +27,7 @@ _DROPPED = frozenset(
     "script style head title template noscript select textarea datalist meta link base".split()
 )
 _SHOWN_ELSEWHERE = {
-    "iframe": "page",
+    "iframe": "web page",
     "video": "video",
     "audio": "recording",
     "object": "object",
@@ -187,6 +187,7 @@ class Reader:
         address = address or str(source.attributes.get("src") or "" if source is not None else "")
         made = Element("note")
         made.text = f"Here the notebook shows a {what}"
+        self._pictures.warn(f"a {what} is left out, and a note stands for it")
         if re.match("https?://", address) and len(address) < 500:
             made.text += ": "
             link = SubElement(made, "a", href=address)

@@ -28,7 +28,7 @@ class Pictures:
     """A page's pictures: carried inside (`embed`, for HTML), or files of their own (for Typst)."""
 
     def __init__(self, embed: bool, folder: Path | None, warn: Callable[[str], None]) -> None:
-        self._embed, self._warn = embed, warn
+        self._embed, self.warn = embed, warn
         self._folder = folder.resolve() if folder else None
         self.files: dict[str, bytes] = {}  # to lay beside Typst's source
         self.attachments: dict[str, Any] = {}  # of the cell whose prose is being read
@@ -54,14 +54,14 @@ class Pictures:
             except (OSError, ValueError):
                 pass
             if content is None and "://" not in address:
-                self._warn(f"there is no picture {printable(address)}, and words stand for it")
+                self.warn(f"there is no picture {printable(address)}, and words stand for it")
         return self.keep(content) if content else None
 
     def keep(self, content: bytes) -> str | None:
         """Take in a picture; return its address in the page, or None, with a warning."""
         kinds = (kind for begin, kind in _BEGINNINGS if re.match(begin, content, re.DOTALL))
         if not (kind := next(kinds, "")):
-            self._warn("a picture cannot be read, and words stand for it")
+            self.warn("a picture cannot be read, and words stand for it")
             return None
         if self._embed:
             mime = "svg+xml" if kind == "svg" else kind

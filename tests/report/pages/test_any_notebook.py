@@ -404,10 +404,6 @@ def test_every_usual_command_is_set_as_a_formula() -> None:
     [
         ({"application/vnd.jupyter.widget-view+json": {}, "text/plain": "Box(a=1)"}, "Box(a=1)"),
         ({"text/html": "<div></div><script>1</script>", "text/plain": "alt.Chart"}, "alt.Chart"),
-        ({"text/html": "<script>1</script>"}, "text/html"),
-        ({"application/vnd.plotly.v1+json": {}}, "plotly"),
-        ({"text/html": "<iframe src='https://a.example/b'></iframe>"}, "https://a.example/b"),
-        ({"text/html": "<video><source src='https://a.example/v.mp4'></video>"}, "a.example/v.mp4"),
         ({"text/html": "<b>seen</b>", "text/latex": r"\begin{tabular}x"}, "seen"),
         ({"text/latex": r"\begin{tabular}{l}in a table\end{tabular}"}, "in a table"),
         ({"text/markdown": "*leant*"}, "leant"),
@@ -415,8 +411,25 @@ def test_every_usual_command_is_set_as_a_formula() -> None:
     ],
 )
 def test_every_output_has_a_representation(data: dict[str, Any], words: str) -> None:
-    for text in texts_of(notebook(code("x", shown(data)))):
-        assert words in text
+    pdf, page, told = both(notebook(code("x", shown(data))))
+    assert words in pdf_text(pdf) and words in Page(page).text and not told
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"text/html": "<script>1</script>"}, "text/html"),
+        ({"application/vnd.plotly.v1+json": {}}, "plotly"),
+        ({"text/html": "<iframe src='https://a.example/b'></iframe>"}, "https://a.example/b"),
+        ({"text/html": "<video><source src='https://a.example/v.mp4'></video>"}, "a.example/v.mp4"),
+    ],
+)
+def test_a_note_stands_for_what_is_left_out_and_a_line_says_so(
+    data: dict[str, Any], words: str
+) -> None:
+    pdf, page, told = both(notebook(prose("before"), code("x", shown(data))))
+    assert words in pdf_text(pdf) and words in Page(page).text
+    assert len(told) == 1 and told[0].startswith("cell 2")
 
 
 def test_pictures_inside_of_html_are_shown_at_their_width() -> None:
