@@ -456,12 +456,12 @@ def test_entries_are_sampled_evenly_where_all_would_take_more_than_half_a_minute
     architecture = Architecture(CELLS["vanilla"], m, K)
     theta, x = np.zeros(architecture.size), np.zeros((seq_length, 1), int)
     case = Case("", theta, architecture, x, x, np.zeros((1, m)))
-    looked_at = case.small().sampled()
-    assert (looked_at is not case.small() and looked_at.entries < case.small().entries) == few
-    again = case.small().sampled()
-    assert np.array_equal(np.arange(theta.size)[looked_at.places],
-                          np.arange(theta.size)[again.places])  # fmt: skip
-    whole, parts = dict(case.small().parts()), dict(looked_at.parts())
+    small = case.small()
+    looked_at, again = small.sampled(), small.sampled()
+    assert (looked_at.entries < small.entries) == few and (looked_at is small) == (not few)
+    entries = np.arange(theta.size)
+    assert np.array_equal(entries[looked_at.places], entries[again.places])
+    whole, parts = dict(small.parts()), dict(looked_at.parts())
     shares = [len(parts[name]) / len(whole[name]) for name in whole]
     assert min(shares) > 0
     if few:
