@@ -12,11 +12,13 @@ the same name in a folder of the user's own takes the place of ours, block by bl
 """
 
 import math
+import os
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 import jinja2
 
@@ -200,7 +202,7 @@ class Sentences:
 
     def _template(self, path: Path, plain: bool) -> jinja2.Template:
         try:
-            return self._environments[plain].get_template(str(path))
+            return self._environments[plain].get_template(quote(os.fsencode(path)))
         except (jinja2.TemplateSyntaxError, OSError, ValueError) as error:
             raise _told(path, getattr(error, "lineno", 1), error) from None
 
@@ -208,8 +210,9 @@ class Sentences:
 def _read(name: str) -> tuple[str, str, None]:
     """Return the source of a template, as Jinja wants it."""
     # The line's end goes into its last tag, where it means nothing but still counts.
-    source = _ONLY_TAGS.sub(r"\1\n\4", Path(name).read_text(encoding="utf-8"))
-    return _LIKE_A_LIST.sub(r" {{\n\1", source), name, None
+    path = os.fsdecode(unquote_to_bytes(name))  # Jinja writes names into code, between quotes
+    source = _ONLY_TAGS.sub(r"\1\n\4", Path(path).read_text(encoding="utf-8"))
+    return _LIKE_A_LIST.sub(r" {{\n\1", source), path, None
 
 
 def _told(path: Path, line: int, error: Exception, remedy: str = "") -> ReportError:

@@ -268,6 +268,18 @@ def test_a_user_s_folder_is_found_from_the_working_directory_and_from_the_projec
     assert Sentences("").render("test", "b", {}) == "ours"
 
 
+@pytest.mark.parametrize("name", ["Anna's words", 'the "best"', "100% \\n {{ x }}", "a\xa0\udcff"])
+def test_a_user_s_folder_may_have_any_name(own: Any, tmp_path: Path, name: str) -> None:
+    own("{% block b %}ours{% endblock %}{% block c %}{% endblock %}")
+    first = "{% block b %}mine{{ ' yes' if x }}, not {{ super() }}{% endblock %}"
+    text = first + "\n{% block c %}{{ x }}{% endblock %}"
+    mine = Sentences(folder(tmp_path / name, test=text))
+    assert mine.render("test", "b", {"x": 0}) == "mine, not ours"
+    with pytest.raises(ReportError) as caught:
+        mine.render("test", "c", {"y": 1})
+    assert str(caught.value).startswith(f"{tmp_path / name / 'test.md'}, line 2: ")
+
+
 SWEDISH = """
 {% block caption %}
 Den utjämnade förlusten under {{ epochs | g(3) }} epoker. Punkten är den lägsta,
