@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rnn.pipeline import hold, refuse, set_up
 from rnn.pipeline.parameters import read_values
-from rnn.text.files import SUMS, altered_files
+from rnn.text.files import SUMS, altered_files, expanded
 
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {
@@ -224,7 +224,7 @@ def require_pretrained(folder: Path) -> None:
 def _pretrained_folder(said: str) -> Path:
     """Return the folder of the run ``FROM``: in ``reports/`` by its name, or anywhere."""
     named = _REPORTS / said
-    return named if named.is_dir() else Path(said).expanduser()
+    return named if named.is_dir() else expanded(said)
 
 
 def values_of_point(folder: Path) -> list[str]:
@@ -305,9 +305,9 @@ def _files(variable: str, value: str) -> Iterator[Path]:
     elif variable == "FROM" and value:
         yield _pretrained_folder(value) / "best_model.npz"
     elif variable == "TEXT" and value:
-        yield from sorted(Path(value).expanduser().glob("*.md"))
+        yield from sorted(expanded(value).glob("*.md"))
     elif variable == "FONTS" and value:
-        yield Path(value).expanduser()
+        yield expanded(value)
     elif variable == "RUNS":
         yield from (_REPORTS / run / name for run in value.split() for name in _RESULTS)
 

@@ -27,6 +27,7 @@ from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.report.escaping import is_invisible
 from rnn.text.characters import printable
+from rnn.text.files import expanded
 
 #: They choose the form of the sign before them, and need no glyph.
 VARIATION_SELECTORS = frozenset(range(0xFE00, 0xFE10))
@@ -124,7 +125,7 @@ def own_fonts() -> list[str]:
     told = os.environ.get("FONTS", "")
     if not told:
         return []
-    given = Path(told).expanduser()
+    given = expanded(told)
     for folder in (given, ROOT / given):
         if folder.is_dir():
             return [str(folder.absolute())]

@@ -26,6 +26,7 @@ from rnn import ROOT
 from rnn.errors import ReportError, one_of
 from rnn.kernels.elementary import exp
 from rnn.report.escaping import escape, pictured
+from rnn.text.files import expanded
 
 _OURS = Path(__file__).parent / "sections"
 
@@ -154,7 +155,7 @@ class Sentences:
 
     def __init__(self, folder: str = "") -> None:
         self._environments = {plain: _Environment(plain) for plain in (False, True)}
-        self._own = Path(folder).expanduser() if folder else None
+        self._own = expanded(folder) if folder else None
         if self._own is None:
             return
         if not self._own.is_dir():

@@ -21,7 +21,7 @@ from rnn.settings import Schedule, Settings
 from rnn.state import TrainingState, first_state
 from rnn.text.characters import printable
 from rnn.text.corpus import Corpus, load_corpus
-from rnn.text.files import holds, sha256_of
+from rnn.text.files import expanded, holds, sha256_of
 from rnn.text.segments import document_marks
 
 #: The file of a run that another one goes on with: the model with the lowest smooth loss.
@@ -202,7 +202,7 @@ def losses_before_and_after(run: Run) -> dict[str, dict[str, float]]:
 
 def _folder(from_run: str) -> Path:
     with suppress(OSError, ValueError):
-        for folder in (ROOT / "reports" / from_run, ROOT / Path(from_run).expanduser()):
+        for folder in (ROOT / "reports" / from_run, ROOT / expanded(from_run)):
             if folder.is_dir():
                 return folder
     there = sorted(path.parent.name for path in (ROOT / "reports").glob(f"*/{MODEL}"))

@@ -13,6 +13,11 @@ from typing import BinaryIO
 SUMS = ".sums"
 
 
+def expanded(path: str) -> Path:
+    """Return a path with ``~`` and ``~NAME`` as home folders; as it is if nobody has that name."""
+    return Path(os.path.expanduser(path))  # pathlib's way raises a RuntimeError
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that takes the place of `path` when the block ends.

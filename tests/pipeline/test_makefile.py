@@ -239,7 +239,13 @@ def test_run_that_is_gone_on_from_is_looked_at_before_and_after(project: Project
 
 
 @pytest.mark.parametrize(
-    ("name", "lacking"), [("old", "best_model.npz"), ("nobody", "results.json"), ("assignment", "")]
+    ("name", "lacking"),
+    [
+        ("old", "best_model.npz"),
+        ("nobody", "results.json"),
+        ("~nobody-at-all", "results.json"),
+        ("assignment", ""),
+    ],
 )
 def test_run_that_cannot_be_gone_on_from_is_refused_in_one_line(
     project: Project, name: str, lacking: str
