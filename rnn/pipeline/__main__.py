@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rnn.pipeline import hold, refuse, set_up
-from rnn.text.files import SUMS, altered_files, expanded
+from rnn.text.files import altered_files, expanded
 
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {
@@ -153,7 +153,7 @@ def mend(folder: Path) -> None:
 
     A training goes on from its last checkpoint, so that nothing has to be computed twice.
     """
-    for path in altered_files(folder):
+    for path in altered_files(folder, tidy=True):
         if path.is_dir():
             refuse(str(path), "a file", "a folder", "remove it and run make again")
         made_with = _MADE_WITH.get(path.name, ())
@@ -253,8 +253,7 @@ def require_pretrained(folder: Path) -> None:
         there = sorted(path.parent.name for path in _REPORTS.glob("*/best_model.npz"))
         remedy = f"choose from {' '.join(there)}" if there else remedy
         refuse("FROM", f"a finished run with {lacking[0]}", repr(said), remedy)
-    altered = altered_files(run) if (run / SUMS).is_file() else []
-    for path in altered:
+    for path in altered_files(run):
         if path.name in _PRETRAINED:
             refuse(str(path), "what the run left", "something else", remedy)
 

@@ -55,24 +55,25 @@ def note_sum(path: Path, new: Path) -> None:
             file.write(line.encode())
 
 
-def altered_files(folder: Path) -> list[Path]:
+def altered_files(folder: Path, tidy: bool = False) -> list[Path]:
     """Return the files of a folder that do not hold what they were left with, by its `SUMS`.
 
-    Those that are gone are among them, those that were never noted are not.  `SUMS` is made if need
-    be, or made shorter.
+    Those that are gone are among them, those that were never noted are not.  With `tidy`, for
+    whoever holds the folder, `SUMS` is made if need be, or made shorter; else nothing is written.
     """
+    lines: list[str] = []
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
-        noted: dict[str, list[str]] = {}
-        for line in lines:
-            if found := re.fullmatch(r"([0-9a-f]{64})  ([^/]+)", line):
-                noted.setdefault(found[2], []).append(found[1])
-        kept = {name: sums[-2:] for name, sums in noted.items()}
+    noted: dict[str, list[str]] = {}
+    for line in lines:
+        if found := re.fullmatch(r"([0-9a-f]{64})  ([^/]+)", line):
+            noted.setdefault(found[2], []).append(found[1])
+    kept = {name: sums[-2:] for name, sums in noted.items()}
+    if tidy:
         text = "".join(f"{one}  {name}\n" for name, sums in kept.items() for one in sums)
-        (folder / SUMS).write_text(text, encoding="utf-8")
-        return [folder / name for name, sums in kept.items() if not holds(folder / name, *sums)]
-    (folder / SUMS).touch()
-    return []
+        with atomic_write(folder / SUMS) as file:
+            file.write(text.encode())
+    return [folder / name for name, sums in kept.items() if not holds(folder / name, *sums)]
 
 
 def sha256_of(path: Path) -> str:
