@@ -52,10 +52,15 @@ class Stop:
     kernel: int | None = None  # its process
 
     def listen(self) -> None:
-        """Take Ctrl-C and the polite signals of the system for requests from now on."""
+        """Take Ctrl-C and the polite signals of the system for requests from now on.
+
+        One that is ignored, as the end of the terminal is after nohup, stays so.
+        """
         self.requested = False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
-            signal.signal(number, self._hear)
+        signal.signal(signal.SIGALRM, self._hear)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._hear)
 
     def _hear(self, number: int, frame: object) -> None:
         again, self.requested = self.requested, True

@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from rnn.pipeline.execute import STOPPED, Terminal, main, prepared_parameters
+from rnn.pipeline.execute import STOPPED, Stop, Terminal, main, prepared_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = """\
@@ -268,6 +268,20 @@ def test_stopped_run_lets_the_kernel_save_and_leaves_no_target(
     assert not list(tmp_path.glob("*done.ipynb"))
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "started").read_text()), 0)
+
+
+def test_signal_that_is_ignored_stays_ignored() -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        Stop().listen()
+        assert callable(signal.getsignal(signal.SIGTERM))
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_bar_is_one_line_in_a_log_and_itself_on_a_terminal() -> None:
