@@ -176,18 +176,21 @@ def execute(source: Path, target: Path, options: Sequence[str]) -> None:
         _tidy(running)
         note_sum(target, running)
         running.replace(target)
-        failed.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be a folder of the user's
+            failed.unlink()
     except BaseException as error:
         story = _story(error) + _limit_of_memory(error)
         if stop.requested:
             told = isinstance(error, PapermillExecutionError) and "\n" not in story
             raise ReportError(story if told else "stopped") from None
         if running.exists() and isinstance(error, PapermillExecutionError | RuntimeError):
-            running.replace(failed)
-            story += f" (see {failed})"
+            with suppress(OSError):
+                running.replace(failed)
+                story += f" (see {failed})"
         raise ReportError(story) from None
     finally:
-        running.unlink(missing_ok=True)
+        with suppress(OSError):
+            running.unlink()
 
 
 def _story(error: BaseException) -> str:

@@ -229,6 +229,26 @@ def test_folder_that_cannot_be_written_is_told_in_one_line(
     assert "expected" in line and "nowhere" in line
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        (".running_done.ipynb", "", ".running_done.ipynb: expected "),
+        ("done.ipynb", "", "done.ipynb: expected "),
+        ("failed_done.ipynb", "raise MemoryError('too much')", "MemoryError: too much"),
+        ("failed_done.ipynb", "", ""),
+    ],
+)
+def test_folder_in_the_place_of_a_file_is_told_in_a_line_and_stays(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, code: str, told: str
+) -> None:
+    (tmp_path / name / "of the user's").mkdir(parents=True)
+    assert run(stored(tmp_path, code))[0] == bool(told)
+    line = capfd.readouterr().err.splitlines()[-1:]
+    assert told in "".join(line) and bool(line) == bool(told)
+    assert (tmp_path / name / "of the user's").exists()
+    assert not [path for path in tmp_path.glob(".running*") if path.is_file()]
+
+
 SAVES = """\
 import os, time
 from pathlib import Path
