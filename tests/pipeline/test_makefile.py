@@ -874,6 +874,22 @@ def test_missing_venv_module_is_told_in_one_line(project: Project) -> None:
     assert not (project.folder / ".venv").exists()
 
 
+@pytest.mark.parametrize("lacking", ["sys.version_info = (3, 10)", "sys.modules['pip'] = None"])
+def test_venv_that_nothing_can_be_installed_into_is_told_in_one_line(
+    project: Project, lacking: str
+) -> None:
+    tools, python = project.folder / "bin", project.folder / ".venv" / "bin" / "python"
+    tools.mkdir()
+    for name in ("sh", "test"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    code = f'test "$1" != -c || exec "{sys.executable}" -c "import sys; {lacking}; $2"'
+    stand_in_python(python.parent, "python", f'{code}\nexec "{sys.executable}" "$@"')
+    (project.folder / ".venv" / "installed.lock").unlink()
+    told = one_line(project.make("report", PATH=str(tools)))
+    assert told.startswith("set-up: expected Python 3.11 or newer in .venv")
+    assert "remove .venv" in told
+
+
 STAND_IN_UV = """echo "$@" >> uv.log
 test "$1" != venv || { mkdir -p .venv/bin && mv python .venv/bin/python; }
 """
