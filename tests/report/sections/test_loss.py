@@ -279,8 +279,10 @@ def test_a_training_that_patience_ended_says_when_and_after_how_long(corpus: Cor
 def test_seeds_are_told_of_by_the_mean_of_their_lowest_held_out_losses(corpus: Corpus) -> None:
     runs = [trained(corpus, seed=seed, held_out=0.2) for seed in range(3)]
     found = np.array([run.lowest_held_out[1] for run in runs])
-    told = said("seeds", seed_facts(runs))
+    values = seed_facts(runs)
+    told = said("seeds", values)
     assert f"{found.mean():.4f} nats" in told and f"{found.std(ddof=1):.4f} nats" in told
+    assert "NaN" not in said("seeds", values | {"held_out_mean": math.nan})
 
 
 # ---- What is told of its points -----------------------------------------------------------------
