@@ -94,8 +94,11 @@ def numbers_facts(runs: Runs) -> dict[str, Any]:
 
     ``losses`` has, of each kind of loss (of the held-out one if all runs held out the same part),
     the ``names`` with the lowest, ``others`` that are finite, the ``next`` one and how far it is
-    ``above``.  ``seeds`` has the two lowest means over seeds.
+    ``above``.  ``seeds`` has the two lowest means over seeds.  Nothing is compared over different
+    texts.
     """
+    if not alike(run.book["sha256"] for run in runs):
+        return {"losses": {}, "seeds": {}}
 
     def lowest(losses: Mapping[str, float]) -> dict[str, Any]:
         finite = ranked(losses)

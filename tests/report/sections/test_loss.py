@@ -210,6 +210,13 @@ def test_seeds_that_were_stopped_at_different_updates_are_not_compared(corpus: C
     assert f"{lowest_losses(runs).mean():.4f}" not in text
 
 
+def test_two_seeds_are_named_both(corpus: Corpus) -> None:
+    runs = [trained(corpus, seed=seed) for seed in (3, 4)]
+    assert "3 and 4" in said("seeds", seed_facts(runs))
+    runs[1] = trained(corpus, seed=4, max_updates=200)
+    assert "3 and 4" in said("seeds", seed_facts(runs))
+
+
 @pytest.mark.parametrize("given", [{}, {"held_out": 0.2}, {"max_updates": 1}, {"loss": "mean"}])
 def test_no_sentence_has_a_number_that_is_none(corpus: Corpus, given: dict[str, Any]) -> None:
     values = facts(trained(corpus, **given))
@@ -300,8 +307,10 @@ def test_a_training_that_patience_ended_says_when_and_after_how_long(corpus: Cor
 def test_seeds_are_told_of_by_the_mean_of_their_lowest_held_out_losses(corpus: Corpus) -> None:
     runs = [trained(corpus, seed=seed, held_out=0.2) for seed in range(3)]
     found = np.array([run.lowest_held_out[1] for run in runs])
-    told = said("seeds", seed_facts(runs))
+    values = seed_facts(runs)
+    told = said("seeds", values)
     assert f"{found.mean():.4f} nats" in told and f"{found.std(ddof=1):.4f} nats" in told
+    assert "NaN" not in said("seeds", values | {"held_out_mean": math.nan})
 
 
 # ---- What is told of its points -----------------------------------------------------------------
