@@ -193,9 +193,13 @@ def check_cases(
     The assignment's comes first: first weights of standard deviation `sig`, h_0 = 0; then one with
     a random h_0, uniform in (-1, 1), the range of tanh; then both again after `BURN_IN` updates of
     AdaGrad.  Of a network with `dropout`, or another one than the assignment's, there is also the
-    last with dropout, at a rate of `DROPPED`.  The first weights, the random h_0, which is the whole
-    state, and the masks follow from the `seed`; `cell` is a name in `rnn.cells.CELLS`.  A
-    `ReportError` if a value is not possible, or the text is shorter than seq_length + 1 characters.
+    last with dropout, at a rate of `DROPPED`.  The first weights, the random h_0, which is the
+    whole state, and the masks follow from the `seed`; `cell` is a name in `rnn.cells.CELLS`.
+
+    Raises
+    ------
+    ReportError
+        If a value is not possible, or the text is shorter than seq_length + 1 characters.
     """
     m = require_whole("m", m, 1, _LARGEST_M)
     seq_length = require_whole("seq_length", seq_length, 1)
