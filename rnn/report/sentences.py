@@ -59,7 +59,7 @@ def _count(number: int, thing: str, things: str = "") -> str:
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
-def _decimals(number: float, places: int = 4) -> str:
+def decimals(number: float, places: int = 4) -> str:
     """Return a number with so many decimals, or with seven digits where they would not show."""
     return f"{number:,.{places}f}" if abs(number) < 1e7 else f"{number:.7g}"
 
@@ -109,12 +109,12 @@ def _finite(write: Filter) -> Filter:
 
 _FILTERS: dict[str, Filter] = {
     "thousands": _finite("{:,}".format),
-    "decimals": _finite(_decimals),
+    "decimals": _finite(decimals),
     "g": _finite(lambda number, digits=6: f"{number:.{digits}g}"),
     "short": _finite("{:.1e}".format),
     "percent": lambda share: "–" if math.isnan(share) else f"{share:.0%}",
-    "nats": _finite(lambda loss: f"{_decimals(loss)} nats"),
-    "bits": _finite(lambda loss: f"{_decimals(loss / math.log(2))} bits"),
+    "nats": _finite(lambda loss: f"{decimals(loss)} nats"),
+    "bits": _finite(lambda loss: f"{decimals(loss / math.log(2))} bits"),
     "perplexity": _finite(_perplexity),
     "count": _count,
     "epochs": _epochs,

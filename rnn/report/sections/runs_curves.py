@@ -43,7 +43,9 @@ def facts(runs: Runs) -> dict[str, Any]:
         curves = _curves(runs, axis)
         most = min(float(x[-1]) for x, _ in curves.values())
         losses = ranked({runs[i].name: np.interp(most, *curve) for i, curve in curves.items()})
-        budgets += [{"axis": axis, "amount": most, "losses": losses}] * (len(losses) > 1)
+        budgets += [{"axis": axis, "amount": most, "losses": losses}] * (
+            len(losses) > 1 and most > 1
+        )
     return {
         "runs": runs,
         "panels": panels,

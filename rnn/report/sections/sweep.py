@@ -11,6 +11,7 @@ from scipy.stats import ttest_ind_from_stats
 from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.report.sections.sweep_finished import NONE, Sweep, SweptPoint, written
+from rnn.report.sentences import decimals
 from rnn.report.show import Section
 from rnn.runs.models import load_model, write
 from rnn.runs.results import BEST_MODELS
@@ -134,9 +135,7 @@ def table(sweep: Sweep) -> pd.DataFrame:
 
 
 def _number(value: float, places: int) -> str:
-    if not math.isfinite(value):
-        return NONE
-    return f"{value:,.{places}f}" if abs(value) < 1e7 else f"{value:.6g}"
+    return decimals(value, places) if math.isfinite(value) else NONE
 
 
 def samples(section: Section, sweep: Sweep, length: int) -> None:

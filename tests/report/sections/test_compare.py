@@ -270,6 +270,16 @@ def test_what_keeps_runs_from_being_compared_is_said(
     assert len(words[0]) != len(words[1])
 
 
+def test_a_run_too_short_to_be_timed_was_made_on_no_other_machine(tmp_path: Path) -> None:
+    assert runs.settings_facts(pair(tmp_path, seconds=None))["same_machine"]
+
+
+def test_a_slow_run_has_more_than_no_updates_per_second(tmp_path: Path) -> None:
+    both = pair(tmp_path, seconds=1e4)
+    table = runs.numbers_table(Section("runs_numbers", Sentences()), both)
+    assert table.loc["updates per second", "b"] == "0.02"
+
+
 def test_headline_numbers_are_those_of_the_files(tmp_path: Path) -> None:
     both = pair(tmp_path, batch_size=4, held_out=0.1, validation=1.25, seeds=3)
     table = runs.numbers_table(Section("runs_numbers", Sentences()), both)
