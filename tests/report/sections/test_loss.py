@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from rnn.report.figures import svg
 from rnn.report.sections.loss import facts, figure, points, published_points, seed_facts
@@ -52,6 +53,11 @@ def lines(drawn: Figure, marker: str) -> list[Any]:
     return [line for line in drawn.axes[0].lines if line.get_marker() == marker]
 
 
+def legend(drawn: Figure) -> list[str]:
+    legends = [*drawn.legends, *(axes.get_legend() for axes in drawn.axes)]
+    return [text.get_text() for one in legends if one for text in one.get_texts()]
+
+
 # ---- The figure -----------------------------------------------------------------------------
 
 
@@ -77,6 +83,67 @@ def test_epochs_are_marked_where_they_begin_and_named(run: Run) -> None:
     assert [name for name in names if name.startswith("epoch")] == ["epoch 1", "epoch 2", "epoch 3"]
 
 
+def with_epochs(run: Run, count: int) -> Run:
+    """Return a run as if its 500 updates were so many epochs."""
+    return replace(run, schedule=replace(run.schedule, updates_per_epoch=500 // count))
+
+
+@pytest.mark.parametrize(("count", "lines"), [(1, 0), (2, 1), (20, 19), (100, 0), (500, 0)])
+def test_the_caption_tells_of_lines_at_the_epochs_where_there_are_some(
+    run: Run, count: int, lines: int
+) -> None:
+    run = with_epochs(run, count)
+    axes = figure(run).axes[0]
+    assert sum(line.get_transform() != axes.transData for line in axes.lines) == lines
+    assert ("vertical" in said("caption", facts(run))) == (lines > 0)
+
+
+def losses_that(kind: str) -> tuple[list[float], list[float]]:
+    """Return smooth and held-out losses, per segment, in steps of 100 updates."""
+    rising = [40.0, 2000.0, 3000.0, 3500.0, 3800.0, 4000.0]
+    return {
+        "rise": (rising, [math.nan] * 5 + [3000.0]),
+        "hardly fall": ([25.0, 24.8, 24.6, 24.4, 24.2, 24.0], [math.nan, 9.0, 8.0, 5.0, 5.5, 6.0]),
+        "wave": ([36.0, 34.0, 36.0, 35.0, 36.0, 35.5], [35.0, 36.0, 34.0, 36.0, 34.5, 35.0]),
+        "diverge": ([40.0, 50.0, 1e31, math.inf, math.nan, math.nan], [math.nan] * 6),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["rise", "hardly fall", "wave", "diverge"])
+def test_the_lowest_loss_is_named_where_nothing_is_drawn_and_marks_are_whole(
+    corpus: Corpus, kind: str
+) -> None:
+    run = trained(corpus, held_out=0.2)
+    smooth, held_out = losses_that(kind)
+    rows = [*zip((1, 100, 200, 300, 400), smooth, np.array(held_out) / 5, strict=False)]
+    state = replace(run.state, history=rows)
+    state.losses[:2] = smooth[-1], min(filter(math.isfinite, smooth))
+    state.counts[1] = max(100 * smooth.index(state.losses[1]), 1)
+    drawn = figure(replace(run, state=state, validation_loss=held_out[-1] / 5))
+    drawn.draw_without_rendering()
+    axes = drawn.axes[0]
+    (note,) = [text for text in axes.texts if "lowest" in text.get_text()]
+    box = Text.get_window_extent(note)
+    assert axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1 + 1
+    for line in axes.lines:
+        if line.get_transform() == axes.transData:
+            path = line.get_transform().transform_path(line.get_path())
+            assert not path.intersects_bbox(box, filled=False), line.get_label()
+            assert not box.count_contains(path.vertices)
+    assert not any(one.get_window_extent().overlaps(axes.bbox) for one in drawn.legends)
+    assert axes.get_legend() is None
+    for marker in "osD":
+        assert all(not line.get_clip_on() for line in lines(drawn, marker))
+
+
+def test_large_losses_are_written_with_commas(run: Run) -> None:
+    rows = [(update, 1000 * loss, None) for update, loss, _ in run.state.history]
+    drawn = figure(replace(run, state=replace(run.state, history=rows)))
+    drawn.draw_without_rendering()
+    shown = [tick.get_text() for tick in drawn.axes[0].get_yticklabels()]
+    assert any(re.fullmatch(r"\d+,000", tick) for tick in shown)
+
+
 @pytest.mark.parametrize("loss", ["sum", "mean"])
 def test_the_loss_on_the_held_out_part_is_drawn_in_the_unit_of_the_loss(
     corpus: Corpus, loss: str
@@ -88,7 +155,7 @@ def test_the_loss_on_the_held_out_part_is_drawn_in_the_unit_of_the_loss(
     scale = 5 if loss == "sum" else 1
     np.testing.assert_allclose(line.get_ydata(), scale * measured)
     assert run.settings.loss_unit in axes.get_ylabel()
-    assert len(axes.get_legend().get_texts()) == 2
+    assert len(legend(axes.figure)) == 2
 
 
 def test_other_seeds_are_a_band_from_the_lowest_to_the_highest(corpus: Corpus) -> None:
@@ -107,8 +174,7 @@ def test_published_losses_stand_beside_the_curve_with_the_names_of_their_sources
     drawn = figure(run)
     points = published_points("goblet", run.settings, 1100)
     assert points == {"course staff": [(1, 109.236), (1000, 86.412)]}
-    labels = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
-    assert labels == list(points)
+    assert legend(drawn) == list(points)
     (line,) = lines(drawn, "D")
     assert [tuple(point) for point in line.get_xydata()] == points["course staff"]
 
@@ -131,7 +197,7 @@ def test_published_losses_are_shown_where_they_can_be_compared(
 
 
 def test_a_run_without_others_held_out_part_or_published_losses_has_no_legend(run: Run) -> None:
-    assert figure(run).axes[0].get_legend() is None
+    assert legend(figure(run)) == []
 
 
 @pytest.mark.parametrize("updates", [1, 2])
@@ -192,6 +258,11 @@ def test_caption_and_alternative_have_the_numbers_of_the_figure(run: Run) -> Non
     assert "2.43" in caption  # of 2.439: an epoch is told of when it is complete
     for number in (run.state.history[0][1], run.smooth_loss, run.lowest_smooth_loss):
         assert f"{number:.1f}" in alt
+
+
+def test_one_update_is_told_of_as_one(corpus: Corpus) -> None:
+    alt = said("alt", facts(trained(corpus, max_updates=1)))
+    assert re.search(r"\b1 update\b", alt) and "1 updates" not in alt
 
 
 def test_seeds_are_told_of_by_mean_and_standard_deviation(corpus: Corpus) -> None:
