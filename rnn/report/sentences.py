@@ -59,8 +59,15 @@ def _count(number: int, thing: str, things: str = "") -> str:
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
+def decimals(number: float, places: int = 4) -> str:
+    """Return a number with so many decimals, or with seven digits where they would not show."""
+    return f"{number:,.{places}f}" if abs(number) < 1e7 else f"{number:.7g}"
+
+
 def _epochs(number: float) -> str:
     """Return '1 epoch' or '1.99 epochs', never more than there were."""
+    if 0 < number < 0.01:
+        return "less than 0.01 epochs"
     shown = math.floor(100 * number) / 100
     return f"{shown:g} {'epoch' if shown == 1 else 'epochs'}"
 
@@ -76,7 +83,9 @@ def _power(number: float) -> str:
 
 def _perplexity(nats: float) -> str:
     """Return e to a loss, with three decimals as long as it has no more than seven digits."""
-    return "∞" if nats > 700 else f"{exp(float(nats)):{'.3f' if nats < 14 else '.3g'}}"
+    if nats > 700:  # where it is more than the largest float, or nearly
+        return f"1e+{nats / math.log(10):.0f}"
+    return f"{exp(float(nats)):{',.3f' if nats < 14 else '.3g'}}"
 
 
 def _code(text: object) -> str:
@@ -100,12 +109,12 @@ def _finite(write: Filter) -> Filter:
 
 _FILTERS: dict[str, Filter] = {
     "thousands": _finite("{:,}".format),
-    "decimals": _finite(lambda number, places=4: f"{number:,.{places}f}"),
+    "decimals": _finite(decimals),
     "g": _finite(lambda number, digits=6: f"{number:.{digits}g}"),
     "short": _finite("{:.1e}".format),
     "percent": lambda share: "–" if math.isnan(share) else f"{share:.0%}",
-    "nats": _finite("{:.4f} nats".format),
-    "bits": _finite(lambda loss: f"{loss / math.log(2):.4f} bits"),
+    "nats": _finite(lambda loss: f"{decimals(loss)} nats"),
+    "bits": _finite(lambda loss: f"{decimals(loss / math.log(2))} bits"),
     "perplexity": _finite(_perplexity),
     "count": _count,
     "epochs": _epochs,

@@ -19,8 +19,9 @@ from rnn.report.show import Section
 from rnn.runs.run import Run
 from rnn.settings import Settings
 
+RISE = 0.005  # nats per character: what a loss that is said to have risen has risen at least
+_LAG = 1000  # updates for which the smooth loss remembers a loss, on average
 _MOST_LINES = 40  # that mark epochs: more would be a hatch
-_RISE = 0.005  # nats per character: what a held-out loss that is said to rise has risen at least
 
 _PUBLISHED = tomllib.loads(Path(__file__).with_name("loss.toml").read_text(encoding="utf-8"))
 
@@ -40,13 +41,13 @@ def facts(run: Run) -> dict[str, Any]:
     ends = run.history.groupby("epoch").last()
     nats = run.settings.per_character(run.lowest_smooth_loss)
     held_out = held_out_facts(run)
-    lowest_first = min(run.best_update, held_out.get("update", run.best_update))
+    first, last = run.state.history[0][1], run.smooth_loss
     return {
         "epochs": run.last_update / run.updates_per_epoch,
         "epoch_lines": len(_epoch_starts(run)),
         "updates": run.last_update,
-        "first": run.state.history[0][1],
-        "last": run.smooth_loss,
+        "first": first,
+        "last": last,
         "lowest": run.lowest_smooth_loss,
         "lowest_update": run.best_update,
         "lowest_nats": nats,
@@ -63,31 +64,45 @@ def facts(run: Run) -> dict[str, Any]:
         "diverged": run.state.diverged,
         "clip": run.settings.clip,
         "eta": run.settings.eta,
-        "risen": run.smooth_loss > run.state.history[0][1],
-        "still_falling": lowest_first / run.last_update > 0.9,
+        "risen": run.settings.per_character(last - first) >= RISE,
+        "still_falling": _is_falling(run) and held_out.get("falling", True),
     }
+
+
+def _is_falling(run: Run) -> bool:
+    """Return whether the smooth loss fell at last, on average.
+
+    The last epoch is compared with the one before, as the text is easier in some places than in
+    others; several, where they are so short that the smooth loss lags behind.  In a training too
+    short for that it is the last quarter, and the one before.
+    """
+    width = math.ceil(_LAG / run.updates_per_epoch) * run.updates_per_epoch
+    width = width if 2 * width <= run.last_update else run.last_update // 4
+    losses = run.history.set_index("update")["smooth_loss"]
+    ends = [run.last_update - width, run.last_update - 2 * width]
+    after, before = (losses[losses.index > end].mean() for end in ends)
+    return bool(after < 0.9975 * before)
 
 
 def held_out_facts(run: Run) -> dict[str, Any]:
     """Return what the sentences mention of the held-out loss; nothing where there is none.
 
-    ``since`` is the time from the lowest to the last, in epochs.  It has ``risen`` if that is an
-    epoch or more and the difference is not small; ``overfitted`` if meanwhile the smooth loss fell.
+    ``since`` is the time from the lowest to the last, in epochs.  The loss has ``risen`` if that is
+    an epoch or more and the difference is not small.  It is ``falling`` if the lowest of several is
+    one of the last two.
     """
     (update, nats), last = run.lowest_held_out, run.validation_loss
     if last is None or not update:
         return {}
-    smooth = run.history.set_index("update")["smooth_loss"]
+    measured = run.history.dropna(subset="validation_loss")["update"].to_numpy()
     since = (run.last_update - update) / run.updates_per_epoch
-    risen = since >= 1 and last - nats >= _RISE
     return {
         "update": update,
         "nats": nats,
-        "perplexity": exp(nats),
         "last": last,
         "since": since,
-        "risen": risen,
-        "overfitted": risen and run.smooth_loss < smooth[update],
+        "risen": since >= 1 and last - nats >= RISE,
+        "falling": len(measured) > 1 and bool(update >= measured[-2]),
     }
 
 
