@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.path import Path as Drawn
-from matplotlib.text import Text
 
 from rnn.kernels.elementary import exp, log
 from rnn.report.figures import COLOURS, NOTE, page_figure
@@ -150,7 +148,7 @@ def figure(run: Run, *others: Run) -> Figure:
     lowest loss to the highest of all.
     """
     history, last = run.history, run.last_update
-    with page_figure(2.3) as figure:
+    with page_figure(2.5) as figure:
         axes = figure.subplots()
         axes.grid(axis="x", visible=False)
         if others:
@@ -170,14 +168,13 @@ def figure(run: Run, *others: Run) -> Figure:
                 axes.plot(best[0], best[1] * run.settings.characters_in_loss, "D", markersize=5,
                           color=COLOURS[2], markerfacecolor="white", zorder=3,
                           clip_on=False)  # fmt: skip
-        axes.plot([run.best_update], [run.lowest_smooth_loss], "o", color=COLOURS[1],
-                  markeredgewidth=0, zorder=3, clip_on=False)  # fmt: skip
+        update, lowest = run.best_update, run.lowest_smooth_loss
+        axes.plot([update], [lowest], "o", color=COLOURS[1], markeredgewidth=0, zorder=3,
+                  clip_on=False, label=f"lowest: {lowest:.4f} at update {update:,}")  # fmt: skip
         points = published_points(run.corpus.name, run.settings, last)
         for marker, (who, reported) in zip("D^sv", points.items(), strict=False):
             axes.plot(*zip(*reported, strict=True), marker, color=COLOURS[2], label=who,
                       markerfacecolor="white", zorder=4)  # fmt: skip
-        drawn = [line.get_path() for line in axes.lines]
-        drawn += [path for band in axes.collections for path in band.get_paths()]
         starts = _epoch_starts(run)
         for start in starts:
             axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
@@ -185,16 +182,14 @@ def figure(run: Run, *others: Run) -> Figure:
             if last / 25 < end - start <= run.updates_per_epoch:
                 axes.annotate(f"epoch {epoch}", ((start + end) / 2, 1), xytext=(0, 2), ha="center",
                               xycoords=axes.get_xaxis_transform(), **NOTE)  # fmt: skip
-        if labels := axes.get_legend_handles_labels()[1]:
-            figure.set_figheight(2.5)
-            figure.legend(loc="outside upper right", ncols=len(labels), borderaxespad=0.2)
+        # Beside the curves there is no place that is free in every run.
+        figure.legend(loc="outside upper right", ncols=3, borderaxespad=0.2)
         axes.locator_params(axis="x", integer=True)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         if 1e3 <= axes.get_ylim()[1] < 1e6:
             axes.yaxis.set_major_formatter("{x:,.10g}")
         axes.set(xlim=(0, last * 1.005), xlabel="update",
                  ylabel=f"smooth loss (nats per {run.settings.loss_unit})")  # fmt: skip
-        _name_lowest(figure, run, drawn)
     return figure
 
 
@@ -202,47 +197,6 @@ def _epoch_starts(run: Run) -> range:
     """Return the updates after which the second epoch and later ones begin, if lines mark them."""
     starts = range(run.updates_per_epoch, run.last_update, run.updates_per_epoch)
     return starts if len(starts) <= _MOST_LINES else range(0)
-
-
-def _name_lowest(figure: Figure, run: Run, drawn: Sequence[Drawn]) -> None:
-    """Write the lowest loss a third of the way up to the highest, or near, where nothing is drawn.
-
-    `drawn` are the curves and marks there, in the axes' coordinates.
-    """
-    (axes,) = figure.axes
-    update, lowest, losses = run.best_update, run.lowest_smooth_loss, run.history["smooth_loss"]
-    high = max(losses[np.isfinite(losses)], default=lowest)
-    heights = [lowest + (max(high, lowest) - lowest) * 0.33 + 1e-9]
-    heights += sorted(np.linspace(*axes.get_ylim(), 12)[1:-1], key=lambda y: abs(y - lowest))
-    to_the_left, to_the_right = ("right", -run.last_update), ("left", run.last_update)
-    sides = (to_the_left, to_the_right)[:: 1 if update > run.last_update / 2 else -1]
-    spots = [
-        (update + away * step, height, side)
-        for away in (0, 0.1, 0.2, 0.4)
-        for side, step in sides
-        for height in heights
-    ]
-    note = axes.annotate(
-        f"lowest: {lowest:.4f} at update {update:,}", (update, lowest), xytext=spots[0][:2],
-        fontsize=8.5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-        arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#555555", "shrinkB": 3},
-    )  # fmt: skip
-    note.set_in_layout(False)
-    figure.draw_without_rendering()  # so that it is known what is where
-
-    def place(spot: tuple[float, float, str]) -> int:
-        """Put the note there, and return how much it covers."""
-        note.set(position=spot[:2], horizontalalignment=spot[2])
-        box = Text.get_window_extent(note)
-        outside = box.x0 - 3 < axes.bbox.x0 or box.x1 > axes.bbox.x1 + 1
-        box = box.padded(6).transformed(axes.transData.inverted())
-        covered = [
-            path.intersects_bbox(box, filled=False) or box.count_contains(path.vertices)
-            for path in drawn
-        ]
-        return 100 * outside + sum(map(bool, covered))
-
-    place(min(spots, key=place))
 
 
 def published_points(

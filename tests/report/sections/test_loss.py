@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from rnn.report.figures import svg
 from rnn.report.sections.loss import facts, figure, points, published_points, seed_facts
@@ -98,42 +97,18 @@ def test_the_caption_tells_of_lines_at_the_epochs_where_there_are_some(
     assert ("vertical" in said("caption", facts(run))) == (lines > 0)
 
 
-def losses_that(kind: str) -> tuple[list[float], list[float]]:
-    """Return smooth and held-out losses, per segment, in steps of 100 updates."""
-    rising = [40.0, 2000.0, 3000.0, 3500.0, 3800.0, 4000.0]
-    return {
-        "rise": (rising, [math.nan] * 5 + [3000.0]),
-        "hardly fall": ([25.0, 24.8, 24.6, 24.4, 24.2, 24.0], [math.nan, 9.0, 8.0, 5.0, 5.5, 6.0]),
-        "wave": ([36.0, 34.0, 36.0, 35.0, 36.0, 35.5], [35.0, 36.0, 34.0, 36.0, 34.5, 35.0]),
-        "diverge": ([40.0, 50.0, 1e31, math.inf, math.nan, math.nan], [math.nan] * 6),
-    }[kind]
-
-
-@pytest.mark.parametrize("kind", ["rise", "hardly fall", "wave", "diverge"])
-def test_the_lowest_loss_is_named_where_nothing_is_drawn_and_marks_are_whole(
-    corpus: Corpus, kind: str
-) -> None:
-    run = trained(corpus, held_out=0.2)
-    smooth, held_out = losses_that(kind)
-    rows = [*zip((1, 100, 200, 300, 400), smooth, np.array(held_out) / 5, strict=False)]
-    state = replace(run.state, history=rows)
-    state.losses[:2] = smooth[-1], min(filter(math.isfinite, smooth))
-    state.counts[1] = max(100 * smooth.index(state.losses[1]), 1)
-    drawn = figure(replace(run, state=state, validation_loss=held_out[-1] / 5))
+@pytest.mark.parametrize("given", [{}, {"held_out": 0.2}])
+def test_marks_are_whole_and_no_words_lie_over_curves(corpus: Corpus, given: Any) -> None:
+    run = trained(corpus, **given)
+    drawn = figure(run)
     drawn.draw_without_rendering()
     axes = drawn.axes[0]
-    (note,) = [text for text in axes.texts if "lowest" in text.get_text()]
-    box = Text.get_window_extent(note)
-    assert axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1 + 1
-    for line in axes.lines:
-        if line.get_transform() == axes.transData:
-            path = line.get_transform().transform_path(line.get_path())
-            assert not path.intersects_bbox(box, filled=False), line.get_label()
-            assert not box.count_contains(path.vertices)
-    assert not any(one.get_window_extent().overlaps(axes.bbox) for one in drawn.legends)
-    assert axes.get_legend() is None
-    for marker in "osD":
-        assert all(not line.get_clip_on() for line in lines(drawn, marker))
+    assert axes.get_legend() is None and len(drawn.legends) == 1
+    assert not drawn.legends[0].get_window_extent().overlaps(axes.bbox)
+    assert any(f"{run.lowest_smooth_loss:.4f}" in words for words in legend(drawn))
+    for text in axes.texts:
+        assert text.get_window_extent().y0 >= axes.bbox.y1
+    assert all(not line.get_clip_on() for marker in "osD" for line in lines(drawn, marker))
 
 
 def test_large_losses_are_written_with_commas(run: Run) -> None:
@@ -155,7 +130,7 @@ def test_the_loss_on_the_held_out_part_is_drawn_in_the_unit_of_the_loss(
     scale = 5 if loss == "sum" else 1
     np.testing.assert_allclose(line.get_ydata(), scale * measured)
     assert run.settings.loss_unit in axes.get_ylabel()
-    assert len(legend(axes.figure)) == 2
+    assert len(legend(axes.figure)) == 3
 
 
 def test_other_seeds_are_a_band_from_the_lowest_to_the_highest(corpus: Corpus) -> None:
@@ -174,7 +149,7 @@ def test_published_losses_stand_beside_the_curve_with_the_names_of_their_sources
     drawn = figure(run)
     points = published_points("goblet", run.settings, 1100)
     assert points == {"course staff": [(1, 109.236), (1000, 86.412)]}
-    assert legend(drawn) == list(points)
+    assert legend(drawn)[1:] == list(points)
     (line,) = lines(drawn, "D")
     assert [tuple(point) for point in line.get_xydata()] == points["course staff"]
 
@@ -196,8 +171,10 @@ def test_published_losses_are_shown_where_they_can_be_compared(
     assert list(published_points(name, Settings(**given), 10**6)) == who
 
 
-def test_a_run_without_others_held_out_part_or_published_losses_has_no_legend(run: Run) -> None:
-    assert legend(figure(run)) == []
+def test_without_others_held_out_part_or_published_losses_only_the_lowest_is_named(
+    run: Run,
+) -> None:
+    assert len(legend(figure(run))) == 1
 
 
 @pytest.mark.parametrize("updates", [1, 2])
