@@ -175,7 +175,7 @@ def figure(run: Run, *others: Run) -> Figure:
         points = published_points(run.corpus.name, run.settings, last)
         for marker, (who, reported) in zip("D^sv", points.items(), strict=False):
             axes.plot(*zip(*reported, strict=True), marker, color=COLOURS[2], label=who,
-                      markerfacecolor="white", zorder=4)  # fmt: skip
+                      markerfacecolor="white", zorder=4, clip_on=False)  # fmt: skip
         drawn = [line.get_path() for line in axes.lines]
         drawn += [path for band in axes.collections for path in band.get_paths()]
         starts = _epoch_starts(run)
