@@ -174,7 +174,7 @@ def figure(run: Run, *others: Run) -> Figure:
         points = published_points(run.corpus.name, run.settings, last)
         for marker, (who, reported) in zip("D^sv", points.items(), strict=False):
             axes.plot(*zip(*reported, strict=True), marker, color=COLOURS[2], label=who,
-                      markerfacecolor="white", zorder=4)  # fmt: skip
+                      markerfacecolor="white", zorder=4, clip_on=False)  # fmt: skip
         starts = _epoch_starts(run)
         for start in starts:
             axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))

@@ -70,8 +70,7 @@ def test_the_best_update_is_marked_and_named(run: Run) -> None:
     drawn = figure(run)
     (mark,) = lines(drawn, "o")
     assert mark.get_xydata().tolist() == [[run.best_update, run.lowest_smooth_loss]]
-    words = [text.get_text() for text in drawn.axes[0].texts]
-    assert any(f"{run.lowest_smooth_loss:.4f}" in text for text in words)
+    assert f"{run.lowest_smooth_loss:.4f}" in legend(drawn)[0]
 
 
 def test_epochs_are_marked_where_they_begin_and_named(run: Run) -> None:
