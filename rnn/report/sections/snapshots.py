@@ -69,7 +69,9 @@ def facts(measured: pd.DataFrame, book: Book, own: dict[str, float]) -> dict[str
     longest = max(rows, key=lambda row: row["copied"])
     ends = {}
     for name in ("words", "long_words", "characters_off", "pairs_off", "copied"):
-        known = [(row["update"], row[name]) for row in rows if not math.isnan(row[name])]
+        # Characters and pairs are told together, and a text of one character has no pair.
+        told = "pairs_off" if name == "characters_off" else name
+        known = [(row["update"], row[name]) for row in rows if not math.isnan(row[told])]
         ends[name] = [*known[:1], *known[1:][-1:]]
     return ends | {
         "snapshots": rows,

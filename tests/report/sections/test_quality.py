@@ -239,3 +239,9 @@ def test_marks_of_a_single_snapshot_are_whole_and_apart_from_the_legend() -> Non
             assert not legend.get_window_extent().overlaps(axes.bbox)
     alt = said("snapshots_quality", "alt", measured(BOOK, "§a"))
     assert "1 character." in alt
+
+
+def test_characters_and_pairs_are_those_of_the_same_snapshots() -> None:
+    values = measured(BOOK, "x", "the sea", "the sand went", "y")
+    updates = [[update for update, _ in values[name]] for name in ("characters_off", "pairs_off")]
+    assert updates[0] == updates[1] and len(updates[0]) == 2
