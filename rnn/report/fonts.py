@@ -236,13 +236,16 @@ def lacking_fonts(text: Iterable[str], borrowed: Iterable[Borrowed]) -> str:
     points = [p for p in points if p not in known or (_scripts(p) and p not in of_text)]
     if not points:
         return ""
-    missed = {name for point in points for name in _scripts(point) or {""}}
+    # A sign of many scripts is not missed for the sake of each.
+    missed = {scripts.script(chr(point)) for point in points} - _SHARED
+    missed |= {""} if any(not _scripts(point) & missed for point in points) else set()
     shown = sorted(scripts.script_name(x).replace("_", " ") if x else "signs" for x in missed)
     package = "fonts-noto-cjk" if missed & _EAST_ASIAN else "fonts-noto-core"
     package = "fonts-noto-color-emoji" if missed == {""} else package
     return (
-        f"fonts: expected glyphs for {len(points)} characters ({', '.join(shown[:6])}), got none, "
-        "so their code points are shown; run .venv/bin/python -m pip install '.[fonts]' (Debian: "
+        f"fonts: expected glyphs for {len(points)} character{'s' * (len(points) > 1)} "
+        f"({', '.join(shown[:6])}), got none, so code points are shown; run "
+        ".venv/bin/python -m pip install '.[fonts]' (Debian: "
         f"apt install {package}), or name a folder with FONTS="
     )
 

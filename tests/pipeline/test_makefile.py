@@ -615,7 +615,7 @@ def test_closing_lines_name_the_pages_and_the_numbers(project: Project) -> None:
     assert lines[:2] == ["reports/assignment/report.pdf", "reports/assignment/report.html"]
     assert [line.split(maxsplit=1)[0] for line in lines[2:]] == [
         "book",
-        "training",
+        "updates",
         "lowest",
         "speed",
     ]

@@ -3,6 +3,7 @@
 import math
 import tomllib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rnn.settings import Settings
 
 RISE = 0.005  # nats per character: what a loss that is said to have risen has risen at least
 _LAG = 1000  # updates for which the smooth loss remembers a loss, on average
+_MOST_LINES = 40  # that mark epochs: more would be a hatch
 
 _PUBLISHED = tomllib.loads(Path(__file__).with_name("loss.toml").read_text(encoding="utf-8"))
 
@@ -40,6 +42,7 @@ def facts(run: Run) -> dict[str, Any]:
     first, last = run.state.history[0][1], run.smooth_loss
     return {
         "epochs": run.last_update / run.updates_per_epoch,
+        "epoch_lines": len(_epoch_starts(run)),
         "updates": run.last_update,
         "first": first,
         "last": last,
@@ -145,7 +148,7 @@ def figure(run: Run, *others: Run) -> Figure:
     lowest loss to the highest of all.
     """
     history, last = run.history, run.last_update
-    with page_figure(2.3) as figure:
+    with page_figure(2.5) as figure:
         axes = figure.subplots()
         axes.grid(axis="x", visible=False)
         if others:
@@ -159,40 +162,41 @@ def figure(run: Run, *others: Run) -> Figure:
             held_out = history.dropna(subset="validation_loss")
             losses = held_out["validation_loss"] * run.settings.characters_in_loss
             axes.plot(held_out["update"], losses, "s--", markersize=2.5, linewidth=0.8,
-                      color=COLOURS[2], label="held-out part")  # fmt: skip
+                      color=COLOURS[2], label="held-out part", clip_on=False)  # fmt: skip
             line.set_label("smooth loss in training")
             if (best := run.lowest_held_out)[0]:
                 axes.plot(best[0], best[1] * run.settings.characters_in_loss, "D", markersize=5,
-                          color=COLOURS[2], markerfacecolor="white", zorder=3)  # fmt: skip
-        for epoch, start in enumerate(range(0, last, run.updates_per_epoch), start=1):
-            end = min(start + run.updates_per_epoch, last)
-            if start:
-                axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
-            if end - start > last / 25:
-                axes.annotate(f"epoch {epoch}", ((start + end) / 2, 1), xytext=(0, 2), ha="center",
-                              xycoords=axes.get_xaxis_transform(), **NOTE)  # fmt: skip
-        # A dot at the lowest loss, and its number a third of the way up to the highest.
-        update, lowest, losses = run.best_update, run.lowest_smooth_loss, history["smooth_loss"]
-        axes.plot([update], [lowest], "o", color=COLOURS[1], markeredgewidth=0, zorder=3)
-        high = max(losses[np.isfinite(losses)], default=lowest)
-        axes.annotate(
-            f"lowest: {lowest:.4f} at update {update:,}", (update, lowest),
-            xytext=(update, lowest + (max(high, lowest) - lowest) * 0.33 + 1e-9), fontsize=8.5,
-            ha="right" if update > last / 2 else "left",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#555555", "shrinkB": 3},
-        )  # fmt: skip
+                          color=COLOURS[2], markerfacecolor="white", zorder=3,
+                          clip_on=False)  # fmt: skip
+        update, lowest = run.best_update, run.lowest_smooth_loss
+        axes.plot([update], [lowest], "o", color=COLOURS[1], markeredgewidth=0, zorder=3,
+                  clip_on=False, label=f"lowest: {lowest:.4f} at update {update:,}")  # fmt: skip
         points = published_points(run.corpus.name, run.settings, last)
         for marker, (who, reported) in zip("D^sv", points.items(), strict=False):
             axes.plot(*zip(*reported, strict=True), marker, color=COLOURS[2], label=who,
-                      markerfacecolor="white", zorder=4)  # fmt: skip
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="upper right", borderaxespad=0.2)
+                      markerfacecolor="white", zorder=4, clip_on=False)  # fmt: skip
+        starts = _epoch_starts(run)
+        for start in starts:
+            axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
+        for epoch, (start, end) in enumerate(pairwise((0, *starts, last)), start=1):
+            if last / 25 < end - start <= run.updates_per_epoch:
+                axes.annotate(f"epoch {epoch}", ((start + end) / 2, 1), xytext=(0, 2), ha="center",
+                              xycoords=axes.get_xaxis_transform(), **NOTE)  # fmt: skip
+        # Beside the curves there is no place that is free in every run.
+        figure.legend(loc="outside upper right", ncols=3, borderaxespad=0.2)
         axes.locator_params(axis="x", integer=True)
         axes.xaxis.set_major_formatter("{x:,.0f}")
+        if 1e3 <= axes.get_ylim()[1] < 1e6:
+            axes.yaxis.set_major_formatter("{x:,.10g}")
         axes.set(xlim=(0, last * 1.005), xlabel="update",
                  ylabel=f"smooth loss (nats per {run.settings.loss_unit})")  # fmt: skip
     return figure
+
+
+def _epoch_starts(run: Run) -> range:
+    """Return the updates after which the second epoch and later ones begin, if lines mark them."""
+    starts = range(run.updates_per_epoch, run.last_update, run.updates_per_epoch)
+    return starts if len(starts) <= _MOST_LINES else range(0)
 
 
 def published_points(
