@@ -309,7 +309,8 @@ def _require_end(name: str, training: Values) -> None:
         last = Schedule.of(settings, characters).last_update
     except (KeyError, TypeError, ReportError):
         return  # no training, or settings of another version: the step itself will say
-    if training["updates"] < last and not training.get("diverged"):
+    ended = training.get("diverged") or training.get("early_stopping")
+    if training["updates"] < last and not ended:
         raise ReportError(
             f"{name}: expected a training of {last:,} updates, got one that was stopped after "
             f"{training['updates']:,}; let make report RUN={name} end it"

@@ -387,6 +387,14 @@ def test_training_that_was_stopped_is_not_compared(run: Path, tmp_path: Path) ->
         Again(copied(run, tmp_path, updates=70), work, foreign=False)
 
 
+def test_training_that_ended_by_itself_is_compared() -> None:
+    ended = {"parameters": {}, "book": {"characters": 9000}, "updates": 70}
+    for why in ("diverged", "early_stopping"):
+        verify._require_end("a-run", ended | {why: "after update 70"})
+    with pytest.raises(ReportError, match="70"):
+        verify._require_end("a-run", ended)
+
+
 def test_run_of_an_older_version_is_said_to_be_one(run: Path, tmp_path: Path) -> None:
     results = json.loads((run / "results.json").read_bytes())
     settings = {k: v for k, v in results["training"]["parameters"].items() if k != "order"}
