@@ -96,7 +96,8 @@ def command(run: str, given: Mapping[str, Mapping[str, Any]], page: Mapping[str,
     ):  # fmt: skip
         options = []
         for name, value in values.items():
-            if name not in usual.keys() | {"run_dir"} or value != training.get(name, value):
+            said = name in usual.keys() | {"run_dir"} and value == training.get(name, value)
+            if not said and name != "checkpoints":  # they spare time, and change no result
                 raw = "-r" if isinstance(value, str) else "-p"
                 options += [raw, name, str(value)]
         if options:

@@ -92,6 +92,9 @@ class Again:
                 values["corpus"] = self._text(values["corpus"], book)
             if values.get("from_run"):
                 values["from_run"] = self._pretrained(str(values["from_run"]))
+            if values.get("checkpoints"):  # an empty folder: nothing is taken from elsewhere
+                values["checkpoints"] = self._moved(str(values["checkpoints"]))
+                (ROOT / values["checkpoints"]).mkdir(parents=True, exist_ok=True)
             if values.get("text"):
                 values["text"] = self._sentences(str(values["text"]))
 

@@ -37,7 +37,7 @@ GIVEN = {
     NOTEBOOKS[0]: {"text": "", "corpus": "saltmarrow", "seed": 0, "run_dir": "reports/my-run"},
     NOTEBOOKS[1]: {
         "text": "", "corpus": "saltmarrow", "seed": 3, "run_dir": "reports/my-run", "seeds": 2,
-        "m": 200, "eta": 0.05, "document_end": "The end; 'so'",
+        "m": 200, "eta": 0.05, "document_end": "The end; 'so'", "checkpoints": "reports/size/m200",
     },
     NOTEBOOKS[2]: {"text": "", "seed": 3, "run_dir": "reports/my-run", "prime": "Wren said"},
 }  # fmt: skip

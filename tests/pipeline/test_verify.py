@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_handin import zipped
+from test_handin import notebook, zipped
 
 from rnn import ROOT
 from rnn.errors import ReportError
@@ -499,6 +499,21 @@ def test_run_is_made_again_nowhere_but_in_the_temporary_folder(
         assert again.folder.resolve().is_relative_to(work)
         assert (ROOT / str(again.given[TRAINING]["run_dir"])).resolve() == again.folder.resolve()
         assert f"{TRAINING}.ipynb" in again.left_out
+
+
+@pytest.mark.parametrize("checkpoints", ["reports/size/m6/checkpoints", "/", "../up", "nowhere"])
+def test_run_made_again_takes_no_checkpoints_from_elsewhere(
+    run: Path, book: Path, tmp_path: Path, checkpoints: str
+) -> None:
+    there = copied(run, tmp_path)
+    given = {"corpus": str(book), "checkpoints": checkpoints}
+    (there / f"{TRAINING}.ipynb").write_text(notebook(**given))
+    with verify._temporary() as work:
+        again = Again(there, work, foreign=False)
+        moved = again.given[TRAINING]["checkpoints"]
+        assert (ROOT / moved).resolve().is_relative_to(work)
+        assert (ROOT / moved).is_dir() and not list((ROOT / moved).rglob("*.state"))
+        assert json.loads(again._back(json.dumps(moved).encode())) == checkpoints
 
 
 def test_interrupt_leaves_nothing_behind(run: Path) -> None:
