@@ -343,7 +343,10 @@ def test_comparison_is_verified_but_not_packed(project: Project) -> None:
     project.finish("a", "b")
     project.compare()
     assert project.steps("verify", "RUN=comparison")[-1] == "reports/comparison"
-    assert one_line(project.make("handin", "RUN=comparison")).startswith("RUN: expected a name")
+    assert project.steps("verify", "COMPARISON=comparison")[-1] == "reports/comparison"
+    for named in ("RUN", "COMPARISON"):
+        refused = project.make("handin", f"{named}=comparison")
+        assert one_line(refused).startswith("RUN: expected a name")
 
 
 def test_verify_is_given_the_run_s_folder_or_what_was_handed_in(project: Project) -> None:
@@ -412,6 +415,30 @@ def test_runs_of_other_names_leave_each_other_alone(project: Project) -> None:
     assert project.make("clean").returncode == 0
     assert not project.run.exists()
     assert (project.folder / "reports" / "wide-2.0_b" / "report.pdf").exists()
+
+
+def test_clean_deletes_what_was_named_and_nothing_else(project: Project) -> None:
+    project.finish("a", "b")
+    project.report()
+    project.compare("COMPARISON=both")
+    project.steps("sweep", "SWEEP=size", "GRID=m=5")
+    reports = project.run.parent
+    refused = project.make("clean", "SWEEP=size", "RUN=a")
+    assert refused.returncode != 0 and "RUN" in one_line(refused) and "SWEEP" in one_line(refused)
+    assert {path.name for path in reports.iterdir()} == {"a", "b", "assignment", "both", "size"}
+    assert project.make("clean", "SWEEP=size").returncode == 0
+    assert project.make("clean", "COMPARISON=both").returncode == 0
+    assert {path.name for path in reports.iterdir()} == {"a", "b", "assignment"}
+    assert project.make("clean").returncode == 0
+    assert {path.name for path in reports.iterdir()} == {"a", "b"}
+
+
+def test_clean_of_a_link_removes_the_link_alone(project: Project) -> None:
+    project.finish("a")
+    project.run.symlink_to("a")
+    done = project.make("clean")
+    assert done.returncode == 0 and str(project.run.parent / "a") in done.stdout
+    assert not project.run.is_symlink() and (project.run.parent / "a" / "results.json").exists()
 
 
 def test_second_make_of_a_run_says_who_holds_it_and_stops(project: Project) -> None:
