@@ -398,14 +398,14 @@ def verify(path: Path) -> int:
         If there is no such run, its text is not here, or the zip cannot be trusted.
     """
     with _temporary() as work:
-        there = path
-        if path.suffix == ".zip":
+        there, foreign = path, path.is_file()
+        if foreign:
             there = work / ".handed-in" / path.stem
             unpack(path, there)
         elif not path.is_dir():
             raise ReportError(f"{path}: expected a run's folder or a zip, got none; check its name")
         try:
-            again = Again(there, work, foreign=path.suffix == ".zip")
+            again = Again(there, work, foreign=foreign)
             alike = "made with this commit and these packages" if again.results else "a comparison"
             told = "; ".join(again.origin) or alike
             print(f"verify: {printable(str(path))}: {printable(told)}; making it again", flush=True)

@@ -20,6 +20,7 @@ from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.pipeline import verify
 from rnn.pipeline.handin import pack
+from rnn.pipeline.unpack import METADATA
 from rnn.pipeline.verify import DIFFERENT, NOT_COMPARED, SAME, STOPPED, Again, main
 from rnn.settings import Settings
 from rnn.text.files import sha256_of
@@ -404,6 +405,15 @@ def test_run_of_an_older_version_is_said_to_be_one(run: Path, tmp_path: Path) ->
     assert any("noted neither commit nor packages" in words for words in told)
     assert any("older version (without order)" in words for words in told)
     assert any("another processor (s390x" in words for words in told)
+
+
+@pytest.mark.parametrize("name", ["A.ZIP", "no suffix"])
+def test_zip_is_known_by_what_it_holds(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = zipped(tmp_path / name, {"results.json": b"{}"}, told=False)
+    assert main([str(archive)]) == NOT_COMPARED
+    assert METADATA in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nowhere.zip"])
