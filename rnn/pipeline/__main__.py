@@ -180,9 +180,12 @@ def require_up_to_date(folder: Path, make: str) -> None:
     outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
     clean = {name: value for name, value in os.environ.items() if name not in outer}
     question = [make, "-q", f"out={folder}", f"{folder}/report.pdf"]
+    remedy = f"run make report RUN={folder.relative_to(_REPORTS)}"
     if subprocess.run(question, env=clean, capture_output=True).returncode:
-        remedy = f"run make report RUN={folder.name}"
         refuse(folder.name, "a finished run, up to date", "none", remedy)
+    for path in altered_files(folder):
+        if path.exists():
+            refuse(str(path), "what a step left", "something else", remedy)
 
 
 def named_folder(*, new: bool = False) -> Path:

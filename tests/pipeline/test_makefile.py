@@ -339,6 +339,25 @@ def test_finished_run_is_packed_and_a_stale_or_unfinished_one_refused(project: P
     assert project.report("PARAMS=-p m 9", "SEED=4") == [CHECK, TRAINING, SAMPLE, RENDER]
 
 
+def test_altered_run_is_not_packed(project: Project) -> None:
+    project.report()
+    model = project.run / "best_model.npz"
+    model.write_text("a model")
+    (project.run / ".sums").touch()
+    note_sum(model, model)
+    assert project.steps("handin") == ["rnn.pipeline.handin", "reports/assignment"]
+    model.write_text("another")
+    refused = one_line(project.make("handin"))
+    assert refused.startswith("reports/assignment/best_model.npz: expected what a step left")
+
+
+def test_point_of_a_sweep_that_is_not_finished_is_called_as_make_does(project: Project) -> None:
+    point = project.run.parent / "size" / "m5"
+    point.mkdir(parents=True)
+    (point / "parameters.yaml").touch()
+    assert "make report RUN=size/m5" in one_line(project.make("handin", "RUN=size/m5"))
+
+
 def test_comparison_is_verified_but_not_packed(project: Project) -> None:
     project.finish("a", "b")
     project.compare()
