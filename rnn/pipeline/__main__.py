@@ -84,8 +84,8 @@ def main(python: str, verb: str, *command: str) -> None:
             shutil.rmtree(folder)
     elif verb == "lock":
         set_up.write_lock()
-    elif verb in ("browser", "workers"):
-        set_up.add_extra(python, "browser" if verb == "browser" else "sweep")
+    elif verb == "browser":
+        set_up.add_extra(python, verb)
     else:
         set_up.prepare(python)
 

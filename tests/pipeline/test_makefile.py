@@ -29,7 +29,7 @@ COMPARE = "04_compare_runs"
 SWEEP = "05_sweep"
 PRETRAINED = ["best_model.npz", "results.json"]
 #: Targets that are steps of others, not for a person to say.
-STEPS = set("pages compared swept trained ready browser workers".split())
+STEPS = set("pages compared swept trained ready browser".split())
 
 STAND_IN = f"""#!/bin/sh
 case "$2" in
