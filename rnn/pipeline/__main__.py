@@ -117,7 +117,7 @@ def go_on(
 
 def look_around() -> None:
     """Refuse what no step could work with, while it can still be told in a line."""
-    for variable in {name for names in [*RUN.values(), *COMPARISON.values()] for name in names}:
+    for variable in {"GRID", "SCHEDULER", *chain(*RUN.values(), *COMPARISON.values())}:
         value = os.environ.get(variable, "")
         if not value.isprintable() and any("\udc80" <= letter <= "\udcff" for letter in value):
             refuse(variable, "text in UTF-8", ascii(value), "write it, or name the file, in UTF-8")

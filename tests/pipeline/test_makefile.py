@@ -521,7 +521,7 @@ def test_step_whose_make_was_killed_is_named_and_stopped_and_its_run_goes_on(
     assert project.report() == []
 
 
-@pytest.mark.parametrize("variable", ["TITLE", "CORPUS", "TEXT", "PARAMS"])
+@pytest.mark.parametrize("variable", ["TITLE", "CORPUS", "TEXT", "PARAMS", "GRID", "SCHEDULER"])
 def test_value_that_is_not_in_utf_8_is_refused_in_a_line(project: Project, variable: str) -> None:
     refused = project.make("report", f"{variable}={os.fsdecode(bytes([97, 255]))}")
     assert refused.returncode != 0
