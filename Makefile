@@ -60,7 +60,7 @@ run     := exec "$(python)" -m
 execute  = $(run) rnn.pipeline.execute $< $@ -d text "$$TEXT"
 render   = $(run) rnn.report.pages.render $(out) --title="$$TITLE" --author="$$AUTHOR" --date="$$DATE" >/dev/null
 
-.PHONY: report compare sweep pages compared swept trained handin verify clean ready browser workers lab test test-slow test-browser docs-pictures strip lint bench lock help
+.PHONY: report compare sweep pages compared swept trained handin verify clean ready browser lab test test-slow test-browser docs-pictures strip lint bench lock help
 
 ## make the report: reports/RUN/report.pdf and report.html
 report:
@@ -104,7 +104,7 @@ handin:
 verify:
 ## delete the folder of a run, a comparison or a sweep
 clean:
-handin verify clean ready browser workers lock:
+handin verify clean ready browser lock:
 	@$(pipeline) $@ "$(MAKE_COMMAND)"
 
 # ---- Working on it --------------------------------------------------------------------------

@@ -80,22 +80,26 @@ def main(python: str, verb: str, *command: str) -> None:
     elif verb == "sweep":
         go_on(python, sweep_folder(), SWEEP, *command, extra="sweep")
     elif verb == "verify":
-        what = os.environ["HANDIN"] or str(run_folder(new=False))
+        what = os.environ["HANDIN"] or str(named_folder())
         set_up.prepare(python)
         os.execvp(python, [python, "-m", "rnn.pipeline.verify", what])
     elif verb == "handin":
-        folder = run_folder()
+        folder = named_folder(new=True)
         set_up.prepare(python)
         require_up_to_date(folder, *command)
         os.execvp(python, [python, "-m", "rnn.pipeline.handin", str(folder)])
     elif verb == "clean":
-        folder = run_folder(new=False)
+        folder = named_folder()
         hold(folder)
-        shutil.rmtree(folder)
+        if folder.is_symlink():
+            print(f"{folder}: only the link is removed; what is in {folder.resolve()} stays")
+            folder.unlink()
+        else:
+            shutil.rmtree(folder)
     elif verb == "lock":
         set_up.write_lock()
-    elif verb in ("browser", "workers"):
-        set_up.add_extra(python, "browser" if verb == "browser" else "sweep")
+    elif verb == "browser":
+        set_up.add_extra(python, verb)
     else:
         set_up.prepare(python)
 
@@ -132,7 +136,7 @@ def go_on(
 
 def look_around() -> None:
     """Refuse what no step could work with, while it can still be told in a line."""
-    for variable in {name for names in [*RUN.values(), *COMPARISON.values()] for name in names}:
+    for variable in {"GRID", "SCHEDULER", *chain(*RUN.values(), *COMPARISON.values())}:
         value = os.environ.get(variable, "")
         if not value.isprintable() and any("\udc80" <= letter <= "\udcff" for letter in value):
             refuse(variable, "text in UTF-8", ascii(value), "write it, or name the file, in UTF-8")
@@ -214,9 +218,21 @@ def require_up_to_date(folder: Path, make: str) -> None:
     outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
     clean = {name: value for name, value in os.environ.items() if name not in outer}
     question = [make, "-q", f"out={folder}", f"{folder}/report.pdf"]
+    remedy = f"run make report RUN={folder.relative_to(_REPORTS)}"
     if subprocess.run(question, env=clean, capture_output=True).returncode:
-        remedy = f"run make report RUN={folder.name}"
         refuse(folder.name, "a finished run, up to date", "none", remedy)
+    for path in altered_files(folder):
+        if path.exists():
+            refuse(str(path), "what a step left", "something else", remedy)
+
+
+def named_folder(*, new: bool = False) -> Path:
+    """Return the folder of the run, as `run_folder` does, or of what was named in its place."""
+    said = os.environ["NAMED"].split()
+    if len(said) > 1:
+        refuse(said[0], "one name of a run, a comparison or a sweep", " ".join(said), "say one")
+    os.environ["RUN"] = os.environ[said[0] if said else "RUN"]
+    return run_folder(new=new)
 
 
 def run_folder(*, new: bool = True) -> Path:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 import dask
 import distributed
@@ -127,7 +126,7 @@ def opened(address: str, corpus: Corpus) -> Iterator[Cluster]:
     logging.disable(logging.CRITICAL)
     with dask.config.set(_QUIET), ExitStack() as stack:
         if address:
-            host = urlsplit(address).hostname or ""
+            host = address.partition("://")[2].rpartition(":")[0].strip("[]")
             if host not in ("localhost", "::1") and not host.startswith("127."):
                 print(
                     f"sweep: whoever reaches {address} can run code on its workers and on this "

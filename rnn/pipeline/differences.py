@@ -23,10 +23,11 @@ _TOO_DEEP = (RecursionError, csv.Error)
 def first_difference(there: Path, again: Path) -> str:
     """Tell the first difference between a file and the same file made again.
 
-    It is a place with both values: a key of JSON, a row and column of CSV, the index of an array, a
-    cell of a notebook, a line of text.  It is empty where the bytes are the same, and for notebooks
-    where they differ in no more than messages and the table of provenance, neither of which gets
-    onto the pages.  Whatever is in the file is read as data.
+    It is a place, with both values where they fit into a line: a key of JSON, a row and column of
+    CSV, the index of an array, a cell of a notebook, a figure or a line of a page, a byte of any
+    other file.  It is empty where the bytes are the same, and for notebooks where they differ in no
+    more than messages and the reader's table of provenance, neither of which gets onto the pages.
+    Whatever is in the file is read as data; of one that cannot be read so, that is said.
     """
     if there.read_bytes() == again.read_bytes():
         return ""

@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 said := RUN FROM CORPUS ENCODING SEED SEEDS PARAMS CHECK_PARAMS SAMPLE_PARAMS RUNS COMPARISON HANDIN FONTS
 said += GRID SWEEP HALVING SCHEDULER TITLE AUTHOR DATE TEXT
 titled := $(filter-out file,$(origin TITLE))
+export NAMED := $(foreach name,RUN COMPARISON SWEEP,$(if $(filter-out file,$(origin $(name))),$(name)))
 $(foreach name,$(said),$(eval override $(name) := $$(value $(name))))
 export $(said)
 

@@ -25,6 +25,7 @@ from rnn.report.pages import nbformat
 from rnn.settings import Settings
 
 _NOTEBOOK = ROOT / "notebooks" / "02_training_evolution.ipynb"
+_ADDRESS = r"[a-z]+://(\[[0-9A-Fa-f:.]+(%\w+)?\]|[^\s/:\[\]]+):\d+/?"  # with brackets if it is IPv6
 _LENGTH = ("epochs", "max_updates")  # a checkpoint serves for other values of these
 
 
@@ -86,7 +87,7 @@ class Asked:
         text = given("HALVING") or "1"
         halving = require_whole("HALVING", int(text) if text.isdecimal() else text, 1)
         scheduler = given("SCHEDULER") or ""
-        if scheduler and not re.fullmatch(r"[a-z]+://[^\s/]+:\d+/?", scheduler):
+        if scheduler and not re.fullmatch(_ADDRESS, scheduler):
             raise ReportError(
                 "SCHEDULER: expected an address such as tcp://host:8786, got "
                 f"{shown(scheduler)}; leave it out to use this machine's cores"
@@ -143,7 +144,7 @@ def _points(grid: str) -> Iterator[dict[str, Any]]:
 
 def _value(text: str) -> Any:
     """Return a number, None or a truth value that a word says, else the word."""
-    with suppress(ValueError, SyntaxError):
+    with suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return ast.literal_eval(text)
     return text
 

@@ -48,7 +48,7 @@ def pack(folder: Path) -> Path:
     if lacking:
         raise ReportError(
             f"{folder.name}: expected a finished run, got one without {sorted(lacking)[0]}; "
-            f"run make report RUN={folder.name}"
+            f"run make report RUN={_run(folder)}"
         )
     paths = {name: folder / name for name in FILES if (folder / name).is_file()}
     given = {name: told_by_notebook(path) for name, path in paths.items() if name[0] == "0"}
@@ -78,6 +78,12 @@ def pack(folder: Path) -> Path:
     return target
 
 
+def _run(folder: Path) -> Path:
+    """Return what make calls the run in a folder."""
+    reports = Path("reports")
+    return folder.relative_to(reports if folder.is_relative_to(reports) else folder.parent)
+
+
 def command(run: str, given: Mapping[str, Mapping[str, Any]], page: Mapping[str, Any]) -> str:
     """Return the line for a shell that makes a run again, with what is not as usual.
 
@@ -96,7 +102,8 @@ def command(run: str, given: Mapping[str, Mapping[str, Any]], page: Mapping[str,
     ):  # fmt: skip
         options = []
         for name, value in values.items():
-            if name not in usual.keys() | {"run_dir"} or value != training.get(name, value):
+            said = name in usual.keys() | {"run_dir"} and value == training.get(name, value)
+            if not said and name != "checkpoints":  # they spare time, and change no result
                 raw = "-r" if isinstance(value, str) else "-p"
                 options += [raw, name, str(value)]
         if options:
@@ -216,6 +223,17 @@ def main(arguments: Collection[str]) -> int:
         target = pack(Path(folder))
     except ReportError as error:
         print(f"handin: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        where, why = error.filename2 or error.filename or folder, error.strerror or error
+        expected = f"expected what can be read and written, got {why}; make room, or remove it"
+        print(f"handin: {where}: {expected}", file=sys.stderr)
+        return 1
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:100]
+        expected = f"expected results and pages that make report wrote, got others ({reason})"
+        remedy = f"run make report RUN={_run(Path(folder))}"
+        print(f"handin: {folder}: {expected}; {remedy}", file=sys.stderr)
         return 1
     if not read_results(Path(folder)).get("provenance", {}).get("clean"):
         print("handin: the run was made with changes that no commit has; others cannot repeat it")

@@ -79,6 +79,7 @@ class Job:
     seconds: float = 0.0
     timed_updates: int = 0
     stages: list[Any] = field(default_factory=list)  # update and loss at the ends of earlier stages
+    further: dict[str, Any] = field(default_factory=dict)  # what is told of it, trained further
 
     @property
     def left(self) -> float:
@@ -174,19 +175,22 @@ class Sweeping:
         for seed in self.asked.seeds:
             its = replace(s, seed=seed)
             states = checkpoints_of(folder, self.corpus, its, s.seed)
-            told = point.told.get(seed, {"updates": 0})
+            told = point.told.get(seed, {})
             if "error" in told:
                 continue
-            # What was trained further before is taken as it is.
-            reached = told["updates"] == until or (fraction < 1 and until < told["updates"] <= last)
-            over = reached or told.get("diverged") or told.get("early_stopping")
-            if over and states.path(told["updates"]).exists():
+            updates = told.get("updates", 0)
+            if told.get("state") != states.path(updates).name:  # of another text or other code
+                updates = 0
+            by_itself = updates < until and (told.get("diverged") or told.get("early_stopping"))
+            further = until < updates <= last
+            known = further and until in dict(told["stages"])
+            if (updates == until or by_itself or known) and states.path(updates).exists():
                 continue
-            job = Job(point, its, states, until, weight)
+            job = Job(point, its, states, until, weight, further=told if further else {})
             if state := states.newest(until):
                 job.update = state.update
                 job.state = states.path(state.update).read_bytes()
-            if 0 < told["updates"] <= job.update:
+            if 0 < updates <= job.update:
                 job.stages = [one for one in told["stages"] if one[0] < until]
                 job.seconds, job.timed_updates = told["seconds"], told["timed_updates"]
             point.pending.add(seed)
@@ -242,37 +246,49 @@ class Sweeping:
             job.timed_updates += got["timed_updates"]
             if not got["ended"]:
                 return False
-            told = {"seed": seed, "updates": job.update, "seconds": job.seconds}
+            state = job.checkpoints.path(job.update).name
+            told = {"seed": seed, "state": state, "updates": job.update, "seconds": job.seconds}
             told |= {"timed_updates": job.timed_updates, "smooth_loss": job.loss}
             told |= {name: got[name] for name in _TOLD}
             told = plain(told)
             told["stages"] = [*job.stages, plain([job.update, loss_of(told, self.held_out)])]
+            if job.further and job.checkpoints.path(job.further["updates"]).exists():
+                # Only its loss at the end of this stage was not known.
+                stages = [*told["stages"], *job.further["stages"]]
+                told = job.further | {"stages": sorted(stages)}
         point.told[seed] = told
         point.pending.discard(seed)
+        self._save(point, anew=True)  # first: what is noted as trained is not looked at again
         content = json.dumps([point.told[one] for one in sorted(point.told)], indent=1)
         write_whole(self.folder / point.name / "seeds.json", (content + "\n").encode())
-        self._save(point)
         job.update, job.state = job.until, b""
         return True
 
-    def _save(self, point: Point) -> None:
-        """Write a point's results once all its seeds have ended, unless they are there."""
+    def _save(self, point: Point, anew: bool = False) -> None:
+        """Write a point's results once all its seeds have ended: those not there, or `anew`."""
         told = [point.told.get(seed, {"error": ""}) for seed in self.asked.seeds]
         if point.pending or any("error" in one for one in told):
             return
         folder = self.folder / point.name
-        if not is_saved(folder, point.settings, told):
+        if anew or not is_saved(folder, point.settings, told):
             save_point(folder, self.corpus, self.asked.corpus, point.settings, told)
 
     def _loss_at(self, point: Point, fraction: float) -> float:
-        """Return a point's loss at the end of a stage, or later; infinity if it has none."""
+        """Return a point's loss at the end of a stage, or earlier; infinity if it has none."""
         losses = []
         for seed in self.asked.seeds:
             stages = point.told.get(seed, {}).get("stages", [])
-            known = dict(stages).get(self._until(point, fraction)) if stages else None
-            loss = stages[-1][1] if stages and known is None else known
-            losses.append(math.inf if loss is None else loss)
+            reached = [loss for update, loss in stages if update <= self._until(point, fraction)]
+            last = reached[-1] if reached else None
+            losses.append(math.inf if last is None else last)
         return sum(losses) / len(losses)
+
+    def _at_these_stages(self, point: Point, told: dict[str, Any]) -> dict[str, Any]:
+        """Leave out the losses at the ends of stages that only other halvings had."""
+        if "error" in told:
+            return told
+        ends = {self._until(point, stage["fraction"]) for stage in self.stages} | {told["updates"]}
+        return told | {"stages": [one for one in told["stages"] if one[0] in ends]}
 
     def _finish(self) -> None:
         """Write ``sweep.json`` and ``best.yaml``, if they have changed, and say what is best."""
@@ -293,7 +309,10 @@ class Sweeping:
                     "name": point.name,
                     "parameters": point.settings.as_dict(),
                     "stopped": point.stopped,
-                    "seeds": [point.told.get(seed, nothing) for seed in asked.seeds],
+                    "seeds": [
+                        self._at_these_stages(point, point.told.get(seed, nothing))
+                        for seed in asked.seeds
+                    ],
                 }
                 for point in self.points
             ],

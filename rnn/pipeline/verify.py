@@ -92,6 +92,9 @@ class Again:
                 values["corpus"] = self._text(values["corpus"], book)
             if values.get("from_run"):
                 values["from_run"] = self._pretrained(str(values["from_run"]))
+            if values.get("checkpoints"):  # an empty folder: nothing is taken from elsewhere
+                values["checkpoints"] = self._moved(str(values["checkpoints"]))
+                (ROOT / values["checkpoints"]).mkdir(parents=True, exist_ok=True)
             if values.get("text"):
                 values["text"] = self._sentences(str(values["text"]))
 
@@ -309,7 +312,8 @@ def _require_end(name: str, training: Values) -> None:
         last = Schedule.of(settings, characters).last_update
     except (KeyError, TypeError, ReportError):
         return  # no training, or settings of another version: the step itself will say
-    if training["updates"] < last and not training.get("diverged"):
+    ended = training.get("diverged") or training.get("early_stopping")
+    if training["updates"] < last and not ended:
         raise ReportError(
             f"{name}: expected a training of {last:,} updates, got one that was stopped after "
             f"{training['updates']:,}; let make report RUN={name} end it"
@@ -394,14 +398,14 @@ def verify(path: Path) -> int:
         If there is no such run, its text is not here, or the zip cannot be trusted.
     """
     with _temporary() as work:
-        there = path
-        if path.suffix == ".zip":
+        there, foreign = path, path.is_file()
+        if foreign:
             there = work / ".handed-in" / path.stem
             unpack(path, there)
         elif not path.is_dir():
             raise ReportError(f"{path}: expected a run's folder or a zip, got none; check its name")
         try:
-            again = Again(there, work, foreign=path.suffix == ".zip")
+            again = Again(there, work, foreign=foreign)
             alike = "made with this commit and these packages" if again.results else "a comparison"
             told = "; ".join(again.origin) or alike
             print(f"verify: {printable(str(path))}: {printable(told)}; making it again", flush=True)

@@ -69,9 +69,14 @@ def test_a_file_holds_a_product_or_lists_points(tmp_path: Path) -> None:
         ("seed=1,2", {}, "seed"),
         ("m=5,-7", {}, "m"),
         ("m=5,many", {}, "m"),
+        ("m={[]:1}", {}, "m"),
+        ("m=" + "-" * 100_000 + "1", {}, "m"),
         ("m=5", {"SEEDS": "0"}, "seeds"),
         ("m=5", {"HALVING": "two"}, "HALVING"),
         ("m=5", {"SCHEDULER": "somewhere"}, "SCHEDULER"),
+        ("m=5", {"SCHEDULER": "tcp://[::1:8786"}, "SCHEDULER"),
+        ("m=5", {"SCHEDULER": "tcp://::1:8786"}, "SCHEDULER"),
+        ("m=5", {"SCHEDULER": "tcp://[somewhere]:8786"}, "SCHEDULER"),
         ("m=5", {"PARAMS": "-p mm 3"}, "mm"),
         ("m=5", {"PARAMS": "-p from_run assignment"}, "from_run"),
         ("m=5", {"FROM": "assignment"}, "from_run"),
@@ -83,6 +88,11 @@ def test_what_cannot_be_is_refused_in_one_line(
 ) -> None:
     with pytest.raises(ReportError, match=f"(?s)^(?!.*\n).*{named}"):
         asked(grid, **given)
+
+
+@pytest.mark.parametrize("address", ["tcp://host.example:8786", "tls://[fe80::1%eth0]:8786/"])
+def test_addresses_of_schedulers_are_taken_as_they_are(address: str) -> None:
+    assert asked("m=5", SCHEDULER=address).scheduler == address
 
 
 def test_points_are_named_after_what_differs(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """What is packed to be handed in, and what is refused when it is unpacked."""
 
+import errno
 import hashlib
 import json
+import os
 import shlex
 import stat
 import struct
@@ -37,7 +39,7 @@ GIVEN = {
     NOTEBOOKS[0]: {"text": "", "corpus": "saltmarrow", "seed": 0, "run_dir": "reports/my-run"},
     NOTEBOOKS[1]: {
         "text": "", "corpus": "saltmarrow", "seed": 3, "run_dir": "reports/my-run", "seeds": 2,
-        "m": 200, "eta": 0.05, "document_end": "The end; 'so'",
+        "m": 200, "eta": 0.05, "document_end": "The end; 'so'", "checkpoints": "reports/size/m200",
     },
     NOTEBOOKS[2]: {"text": "", "seed": 3, "run_dir": "reports/my-run", "prime": "Wren said"},
 }  # fmt: skip
@@ -237,6 +239,50 @@ def test_run_without_a_file_is_refused_in_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert name in line and "make report RUN=my-run" in line
     assert not run.with_name("my-run.zip").exists()
+
+
+def test_point_of_a_sweep_is_called_as_make_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("reports/size/m5").mkdir(parents=True)
+    assert main(["reports/size/m5"]) == 1
+    assert "make report RUN=size/m5" in capsys.readouterr().err
+
+
+def no_space(*paths: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "named"),
+    [
+        ("results.json", '{"gradient_check": {}, "training": {}, "sampling": {}}', "text_losses"),
+        (
+            "results.json",
+            '{"gradient_check": {}, "training": {}, "sampling": {}, "text_losses": {}}',
+            "book",
+        ),
+        ("report.ipynb", "[]", "make report RUN=my-run"),
+        ("report.ipynb", "{", "make report RUN=my-run"),
+        ("../my-run.zip", "", "my-run.zip"),
+        ("", "full", os.strerror(errno.ENOSPC)),
+    ],
+)
+def test_what_cannot_be_packed_is_told_in_one_line(
+    run: Path, name: str, content: str, named: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    if content == "full":
+        monkeypatch.setattr(os, "fsync", no_space)
+    elif content:
+        (run / name).write_text(content)
+    else:
+        run.with_name("my-run.zip").mkdir()
+    assert main([str(run)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "expected" in line and named in line
+    assert not run.with_name("my-run.zip").is_file()
 
 
 def test_what_was_packed_is_unpacked_to_the_same_bytes(run: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ COMPARE = "04_compare_runs"
 SWEEP = "05_sweep"
 PRETRAINED = ["best_model.npz", "results.json"]
 #: Targets that are steps of others, not for a person to say.
-STEPS = set("pages compared swept trained ready browser workers".split())
+STEPS = set("pages compared swept trained ready browser".split())
 
 STAND_IN = f"""#!/bin/sh
 case "$2" in
@@ -369,11 +369,33 @@ def test_finished_run_is_packed_and_a_stale_or_unfinished_one_refused(project: P
     assert project.report("PARAMS=-p m 9", "SEED=4") == [CHECK, TRAINING, SAMPLE, RENDER]
 
 
+def test_altered_run_is_not_packed(project: Project) -> None:
+    project.report()
+    model = project.run / "best_model.npz"
+    model.write_text("a model")
+    (project.run / ".sums").touch()
+    note_sum(model, model)
+    assert project.steps("handin") == ["rnn.pipeline.handin", "reports/assignment"]
+    model.write_text("another")
+    refused = one_line(project.make("handin"))
+    assert refused.startswith("reports/assignment/best_model.npz: expected what a step left")
+
+
+def test_point_of_a_sweep_that_is_not_finished_is_called_as_make_does(project: Project) -> None:
+    point = project.run.parent / "size" / "m5"
+    point.mkdir(parents=True)
+    (point / "parameters.yaml").touch()
+    assert "make report RUN=size/m5" in one_line(project.make("handin", "RUN=size/m5"))
+
+
 def test_comparison_is_verified_but_not_packed(project: Project) -> None:
     project.finish("a", "b")
     project.compare()
     assert project.steps("verify", "RUN=comparison")[-1] == "reports/comparison"
-    assert one_line(project.make("handin", "RUN=comparison")).startswith("RUN: expected a name")
+    assert project.steps("verify", "COMPARISON=comparison")[-1] == "reports/comparison"
+    for named in ("RUN", "COMPARISON"):
+        refused = project.make("handin", f"{named}=comparison")
+        assert one_line(refused).startswith("RUN: expected a name")
 
 
 def test_verify_is_given_the_run_s_folder_or_what_was_handed_in(project: Project) -> None:
@@ -465,6 +487,30 @@ def test_runs_of_other_names_leave_each_other_alone(project: Project) -> None:
     assert (project.folder / "reports" / "wide-2.0_b" / "report.pdf").exists()
 
 
+def test_clean_deletes_what_was_named_and_nothing_else(project: Project) -> None:
+    project.finish("a", "b")
+    project.report()
+    project.compare("COMPARISON=both")
+    project.steps("sweep", "SWEEP=size", "GRID=m=5")
+    reports = project.run.parent
+    refused = project.make("clean", "SWEEP=size", "RUN=a")
+    assert refused.returncode != 0 and "RUN" in one_line(refused) and "SWEEP" in one_line(refused)
+    assert {path.name for path in reports.iterdir()} == {"a", "b", "assignment", "both", "size"}
+    assert project.make("clean", "SWEEP=size").returncode == 0
+    assert project.make("clean", "COMPARISON=both").returncode == 0
+    assert {path.name for path in reports.iterdir()} == {"a", "b", "assignment"}
+    assert project.make("clean").returncode == 0
+    assert {path.name for path in reports.iterdir()} == {"a", "b"}
+
+
+def test_clean_of_a_link_removes_the_link_alone(project: Project) -> None:
+    project.finish("a")
+    project.run.symlink_to("a")
+    done = project.make("clean")
+    assert done.returncode == 0 and str(project.run.parent / "a") in done.stdout
+    assert not project.run.is_symlink() and (project.run.parent / "a" / "results.json").exists()
+
+
 def test_second_make_of_a_run_says_who_holds_it_and_stops(project: Project) -> None:
     hold = (
         "import os; from pathlib import Path; from rnn.pipeline import hold;"
@@ -526,7 +572,7 @@ def test_step_whose_make_was_killed_is_named_and_stopped_and_its_run_goes_on(
     assert project.report() == []
 
 
-@pytest.mark.parametrize("variable", ["TITLE", "CORPUS", "TEXT", "PARAMS"])
+@pytest.mark.parametrize("variable", ["TITLE", "CORPUS", "TEXT", "PARAMS", "GRID", "SCHEDULER"])
 def test_value_that_is_not_in_utf_8_is_refused_in_a_line(project: Project, variable: str) -> None:
     refused = project.make("report", f"{variable}={os.fsdecode(bytes([97, 255]))}")
     assert refused.returncode != 0

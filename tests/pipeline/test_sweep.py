@@ -249,3 +249,44 @@ def test_a_halving_resumed_in_its_second_stage_decides_as_before(
         return [(one["name"], one["stopped"], one["seeds"][0]["stages"]) for one in facts["points"]]
 
     assert decided(resumed) == decided(whole)
+
+
+def test_a_halving_decides_the_same_whatever_was_trained_before(make: Callable[..., Made]) -> None:
+    grid = "m=2,3,4,5,6,7,8,9,10"
+
+    def decided(made: Made) -> Any:
+        facts = json.loads((made.folder / "sweep.json").read_text())
+        first = [one["seeds"][0]["stages"][0] for one in facts["points"]]
+        return [one["stopped"] for one in facts["points"]], first, facts["stages"]
+
+    fresh = make(grid, HALVING="3", SEEDS="1")
+    wanted = decided(fresh)
+    fresh.folder.rename(fresh.folder.with_name("fresh"))
+    make("m=2,5,8,9", SEEDS="1")
+    make(grid, HALVING="2", SEEDS="1")
+    assert decided(make(grid, HALVING="3", SEEDS="1")) == wanted
+    again = make(grid, HALVING="3", SEEDS="1")
+    assert not again.trained and decided(again) == wanted
+    # What was trained to the end stays so.
+    assert read_results(again.folder / "m2")["training"]["updates"] == 300
+    whole = make(grid, SEEDS="1")
+    assert "m2/0" not in whole.trained
+    assert {stages for one in decided(whole)[1] for stages in one[:1]} == {300}
+
+
+def test_a_text_that_changed_is_trained_anew_and_back_again(
+    make: Callable[..., Made], book: Path
+) -> None:
+    made = make("m=3,6", SEEDS="1")
+    names = ("results.json", "history.csv", "best_model.npz")
+    text, loss = book.read_bytes(), read_sweep(made.folder).points[0].loss
+    first = [(made.folder / "m3" / name).read_bytes() for name in names]
+    book.write_bytes(text[::-1])
+    assert make("m=3,6", SEEDS="1").trained == ["m6/0", "m3/0"]
+    other = [(made.folder / "m3" / name).read_bytes() for name in names]
+    assert all(one != before for one, before in zip(other, first, strict=True))
+    assert read_sweep(made.folder).points[0].loss != loss
+    book.write_bytes(text)
+    make("m=3,6", SEEDS="1")
+    assert [(made.folder / "m3" / name).read_bytes() for name in names] == first
+    assert read_sweep(made.folder).points[0].loss == loss

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_handin import zipped
+from test_handin import notebook, zipped
 
 from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.pipeline import verify
 from rnn.pipeline.handin import pack
+from rnn.pipeline.unpack import METADATA
 from rnn.pipeline.verify import DIFFERENT, NOT_COMPARED, SAME, STOPPED, Again, main
 from rnn.settings import Settings
 from rnn.text.files import sha256_of
@@ -387,6 +388,14 @@ def test_training_that_was_stopped_is_not_compared(run: Path, tmp_path: Path) ->
         Again(copied(run, tmp_path, updates=70), work, foreign=False)
 
 
+def test_training_that_ended_by_itself_is_compared() -> None:
+    ended = {"parameters": {}, "book": {"characters": 9000}, "updates": 70}
+    for why in ("diverged", "early_stopping"):
+        verify._require_end("a-run", ended | {why: "after update 70"})
+    with pytest.raises(ReportError, match="70"):
+        verify._require_end("a-run", ended)
+
+
 def test_run_of_an_older_version_is_said_to_be_one(run: Path, tmp_path: Path) -> None:
     results = json.loads((run / "results.json").read_bytes())
     settings = {k: v for k, v in results["training"]["parameters"].items() if k != "order"}
@@ -396,6 +405,15 @@ def test_run_of_an_older_version_is_said_to_be_one(run: Path, tmp_path: Path) ->
     assert any("noted neither commit nor packages" in words for words in told)
     assert any("older version (without order)" in words for words in told)
     assert any("another processor (s390x" in words for words in told)
+
+
+@pytest.mark.parametrize("name", ["A.ZIP", "no suffix"])
+def test_zip_is_known_by_what_it_holds(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = zipped(tmp_path / name, {"results.json": b"{}"}, told=False)
+    assert main([str(archive)]) == NOT_COMPARED
+    assert METADATA in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nowhere.zip"])
@@ -491,6 +509,21 @@ def test_run_is_made_again_nowhere_but_in_the_temporary_folder(
         assert again.folder.resolve().is_relative_to(work)
         assert (ROOT / str(again.given[TRAINING]["run_dir"])).resolve() == again.folder.resolve()
         assert f"{TRAINING}.ipynb" in again.left_out
+
+
+@pytest.mark.parametrize("checkpoints", ["reports/size/m6/checkpoints", "/", "../up", "nowhere"])
+def test_run_made_again_takes_no_checkpoints_from_elsewhere(
+    run: Path, book: Path, tmp_path: Path, checkpoints: str
+) -> None:
+    there = copied(run, tmp_path)
+    given = {"corpus": str(book), "checkpoints": checkpoints}
+    (there / f"{TRAINING}.ipynb").write_text(notebook(**given))
+    with verify._temporary() as work:
+        again = Again(there, work, foreign=False)
+        moved = again.given[TRAINING]["checkpoints"]
+        assert (ROOT / moved).resolve().is_relative_to(work)
+        assert (ROOT / moved).is_dir() and not list((ROOT / moved).rglob("*.state"))
+        assert json.loads(again._back(json.dumps(moved).encode())) == checkpoints
 
 
 def test_interrupt_leaves_nothing_behind(run: Path) -> None:
