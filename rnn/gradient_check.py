@@ -186,21 +186,27 @@ def check_cases(
     sig: float,
     cell: str = "vanilla",
     layers: int = 1,
+    dropout: float = 0.0,
 ) -> list[Case]:
     """Set up the cases in which the gradients are checked, all on the first segment of a text.
 
     The assignment's comes first: first weights of standard deviation `sig`, h_0 = 0; then one with
     a random h_0, uniform in (-1, 1), the range of tanh; then both again after `BURN_IN` updates of
-    AdaGrad.  Of another network than the assignment's there is also the last with dropout, at a
-    rate of `DROPPED`.  The first weights, the random h_0, which is the whole state, and the masks
-    follow from the `seed`; `cell` is a name in `rnn.cells.CELLS`.  A `ReportError` if a value is
-    not possible, or the text is shorter than seq_length + 1 characters.
+    AdaGrad.  Of a network with `dropout`, or another one than the assignment's, there is also the
+    last with dropout, at a rate of `DROPPED`.  The first weights, the random h_0, which is the
+    whole state, and the masks follow from the `seed`; `cell` is a name in `rnn.cells.CELLS`.
+
+    Raises
+    ------
+    ReportError
+        If a value is not possible, or the text is shorter than seq_length + 1 characters.
     """
     m = require_whole("m", m, 1, _LARGEST_M)
     seq_length = require_whole("seq_length", seq_length, 1)
     seed = require_whole("seed", seed, 0)
     sig = require_number("sig", sig, above=0, most=_LARGEST_SIG)
     layers = require_whole("layers", layers, 1, _MOST_LAYERS)
+    dropout = require_number("dropout", dropout, least=0, below=1)
     require_segments(corpus, seq_length)
     architecture = Architecture(CELLS[one_of("cell", cell, CELLS)], m, corpus.K, layers)
     rng = generator(seed, CHECK)
@@ -215,7 +221,7 @@ def check_cases(
         for weights, theta in (("first weights", first), (f"after {BURN_IN} updates", trained))
         for state, h in (("h₀ = 0", zero), ("h₀ ≠ 0", random))
     ]
-    if (cell, layers) != ("vanilla", 1):
+    if dropout or (cell, layers) != ("vanilla", 1):
         # So many units of a layer at each step, lest a small one have none left.
         units = np.broadcast_to(np.arange(m) >= int(DROPPED * m), (layers, seq_length, 1, m))
         mask = rng.permuted(units, axis=-1) / (1 - DROPPED)

@@ -86,8 +86,6 @@ def synthesize(
         If `temperature`, `top_p` or `n` is out of range, or `x0` is no character.
     """
     temperature = require_number("temperature", temperature, least=0)
-    if temperature < 1e-300:
-        temperature = 0.0  # its inverse may be no finite number
     top_p = require_number("top_p", top_p, above=0, most=1)
     n = require_whole("length", n, 0, LONGEST)
     x = _characters([x0], len(parameters.c))

@@ -37,7 +37,7 @@ PAGES = ["report.ipynb", "report.pdf", "report.html"]
 def finish(folder: Path, m: int) -> None:
     """Leave what a run leaves that make started."""
     folder.mkdir(parents=True)
-    altered_files(folder)
+    altered_files(folder, tidy=True)
     book = folder.parent / "book.txt"
     book.write_text("Wren said so. The sea was wide.\n" * 40, encoding="utf-8")
     corpus = load_corpus(str(book))
@@ -212,6 +212,22 @@ def test_make_lets_a_step_make_a_file_again_that_is_gone(runs: Path, name: str) 
     (runs / "run" / name).unlink()
     mend(runs / "run")
     assert not all((runs / "run" / notebook).exists() for notebook in NOTEBOOKS)
+
+
+def test_looking_for_altered_files_writes_nothing_and_tidying_keeps_what_it_finds(
+    runs: Path,
+) -> None:
+    sums, before = runs / "run" / ".sums", (runs / "run" / ".sums").read_text()
+    (runs / "run" / "history.csv").write_text("altered")
+    sums.write_text("nonsense\n" + 3 * before)
+    time = sums.stat().st_mtime_ns
+    altered = altered_files(runs / "run")
+    assert [path.name for path in altered] == ["history.csv"]
+    assert sums.read_text() == "nonsense\n" + 3 * before and sums.stat().st_mtime_ns == time
+    assert altered_files(runs / "run", tidy=True) == altered == altered_files(runs / "run")
+    assert len(sums.read_text()) < 2.1 * len(before)
+    sums.unlink()
+    assert altered_files(runs / "run") == [] and not sums.exists()
 
 
 def test_sums_that_are_nonsense_judge_nothing(runs: Path) -> None:

@@ -389,6 +389,7 @@ def test_a_text_of_one_segment_can_be_checked(tmp_path: Path) -> None:
         ({"seq_length": 0}, "seq_length: expected a whole number of at least 1, got 0"),
         ({"seq_length": 10**9}, "corpus: expected at least seq_length"),
         ({"seed": -1}, "seed: expected"),
+        ({"dropout": 1}, "dropout: expected"),
         ({"sig": 0}, "sig: expected a finite number"),
         ({"sig": float("nan")}, "sig: expected a finite number"),
     ],
@@ -444,6 +445,15 @@ def test_table_1_has_the_rows_and_columns_of_the_report(errors: pd.DataFrame) ->
     first = rows(errors, CENTRAL).iloc[:5].set_index("parameter")
     assert table.loc["Max", "V"] == first.loc["V", "max"]
     assert table.loc["Mean", "b"] == first.loc["b", "mean"]
+
+
+def test_dropout_is_checked_where_a_training_has_it(book: Corpus) -> None:
+    small = SETTING | {"m": 4}
+    *others, last = check_cases(book, **small, dropout=0.1)
+    assert all(case.mask is None for case in (*others, *check_cases(book, **small)))
+    assert set(np.unique(last.mask)) == {0, 2}
+    assert rows(check([last]), COMPLEX)["max"].max() < 1e-11
+    assert UNMASKED in set(check_mistakes(others[0], last)["mistake"])
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from rnn.pipeline import hold, refuse, set_up
-from rnn.pipeline.parameters import read_values
-from rnn.text.files import SUMS, altered_files
+from rnn.text.files import altered_files, expanded
 
 #: The variables that the steps of a run and of a comparison read, by the stamp of each.
 RUN = {
@@ -32,13 +32,25 @@ RUN = {
 COMPARISON = {".compare.values": ("RUNS", "TEXT"), ".pages.values": RUN[".pages.values"]}
 SWEEP = {".sweep.values": ("TEXT",), ".pages.values": RUN[".pages.values"]}
 
-_PARAMETER = ("-p", "-r", "--parameters", "--parameters_raw")  # options of papermill
+#: The long names of papermill's options for parameters.
+_LONG = {"--parameters": "-p", "--parameters_raw": "-r"}
+_LONG |= {"--parameters_file": "-f", "--parameters_yaml": "-y"}
+#: Reads YAML with the Python that everything is installed into.
+_READ_YAML = (
+    "import json, sys, yaml; "
+    "json.dump(list(map(yaml.safe_load, json.load(sys.stdin))), sys.stdout, default=str)"
+)
+#: What the other steps are told too if `PARAMS` says it of the training.
+_SAID_BY_PARAMS = {"corpus": "CORPUS", "encoding": "ENCODING", "seed": "SEED", "seeds": "SEEDS"}
+_SAID_BY_PARAMS |= {"from_run": "FROM"}
+
 _REPORTS = Path("reports")
 _RESULTS = ("results.json", "history.csv")
 _PRETRAINED = ("results.json", "best_model.npz")  # of the run that another one goes on from
 _RUN_TRACES = ("results.json", ".check.values", ".training.values")
-_PARAMETERS, _BEST = "parameters.yaml", "best.yaml"  # of a sweep's point, and of its best
-_NETWORK = ("cell", "layers")  # parameters of the training and of the check
+_PARAMETERS = "parameters.yaml"  # of a sweep's point
+_TAKEN_OVER = ("cell", "layers")  # from the model that is trained on
+_NETWORK = (*_TAKEN_OVER, "dropout")  # parameters of the training and of the check
 
 _STEPS = ("01_gradient_check.ipynb", "02_training_evolution.ipynb", "03_best_model_sampling.ipynb")
 _PAGES = ("report.ipynb", "report.pdf", "report.html")
@@ -60,7 +72,9 @@ def main(python: str, verb: str, *command: str) -> None:
     if verb == "report":
         folder = run_folder()
         require_pretrained(folder)
-        go_on(python, folder, RUN, *command, *values_of_point(folder))
+        if (folder / _PARAMETERS).is_file():
+            command = (*command, f"PARAMS=-f {folder / _PARAMETERS} {os.environ['PARAMS']}")
+        go_on(python, folder, RUN, *command)
     elif verb == "compare":
         go_on(python, comparison_folder(), COMPARISON, *command)
     elif verb == "sweep":
@@ -108,11 +122,16 @@ def go_on(
         mend(folder)
     # What make is told here holds for the stamps too.
     os.environ |= dict(word.split("=", 1) for word in command if "=" in word)
-    os.environ["NETWORK"] = network(os.environ["FROM"], os.environ["PARAMS"])
+    told = told_by(python, os.environ["PARAMS"])
+    known = {name: told[name] for name in _SAID_BY_PARAMS if told.get(name) is not None}
+    said = {_SAID_BY_PARAMS[name]: str(value) for name, value in known.items()}
+    os.environ |= said
+    os.environ["NETWORK"] = network(os.environ["FROM"], told)
     write_stamps(folder, stamps)
     # Python ignores this signal, and what a process ignores its successor does too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    os.execvp(command[0], [*command, f"out={folder}"])
+    words = [f"{name}={value}" for name, value in said.items()]
+    os.execvp(command[0], [*command, *words, f"out={folder}"])
 
 
 def look_around() -> None:
@@ -138,7 +157,7 @@ def mend(folder: Path) -> None:
 
     A training goes on from its last checkpoint, so that nothing has to be computed twice.
     """
-    for path in altered_files(folder):
+    for path in altered_files(folder, tidy=True):
         if path.is_dir():
             refuse(str(path), "a file", "a folder", "remove it and run make again")
         made_with = _MADE_WITH.get(path.name, ())
@@ -150,29 +169,48 @@ def mend(folder: Path) -> None:
                 (folder / name).unlink(missing_ok=True)
 
 
-def network(pretrained: str, options: str) -> str:
-    """Return those options of the training that hold for the gradient check too: the network's.
+def told_by(python: str, options: str) -> dict[str, Any]:
+    """Return the parameters that options of papermill give, as it does; none if it refuses them."""
+    with suppress(OSError, ValueError, TypeError):  # what is wrong a step says
+        given = _options(options)
+        texts = [Path(path).read_text("utf-8") for option, path, _ in given if option == "-f"]
+        texts += [text for option, text, _ in given if option == "-y"]
+        told: dict[str, Any] = {}
+        if texts:
+            read = [python, "-c", _READ_YAML]
+            done = subprocess.run(read, input=json.dumps(texts), capture_output=True, text=True)
+            for values in json.loads(done.stdout):
+                told |= values or {}
+        for kind in ("-p", "-r"):
+            told |= {name: value for option, name, value in given if option == kind}
+        return told
+    return {}
 
-    That of a run whose model is trained on is in its results.
+
+def _options(text: str) -> list[tuple[str, str, str]]:
+    """Return the words of some options, each by its short name, with the two after it."""
+    words: list[str] = []
+    for word in shlex.split(text):
+        joined = re.fullmatch(r"(?s)(-[fy]|--\w+=)(.+)", word)
+        words += [joined[1].rstrip("="), joined[2]] if joined else [word]
+    words += ["", ""]
+    return [(_LONG.get(a, a), b, c) for a, b, c in zip(words, words[1:], words[2:], strict=False)]
+
+
+def network(pretrained: str, told: Mapping[str, Any]) -> str:
+    """Return, of what the training is told, the options that hold for the gradient check too.
+
+    What a run takes over from the model that it goes on with is in that one's results.
     """
+    known: dict[str, Any] = {}
     with suppress(OSError, ValueError, LookupError, TypeError):  # what is wrong a step says
-        words = shlex.split(options)
-        told: dict[str, object] = {}
         if pretrained:
             results = json.loads((_pretrained_folder(pretrained) / "results.json").read_bytes())
-            told |= results["training"]["parameters"]
-        for path in [Path(path) for option, path in pairwise(words) if option == "-f"]:
-            if path.name in (_PARAMETERS, _BEST) and path.is_file():
-                told |= read_values(path)
-        known = [("-p", name, str(told[name])) for name in _NETWORK if name in told]
-        words = [*chain(*known), *words]
-        found = zip(words, words[1:], words[2:], strict=False)
-        return " ".join(
-            shlex.join(option)
-            for option in found
-            if option[0] in _PARAMETER and option[1] in _NETWORK
-        )
-    return ""
+            former = results["training"]["parameters"]
+            known |= {name: former[name] for name in _TAKEN_OVER if name in former}
+    known |= told
+    words = [("-p", name, str(known[name])) for name in _NETWORK if name in known]
+    return shlex.join(chain(*words))
 
 
 def require_up_to_date(folder: Path, make: str) -> None:
@@ -231,8 +269,7 @@ def require_pretrained(folder: Path) -> None:
         there = sorted(path.parent.name for path in _REPORTS.glob("*/best_model.npz"))
         remedy = f"choose from {' '.join(there)}" if there else remedy
         refuse("FROM", f"a finished run with {lacking[0]}", repr(said), remedy)
-    altered = altered_files(run) if (run / SUMS).is_file() else []
-    for path in altered:
+    for path in altered_files(run):
         if path.name in _PRETRAINED:
             refuse(str(path), "what the run left", "something else", remedy)
 
@@ -240,17 +277,7 @@ def require_pretrained(folder: Path) -> None:
 def _pretrained_folder(said: str) -> Path:
     """Return the folder of the run ``FROM``: in ``reports/`` by its name, or anywhere."""
     named = _REPORTS / said
-    return named if named.is_dir() else Path(said).expanduser()
-
-
-def values_of_point(folder: Path) -> list[str]:
-    """Return, for make, what the training of a sweep's point was told; nothing for other runs."""
-    path = folder / _PARAMETERS
-    if not path.is_file():
-        return []
-    values = {name.upper(): value for name, value in read_values(path).items()}
-    words = [f"{name}={values[name]}" for name in ("CORPUS", "ENCODING", "SEED", "SEEDS")]
-    return [*words, f"PARAMS=-f {path} {os.environ['PARAMS']}"]
+    return named if named.is_dir() else expanded(said)
 
 
 def sweep_folder() -> Path:
@@ -299,33 +326,36 @@ def _folder(variable: str, name: str) -> Path:
 
 
 def write_stamps(folder: Path, stamps: Mapping[str, tuple[str, ...]]) -> None:
-    """Write those stamps whose values, or files that they name, have changed since."""
+    """Write those stamps whose values, or files that they name, are no longer as they say."""
     for name, variables in stamps.items():
         stamp, values = folder / name, {variable: os.environ[variable] for variable in variables}
-        files = [file for variable, value in values.items() for file in _files(variable, value)]
-        # The names of sentences count too: deleting a file changes what is said.
-        sentences = [file.name for file in files if file.suffix == ".md"]
-        content = os.fsencode("\n".join([*values.values(), *sentences]) + "\n")
+        files: dict[str, list[int]] = {}
+        for path in chain.from_iterable(_files(*said) for said in values.items()):
+            with suppress(OSError):
+                files[str(path)] = [path.stat().st_mtime_ns, path.stat().st_size]
+        content = json.dumps({"values": values, "files": files}, indent=1).encode()
         with suppress(OSError):
-            changed = max((f.stat().st_mtime_ns for f in files if f.exists()), default=0)
-            if stamp.read_bytes() == content and changed <= stamp.stat().st_mtime_ns:
+            if stamp.read_bytes() == content:
                 continue
         stamp.write_bytes(content)
 
 
 def _files(variable: str, value: str) -> Iterator[Path]:
-    """Yield the files that a value names: the text, the sentences, the results of runs."""
+    """Yield the files that a value names: a text, sentences, results of runs, parameters."""
     if variable == "CORPUS":
-        yield Path(value)
+        yield expanded(value)
         yield from map(Path, glob.glob(f"data/{glob.escape(value)}*.txt"))
     elif variable == "FROM" and value:
         yield _pretrained_folder(value) / "best_model.npz"
     elif variable == "TEXT" and value:
-        yield from sorted(Path(value).expanduser().glob("*.md"))
+        yield from sorted(expanded(value).glob("*.md"))
     elif variable == "FONTS" and value:
-        yield Path(value).expanduser()
+        yield expanded(value)
     elif variable == "RUNS":
         yield from (_REPORTS / run / name for run in value.split() for name in _RESULTS)
+    elif variable.endswith("PARAMS"):
+        with suppress(ValueError):
+            yield from (Path(path) for option, path, _ in _options(value) if option == "-f")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ export $(said)
 # What the steps depend on: the code, by what it is for.
 page := $(wildcard rnn/report/pages/*.* rnn/report/pages/templates/*.* rnn/report/pages/templates/*/*.*)
 math := $(wildcard rnn/*.* rnn/kernels/*.* rnn/text/*.* rnn/runs/*.* rnn/analysis/*.*)
-compared := $(math) $(wildcard rnn/report/*.* rnn/report/sections/*.*)
+compared := $(math) $(wildcard rnn/report/*.* rnn/report/sections/*.* rnn/report/templates/*.*)
 code := $(filter-out rnn/report/sections/runs% rnn/report/sections/sweep%,$(compared))
 several := $(if $(filter compared,$(MAKECMDGOALS)),04_compare_runs)$(if $(filter swept,$(MAKECMDGOALS)),05_sweep)
 steps   := $(or $(several),01_gradient_check 02_training_evolution 03_best_model_sampling)

@@ -52,10 +52,15 @@ class Stop:
     kernel: int | None = None  # its process
 
     def listen(self) -> None:
-        """Take Ctrl-C and the polite signals of the system for requests from now on."""
+        """Take Ctrl-C and the polite signals of the system for requests from now on.
+
+        One that is ignored, as the end of the terminal is after nohup, stays so.
+        """
         self.requested = False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
-            signal.signal(number, self._hear)
+        signal.signal(signal.SIGALRM, self._hear)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._hear)
 
     def _hear(self, number: int, frame: object) -> None:
         again, self.requested = self.requested, True
@@ -171,18 +176,21 @@ def execute(source: Path, target: Path, options: Sequence[str]) -> None:
         _tidy(running)
         note_sum(target, running)
         running.replace(target)
-        failed.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be a folder of the user's
+            failed.unlink()
     except BaseException as error:
         story = _story(error) + _limit_of_memory(error)
         if stop.requested:
             told = isinstance(error, PapermillExecutionError) and "\n" not in story
             raise ReportError(story if told else "stopped") from None
         if running.exists() and isinstance(error, PapermillExecutionError | RuntimeError):
-            running.replace(failed)
-            story += f" (see {failed})"
+            with suppress(OSError):
+                running.replace(failed)
+                story += f" (see {failed})"
         raise ReportError(story) from None
     finally:
-        running.unlink(missing_ok=True)
+        with suppress(OSError):
+            running.unlink()
 
 
 def _story(error: BaseException) -> str:

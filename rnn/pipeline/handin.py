@@ -23,7 +23,7 @@ from rnn.pipeline.verify import title_block, told_by_notebook
 from rnn.runs.pretrained import pretrained_folder
 from rnn.runs.results import git, read_results
 from rnn.text.books import BOOKS
-from rnn.text.files import atomic_write, holds
+from rnn.text.files import atomic_write, expanded, holds
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 
@@ -62,7 +62,7 @@ def pack(folder: Path) -> Path:
         if book.licence and book.sha256 in texts and holds(path, book.sha256):
             paths[f"data/{book.file}"] = path
     if own := next((values["text"] for values in given.values() if values.get("text")), ""):
-        place = Path(own).expanduser()
+        place = expanded(own)
         place = place if place.is_dir() else ROOT / own
         paths |= {f"sentences/{path.name}": path for path in place.glob("*.md")}
     contents = {name: path.read_bytes() for name, path in paths.items()}

@@ -8,6 +8,7 @@ import ast
 import contextlib
 import difflib
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,10 @@ def refuse_unknown(given: Iterable[Any], declared: Collection[str]) -> None:
 
 def written_values(values: Mapping[str, Any]) -> bytes:
     """Return parameters in a form that papermill reads as YAML, and `read_values` without it."""
-    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items()).encode()
+    lines = (f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items())
+    # JSON would escape a character beyond the first 65,536 as two, which YAML takes for two.
+    escaped = re.compile(r"[^\n -~\U00010000-\U0010ffff]")
+    return escaped.sub(lambda found: f"\\u{ord(found[0]):04x}", "".join(lines)).encode()
 
 
 def read_values(path: Path) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def prepare(python: str) -> None:
         else:
             if not os.access(_VENV, os.X_OK):
                 _make_venv()
+            _look_at_venv()
             if not _is_locked():
                 how = "uv" if shutil.which("uv") else "pip (a minute or two, once)"
                 print(f"set-up: installing {_LOCK} into .venv with {how}", flush=True)
@@ -111,6 +112,15 @@ def _make_venv() -> None:
     except BaseException:
         shutil.rmtree(".venv", ignore_errors=True)
         raise
+
+
+def _look_at_venv() -> None:
+    """Refuse a ``.venv`` that nothing can be installed into, as others may have made it."""
+    needs = "import sys; sys.version_info >= (3, 11) or sys.exit(1)"
+    needs += "" if shutil.which("uv") else "; import pip"
+    if subprocess.run([_VENV, "-c", needs], stderr=subprocess.DEVNULL).returncode:
+        expected = "Python 3.11 or newer in .venv, with pip where there is no uv"
+        refuse("set-up", expected, "another", "remove .venv and run make again")
 
 
 def _install(*options: str) -> None:

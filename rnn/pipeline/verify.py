@@ -37,7 +37,7 @@ from rnn.runs.storage import read_json
 from rnn.settings import Schedule, Settings
 from rnn.text.books import BOOKS, locate
 from rnn.text.characters import printable
-from rnn.text.files import holds, sha256_of
+from rnn.text.files import expanded, holds, sha256_of
 
 SAME, DIFFERENT, NOT_COMPARED, STOPPED = 0, 1, 2, 130
 
@@ -116,7 +116,7 @@ class Again:
         if corpus in BOOKS:
             places = [locate(corpus)[0]]
         else:
-            places = [] if self.foreign else [Path(corpus).expanduser(), ROOT / corpus]
+            places = [] if self.foreign else [expanded(corpus), ROOT / corpus]
         if any(path.is_file() and wanted in (None, sha256_of(path)) for path in places):
             return corpus
         folders = () if corpus in BOOKS else (self.there / "data", ROOT / "data")
@@ -168,7 +168,7 @@ class Again:
         def sentences(place: Path) -> dict[str, bytes]:
             return {path.name: path.read_bytes() for path in place.glob("*.md")}
 
-        for here in map(sentences, (Path(folder).expanduser(), ROOT / folder)):
+        for here in map(sentences, (expanded(folder), ROOT / folder)):
             if here and (not self.foreign or here == sentences(self.there / "sentences")):
                 return folder
         # Sentences are templates, which can compute: those of somebody else are not run.
@@ -422,9 +422,10 @@ def main(arguments: Collection[str]) -> int:
     """Run the command; return its exit status."""
     (path,) = arguments
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, signal.default_int_handler)  # raises KeyboardInterrupt
+        if signal.getsignal(one) != signal.SIG_IGN:  # as nohup leaves it
+            signal.signal(one, signal.default_int_handler)  # raises KeyboardInterrupt
     try:
-        return verify(Path(path).expanduser())
+        return verify(expanded(path))
     except ReportError as error:
         print(f"verify: {printable(str(error))}", file=sys.stderr)
         return NOT_COMPARED

@@ -27,6 +27,7 @@ from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.report.escaping import is_invisible
 from rnn.text.characters import printable
+from rnn.text.files import expanded
 
 #: They choose the form of the sign before them, and need no glyph.
 VARIATION_SELECTORS = frozenset(range(0xFE00, 0xFE10))
@@ -124,7 +125,7 @@ def own_fonts() -> list[str]:
     told = os.environ.get("FONTS", "")
     if not told:
         return []
-    given = Path(told).expanduser()
+    given = expanded(told)
     for folder in (given, ROOT / given):
         if folder.is_dir():
             return [str(folder.absolute())]
@@ -235,13 +236,16 @@ def lacking_fonts(text: Iterable[str], borrowed: Iterable[Borrowed]) -> str:
     points = [p for p in points if p not in known or (_scripts(p) and p not in of_text)]
     if not points:
         return ""
-    missed = {name for point in points for name in _scripts(point) or {""}}
+    # A sign of many scripts is not missed for the sake of each.
+    missed = {scripts.script(chr(point)) for point in points} - _SHARED
+    missed |= {""} if any(not _scripts(point) & missed for point in points) else set()
     shown = sorted(scripts.script_name(x).replace("_", " ") if x else "signs" for x in missed)
     package = "fonts-noto-cjk" if missed & _EAST_ASIAN else "fonts-noto-core"
     package = "fonts-noto-color-emoji" if missed == {""} else package
     return (
-        f"fonts: expected glyphs for {len(points)} characters ({', '.join(shown[:6])}), got none, "
-        "so their code points are shown; run .venv/bin/python -m pip install '.[fonts]' (Debian: "
+        f"fonts: expected glyphs for {len(points)} character{'s' * (len(points) > 1)} "
+        f"({', '.join(shown[:6])}), got none, so code points are shown; run "
+        ".venv/bin/python -m pip install '.[fonts]' (Debian: "
         f"apt install {package}), or name a folder with FONTS="
     )
 

@@ -12,11 +12,13 @@ the same name in a folder of the user's own takes the place of ours, block by bl
 """
 
 import math
+import os
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 import jinja2
 
@@ -24,6 +26,7 @@ from rnn import ROOT
 from rnn.errors import ReportError, one_of
 from rnn.kernels.elementary import exp
 from rnn.report.escaping import escape, pictured
+from rnn.text.files import expanded
 
 _OURS = Path(__file__).parent / "sections"
 
@@ -59,8 +62,15 @@ def _count(number: int, thing: str, things: str = "") -> str:
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
+def decimals(number: float, places: int = 4) -> str:
+    """Return a number with so many decimals, or with seven digits where they would not show."""
+    return f"{number:,.{places}f}" if abs(number) < 1e7 else f"{number:.7g}"
+
+
 def _epochs(number: float) -> str:
     """Return '1 epoch' or '1.99 epochs', never more than there were."""
+    if 0 < number < 0.01:
+        return "less than 0.01 epochs"
     shown = math.floor(100 * number) / 100
     return f"{shown:g} {'epoch' if shown == 1 else 'epochs'}"
 
@@ -76,7 +86,9 @@ def _power(number: float) -> str:
 
 def _perplexity(nats: float) -> str:
     """Return e to a loss, with three decimals as long as it has no more than seven digits."""
-    return "∞" if nats > 700 else f"{exp(float(nats)):{'.3f' if nats < 14 else '.3g'}}"
+    if nats > 700:  # where it is more than the largest float, or nearly
+        return f"1e+{nats / math.log(10):.0f}"
+    return f"{exp(float(nats)):{',.3f' if nats < 14 else '.3g'}}"
 
 
 def _code(text: object) -> str:
@@ -100,12 +112,12 @@ def _finite(write: Filter) -> Filter:
 
 _FILTERS: dict[str, Filter] = {
     "thousands": _finite("{:,}".format),
-    "decimals": _finite(lambda number, places=4: f"{number:,.{places}f}"),
+    "decimals": _finite(decimals),
     "g": _finite(lambda number, digits=6: f"{number:.{digits}g}"),
     "short": _finite("{:.1e}".format),
     "percent": lambda share: "–" if math.isnan(share) else f"{share:.0%}",
-    "nats": _finite("{:.4f} nats".format),
-    "bits": _finite(lambda loss: f"{loss / math.log(2):.4f} bits"),
+    "nats": _finite(lambda loss: f"{decimals(loss)} nats"),
+    "bits": _finite(lambda loss: f"{decimals(loss / math.log(2))} bits"),
     "perplexity": _finite(_perplexity),
     "count": _count,
     "epochs": _epochs,
@@ -152,7 +164,7 @@ class Sentences:
 
     def __init__(self, folder: str = "") -> None:
         self._environments = {plain: _Environment(plain) for plain in (False, True)}
-        self._own = Path(folder).expanduser() if folder else None
+        self._own = expanded(folder) if folder else None
         if self._own is None:
             return
         if not self._own.is_dir():
@@ -200,7 +212,7 @@ class Sentences:
 
     def _template(self, path: Path, plain: bool) -> jinja2.Template:
         try:
-            return self._environments[plain].get_template(str(path))
+            return self._environments[plain].get_template(quote(os.fsencode(path)))
         except (jinja2.TemplateSyntaxError, OSError, ValueError) as error:
             raise _told(path, getattr(error, "lineno", 1), error) from None
 
@@ -208,8 +220,9 @@ class Sentences:
 def _read(name: str) -> tuple[str, str, None]:
     """Return the source of a template, as Jinja wants it."""
     # The line's end goes into its last tag, where it means nothing but still counts.
-    source = _ONLY_TAGS.sub(r"\1\n\4", Path(name).read_text(encoding="utf-8"))
-    return _LIKE_A_LIST.sub(r" {{\n\1", source), name, None
+    path = os.fsdecode(unquote_to_bytes(name))  # Jinja writes names into code, between quotes
+    source = _ONLY_TAGS.sub(r"\1\n\4", Path(path).read_text(encoding="utf-8"))
+    return _LIKE_A_LIST.sub(r" {{\n\1", source), path, None
 
 
 def _told(path: Path, line: int, error: Exception, remedy: str = "") -> ReportError:

@@ -83,16 +83,16 @@ class Section:
 
     def figure(
         self, figure: Figure, label: str, values: Values, *, source: str = "",
-        caption: str = "caption", points: Iterable[tuple[float, float, Values]] = (),
+        points: Iterable[tuple[float, float, Values]] = (),
     ) -> None:  # fmt: skip
-        """Show a figure under the block `caption`, with the block ``alt`` for those who cannot see.
+        """Show a figure under the block ``caption``, with the block ``alt`` for who cannot see it.
 
         It is drawn in the style of `rnn.report.figures`, `source` is the file of the run that it is
         drawn from, or several, and `label` what references use: ``[Figure](#fig-loss)`` for
         ``fig-loss``.  Who points at one of `points` of its first axes, in report.html, is told the
         block ``point`` with the values of that point; the block ``points`` says what they are.
         """
-        words, told = self.line(caption, values), self.line("alt", values, plain=True)
+        words, told = self.line("caption", values), self.line("alt", values, plain=True)
         shown = Shown("figure", label=label, caption=words, source=self._source(source), alt=told)
         bundle: dict[str, Any] = {"image/svg+xml": on_paper(svg(figure)), "text/plain": told}
         if places := [(x, y, self.line("point", of, plain=True)) for x, y, of in points]:

@@ -1,5 +1,6 @@
 """The model of a finished run, to go on training with on another text."""
 
+import math
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from rnn.settings import Schedule, Settings
 from rnn.state import TrainingState, first_state
 from rnn.text.characters import printable
 from rnn.text.corpus import Corpus, load_corpus
-from rnn.text.files import holds, sha256_of
+from rnn.text.files import expanded, holds, sha256_of
 from rnn.text.segments import document_marks
 
 #: The file of a run that another one goes on with: the model with the lowest smooth loss.
@@ -143,6 +144,11 @@ def begin(corpus: Corpus, schedule: Schedule, pretrained: Pretrained | None) -> 
     taken over.  What it lacks, the rows of U and V and the entries of c for characters that it does
     not know, is as without it.  The smooth loss begins with its loss over the text that is trained
     on: the first loss alone may be far below, and then no later model would have a lower one.
+
+    Raises
+    ------
+    ReportError
+        If that loss is not finite.
     """
     settings = schedule.settings
     state = first_state(settings, corpus.K)
@@ -157,6 +163,10 @@ def begin(corpus: Corpus, schedule: Schedule, pretrained: Pretrained | None) -> 
     ids = corpus.ids[: schedule.trained]
     marks = document_marks(ids, corpus.encode(settings.document_end))
     nats = text_loss(parameters, ids, marks, state.h[0])
+    if not math.isfinite(nats):
+        raise ReportError(
+            f"from_run: expected a model with a finite loss over this text, got {nats}; use another"
+        )
     state.losses[0] = settings.characters_in_loss * nats
     return state
 
@@ -202,7 +212,7 @@ def losses_before_and_after(run: Run) -> dict[str, dict[str, float]]:
 
 def _folder(from_run: str) -> Path:
     with suppress(OSError, ValueError):
-        for folder in (ROOT / "reports" / from_run, ROOT / Path(from_run).expanduser()):
+        for folder in (ROOT / "reports" / from_run, ROOT / expanded(from_run)):
             if folder.is_dir():
                 return folder
     there = sorted(path.parent.name for path in (ROOT / "reports").glob(f"*/{MODEL}"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from rnn import ROOT
 from rnn.errors import ReportError, shown
 from rnn.text.characters import printable
+from rnn.text.files import expanded
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def locate(corpus: str | os.PathLike[str]) -> tuple[Path, str, str]:
         if not path.exists():
             _fetch(book, path)
         return path, wanted, book.title
-    given = Path(wanted).expanduser()
+    given = expanded(wanted)
     for path in (given.absolute(), ROOT / given):
         try:
             path.stat()

@@ -13,6 +13,11 @@ from typing import BinaryIO
 SUMS = ".sums"
 
 
+def expanded(path: str) -> Path:
+    """Return a path with ``~`` and ``~NAME`` as home folders; as it is if nobody has that name."""
+    return Path(os.path.expanduser(path))  # pathlib's way raises a RuntimeError
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that takes the place of `path` when the block ends.
@@ -28,12 +33,13 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         note_sum(path, temporary)
         os.replace(temporary, path)
-        # The new name, too, is to survive a power failure.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        # The new name, too, is to survive a power failure, where the file system can do that.
+        with contextlib.suppress(OSError):
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -50,24 +56,25 @@ def note_sum(path: Path, new: Path) -> None:
             file.write(line.encode())
 
 
-def altered_files(folder: Path) -> list[Path]:
+def altered_files(folder: Path, tidy: bool = False) -> list[Path]:
     """Return the files of a folder that do not hold what they were left with, by its `SUMS`.
 
-    Those that are gone are among them, those that were never noted are not.  `SUMS` is made if need
-    be, or made shorter.
+    Those that are gone are among them, those that were never noted are not.  With `tidy`, for
+    whoever holds the folder, `SUMS` is made if need be, or made shorter; else nothing is written.
     """
+    lines: list[str] = []
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
-        noted: dict[str, list[str]] = {}
-        for line in lines:
-            if found := re.fullmatch(r"([0-9a-f]{64})  ([^/]+)", line):
-                noted.setdefault(found[2], []).append(found[1])
-        kept = {name: sums[-2:] for name, sums in noted.items()}
+    noted: dict[str, list[str]] = {}
+    for line in lines:
+        if found := re.fullmatch(r"([0-9a-f]{64})  ([^/]+)", line):
+            noted.setdefault(found[2], []).append(found[1])
+    kept = {name: sums[-2:] for name, sums in noted.items()}
+    if tidy:
         text = "".join(f"{one}  {name}\n" for name, sums in kept.items() for one in sums)
-        (folder / SUMS).write_text(text, encoding="utf-8")
-        return [folder / name for name, sums in kept.items() if not holds(folder / name, *sums)]
-    (folder / SUMS).touch()
-    return []
+        with atomic_write(folder / SUMS) as file:
+            file.write(text.encode())
+    return [folder / name for name, sums in kept.items() if not holds(folder / name, *sums)]
 
 
 def sha256_of(path: Path) -> str:

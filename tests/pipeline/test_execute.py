@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from rnn.pipeline.execute import STOPPED, Terminal, main, prepared_parameters
+from rnn.pipeline.execute import STOPPED, Stop, Terminal, main, prepared_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = """\
@@ -229,6 +229,26 @@ def test_folder_that_cannot_be_written_is_told_in_one_line(
     assert "expected" in line and "nowhere" in line
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        (".running_done.ipynb", "", ".running_done.ipynb: expected "),
+        ("done.ipynb", "", "done.ipynb: expected "),
+        ("failed_done.ipynb", "raise MemoryError('too much')", "MemoryError: too much"),
+        ("failed_done.ipynb", "", ""),
+    ],
+)
+def test_folder_in_the_place_of_a_file_is_told_in_a_line_and_stays(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, code: str, told: str
+) -> None:
+    (tmp_path / name / "of the user's").mkdir(parents=True)
+    assert run(stored(tmp_path, code))[0] == bool(told)
+    line = capfd.readouterr().err.splitlines()[-1:]
+    assert told in "".join(line) and bool(line) == bool(told)
+    assert (tmp_path / name / "of the user's").exists()
+    assert not [path for path in tmp_path.glob(".running*") if path.is_file()]
+
+
 SAVES = """\
 import os, time
 from pathlib import Path
@@ -268,6 +288,20 @@ def test_stopped_run_lets_the_kernel_save_and_leaves_no_target(
     assert not list(tmp_path.glob("*done.ipynb"))
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "started").read_text()), 0)
+
+
+def test_signal_that_is_ignored_stays_ignored() -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        Stop().listen()
+        assert callable(signal.getsignal(signal.SIGTERM))
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_bar_is_one_line_in_a_log_and_itself_on_a_terminal() -> None:

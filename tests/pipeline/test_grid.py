@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rnn.errors import ReportError
 from rnn.pipeline.grid import Asked, fractions, named_points
@@ -120,8 +121,10 @@ def test_another_text_has_other_points(tmp_path: Path) -> None:
 
 def test_values_survive_being_written(tmp_path: Path) -> None:
     values = {"corpus": 'a: "b" # c', "eta": 1e-8, "document_end": "<|end|>\n", "seeds": 3}
+    values["other"] = "书 \U0001f600 \U00100001 \\u00e4 \x07\x7f\x85\u2028\ufeff\uffff é\tend"
     (tmp_path / "p.yaml").write_bytes(written_values(values))
     assert read_values(tmp_path / "p.yaml") == values
+    assert yaml.safe_load((tmp_path / "p.yaml").read_bytes()) == values | {"eta": "1e-08"}
 
 
 def test_halving_ends_with_the_whole_training() -> None:

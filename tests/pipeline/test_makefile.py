@@ -75,6 +75,7 @@ class Project:
             "rnn/report/pages/templates/page.j2",
             "rnn/report/pages/templates/report-pdf/style.typ",
             "rnn/report/sections/loss.md",
+            "rnn/report/templates/table.html",
             "rnn/report/sections/runs_curves.py",
             "rnn/report/sections/runs_curves.md",
             "rnn/report/sections/sweep.py",
@@ -191,6 +192,7 @@ def test_changed_variable_runs_what_depends_on_it(
         ("rnn/kernels/products.py", [CHECK, TRAINING, SAMPLE, RENDER]),
         ("rnn/report/show.py", [CHECK, TRAINING, SAMPLE, RENDER]),
         ("rnn/report/sections/loss.md", [CHECK, TRAINING, SAMPLE, RENDER]),
+        ("rnn/report/templates/table.html", [CHECK, TRAINING, SAMPLE, RENDER]),
         ("rnn/report/pages/templates/page.j2", [RENDER]),
         ("rnn/report/pages/templates/report-pdf/style.typ", [RENDER]),
         ("rnn/report/pages/render.py", [RENDER]),
@@ -209,14 +211,36 @@ def test_touched_file_runs_what_depends_on_it(
     assert project.report() == []
 
 
-def test_touched_book_of_one_s_own_is_read_again(project: Project) -> None:
-    book = project.folder / "my own book.txt"
+@pytest.mark.parametrize("path", ["my own book.txt", "~/my own book.txt"])
+def test_book_of_one_s_own_is_read_again_when_another_takes_its_place(
+    project: Project, path: str
+) -> None:
+    book, home = project.folder / "my own book.txt", {"HOME": str(project.folder)}
     book.write_text("a text")
-    os.utime(book, (1, 1))
-    project.report(f"CORPUS={book}")
-    assert project.report(f"CORPUS={book}") == []
-    book.touch()
-    assert project.report(f"CORPUS={book}") == [CHECK, TRAINING, SAMPLE, RENDER]
+    all_steps = [CHECK, TRAINING, SAMPLE, RENDER]
+    assert project.report(f"CORPUS={path}", **home) == all_steps
+    assert project.report(f"CORPUS={path}", **home) == []
+    for time_of_writing in (2_000_000_000, 1):  # an older one too
+        os.utime(book, (time_of_writing, time_of_writing))
+        assert project.report(f"CORPUS={path}", **home) == all_steps
+        assert project.report(f"CORPUS={path}", **home) == []
+
+
+@pytest.mark.parametrize("option", ["-f ", "-f", "--parameters_file ", "--parameters_file="])
+def test_file_of_parameters_is_read_again_when_it_changes(project: Project, option: str) -> None:
+    said = f"PARAMS={option}'my own.yaml'"
+    (project.folder / "my own.yaml").write_text("m: 9")
+    assert project.report(said) == [CHECK, TRAINING, SAMPLE, RENDER]
+    assert project.report(said) == []
+    (project.folder / "my own.yaml").write_text("m: 10")
+    assert project.report(said) == [TRAINING, SAMPLE, RENDER]
+    (project.folder / "my own.yaml").write_text("{m: 10, cell: lstm}")
+    assert project.report(said) == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
+def test_line_end_that_moves_from_one_value_to_the_next_is_a_change(project: Project) -> None:
+    project.report("AUTHOR=A\n\nB", "DATE=C")
+    assert project.report("AUTHOR=A", "DATE=B\n\nC") == [RENDER]
 
 
 def test_run_that_is_gone_on_from_is_looked_at_before_and_after(project: Project) -> None:
@@ -239,7 +263,13 @@ def test_run_that_is_gone_on_from_is_looked_at_before_and_after(project: Project
 
 
 @pytest.mark.parametrize(
-    ("name", "lacking"), [("old", "best_model.npz"), ("nobody", "results.json"), ("assignment", "")]
+    ("name", "lacking"),
+    [
+        ("old", "best_model.npz"),
+        ("nobody", "results.json"),
+        ("~nobody-at-all", "results.json"),
+        ("assignment", ""),
+    ],
 )
 def test_run_that_cannot_be_gone_on_from_is_refused_in_one_line(
     project: Project, name: str, lacking: str
@@ -396,13 +426,34 @@ def test_options_reach_the_training_as_one_text(project: Project) -> None:
     assert words[words.index("--options") + 1] == options
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-p cell lstm -p m 200 -r layers 2 -p dropout 0.5",
+        "-y '{cell: lstm, m: 200}' --parameters layers 2 --parameters_raw dropout 0.5",
+        "--parameters_yaml='{cell: lstm, layers: 2}' -p dropout 0.5",
+        "-f my.yaml",
+        "-p cell lstm -y 'dropout: 0.5' --parameters_file=gru.yaml",
+    ],
+)
 def test_the_check_takes_the_network_of_the_training_and_its_own_options_last(
-    project: Project,
+    project: Project, options: str
 ) -> None:
-    project.report("PARAMS=-p cell lstm -p m 200 -r layers 2", "CHECK_PARAMS=-p layers 3")
+    (project.folder / "my.yaml").write_text("# mine: {\ncell: lstm\nlayers: 2\ndropout: 0.5\n")
+    (project.folder / "gru.yaml").write_text("{layers: 2, cell: gru}")
+    project.report(f"PARAMS={options}", "CHECK_PARAMS=-p layers 3")
     words = (project.run / f"{CHECK}.ipynb").read_text().splitlines()
     taken = words[words.index("--options") + 1]
-    assert taken == "-p cell lstm -r layers 2 -p layers 3"
+    assert taken == "-p cell lstm -p layers 2 -p dropout 0.5 -p layers 3"
+
+
+@pytest.mark.parametrize("wrong", ["-f nowhere.yaml", "-y '{cell'", "-y text", "-p 'cell"])
+def test_options_that_cannot_be_are_left_to_the_step_that_refuses_them(
+    project: Project, wrong: str
+) -> None:
+    project.report(f"PARAMS={wrong}")
+    words = (project.run / f"{TRAINING}.ipynb").read_text().splitlines()
+    assert words[words.index("--options") + 1] == wrong
 
 
 def without_caches(folder: Path) -> list[Path]:
@@ -610,7 +661,7 @@ def test_closing_lines_name_the_pages_and_the_numbers(project: Project) -> None:
     assert lines[:2] == ["reports/assignment/report.pdf", "reports/assignment/report.html"]
     assert [line.split(maxsplit=1)[0] for line in lines[2:]] == [
         "book",
-        "training",
+        "updates",
         "lowest",
         "speed",
     ]
@@ -788,19 +839,32 @@ def test_sweep_trains_first_and_makes_its_page_again_only_if_something_is_new(
     assert project.report() == []
 
 
-def test_report_of_a_sweep_s_point_has_the_values_of_its_training(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("run", "options"),
+    [("size/m5", ""), ("mine", "-f reports/size/m5/parameters.yaml ")],
+)
+def test_report_of_a_sweep_s_point_has_the_values_of_its_training(
+    project: Project, run: str, options: str
+) -> None:
     point = project.run.parent / "size" / "m5"
     point.mkdir(parents=True)
-    values = {"corpus": "goblet", "encoding": "cp1252", "seed": 4, "m": 5, "seeds": 2}
-    (point / "parameters.yaml").write_bytes(written_values(values))
-    said = ("RUN=size/m5", "PARAMS=-p epochs 2")
+    values = {"corpus": "mine $x.txt", "encoding": "cp1252", "seed": 4, "m": 5, "seeds": 2}
+    (point / "parameters.yaml").write_bytes(written_values(values | {"cell": "gru"}))
+    text, folder = project.folder / "mine $x.txt", project.run.parent / run
+    text.touch()
+    said = (f"RUN={run}", f"PARAMS={options}-p epochs 2", "SEED=0", "CORPUS=goblet")
     assert project.report(*said) == [CHECK, TRAINING, SAMPLE, RENDER]
-    words = (point / f"{TRAINING}.ipynb").read_text()
-    for part in ("goblet", "cp1252", "-f reports/size/m5/parameters.yaml", "-p epochs 2"):
-        assert part in words
-    assert "goblet" in (point / f"{CHECK}.ipynb").read_text()
+    told = {step: (folder / f"{step}.ipynb").read_text().splitlines() for step in NOTEBOOKS}
+    assert told[TRAINING][-1] == "-f reports/size/m5/parameters.yaml -p epochs 2"
+    assert told[CHECK][-1].split() == ["-p", "cell", "gru"]
+    for step, names in ((CHECK, ["corpus", "encoding", "seed"]), (TRAINING, ["corpus", "seeds"])):
+        for name in names:
+            assert told[step][told[step].index(name) + 1] == str(values[name])
+    assert told[SAMPLE][told[SAMPLE].index("seed") + 1] == "4"
     assert project.report(*said) == []
-    assert project.make("clean", "RUN=size/m5").returncode == 0 and not point.exists()
+    os.utime(text, (1, 1))
+    assert project.report(*said) == [CHECK, TRAINING, SAMPLE, RENDER]
+    assert project.make("clean", f"RUN={run}").returncode == 0 and not folder.exists()
 
 
 @pytest.mark.parametrize(
@@ -854,6 +918,22 @@ def test_missing_venv_module_is_told_in_one_line(project: Project) -> None:
     assert "set-up: expected the module venv" in refused.stderr + refused.stdout
     assert "python3-venv" in refused.stderr + refused.stdout
     assert not (project.folder / ".venv").exists()
+
+
+@pytest.mark.parametrize("lacking", ["sys.version_info = (3, 10)", "sys.modules['pip'] = None"])
+def test_venv_that_nothing_can_be_installed_into_is_told_in_one_line(
+    project: Project, lacking: str
+) -> None:
+    tools, python = project.folder / "bin", project.folder / ".venv" / "bin" / "python"
+    tools.mkdir()
+    for name in ("sh", "test"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    code = f'test "$1" != -c || exec "{sys.executable}" -c "import sys; {lacking}; $2"'
+    stand_in_python(python.parent, "python", f'{code}\nexec "{sys.executable}" "$@"')
+    (project.folder / ".venv" / "installed.lock").unlink()
+    told = one_line(project.make("report", PATH=str(tools)))
+    assert told.startswith("set-up: expected Python 3.11 or newer in .venv")
+    assert "remove .venv" in told
 
 
 STAND_IN_UV = """echo "$@" >> uv.log

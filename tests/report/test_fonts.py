@@ -1,8 +1,10 @@
 """What no embedded font has is set in others, each character in one that has its script."""
 
+import logging
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
@@ -12,6 +14,7 @@ from rnn.errors import ReportError
 from rnn.report import fonts
 from rnn.report.escaping import html_visible, typst_string
 from rnn.report.fonts import borrowed_fonts, cut_out, lacking_fonts, own_fonts
+from rnn.report.pages.render import main
 
 JAVANESE = "ꦲꦏꦱꦫ"
 HASH = "112aee118421070a6024ea24cb67ff95e5793b1d1c76725d481fd9f3d120200e"
@@ -77,6 +80,26 @@ def test_what_no_font_has_is_told_with_its_script_and_what_to_install(folder: Pa
     assert not borrowed_fonts(JAVANESE)
     line = lacking_fonts(JAVANESE, [])
     assert "Javanese" in line and "[fonts]" in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("words", "scripts"),
+    [("世界。", {"Han"}), ("世界、の。ー", {"Han", "Hiragana"}), ("हिन्दी।", {"Devanagari"})],
+)
+def test_a_sign_of_many_scripts_does_not_name_those_that_are_not_in_the_text(
+    words: str, scripts: set[str]
+) -> None:
+    assert set(re.findall(r"\((.*?)\)", lacking_fonts(words, []))[0].split(", ")) == scripts
+
+
+def test_the_command_that_renders_a_report_says_what_no_font_has(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.root, "handlers", [])
+    nbformat.write(notebook(prose(f"# Head {JAVANESE}")), folder / "01_head.ipynb")
+    assert main([str(folder)]) == 0
+    error = capsys.readouterr().err
+    assert "Javanese" in error and error.count("\n") == 1
 
 
 def test_scripts_of_the_embedded_fonts_need_no_other() -> None:

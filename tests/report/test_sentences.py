@@ -54,6 +54,9 @@ def folder(path: Path, **files: str) -> str:
         ("x | thousands", 1234567, "1,234,567"),
         ("x | decimals", 1234.56789, "1,234.5679"),
         ("x | decimals(1)", 2.25, "2.2"),
+        ("x | decimals", 7.5e31, "7.5e+31"),
+        ("x | perplexity", 16.0, "8.89e+06"),
+        ("x | perplexity", 1000 * math.log(10), "1e+1000"),
         ("x | g(3)", 0.00012345, "0.000123"),
         ("x | short", 1.234e-5, "1.2e-05"),
         ("x | percent", 0.256, "26%"),
@@ -268,6 +271,18 @@ def test_a_user_s_folder_is_found_from_the_working_directory_and_from_the_projec
     assert Sentences("").render("test", "b", {}) == "ours"
 
 
+@pytest.mark.parametrize("name", ["Anna's words", 'the "best"', "100% \\n {{ x }}", "a\xa0\udcff"])
+def test_a_user_s_folder_may_have_any_name(own: Any, tmp_path: Path, name: str) -> None:
+    own("{% block b %}ours{% endblock %}{% block c %}{% endblock %}")
+    first = "{% block b %}mine{{ ' yes' if x }}, not {{ super() }}{% endblock %}"
+    text = first + "\n{% block c %}{{ x }}{% endblock %}"
+    mine = Sentences(folder(tmp_path / name, test=text))
+    assert mine.render("test", "b", {"x": 0}) == "mine, not ours"
+    with pytest.raises(ReportError) as caught:
+        mine.render("test", "c", {"y": 1})
+    assert str(caught.value).startswith(f"{tmp_path / name / 'test.md'}, line 2: ")
+
+
 SWEDISH = """
 {% block caption %}
 Den utjämnade förlusten under {{ epochs | g(3) }} epoker. Punkten är den lägsta,
@@ -363,8 +378,19 @@ def test_sentences_are_shown_as_prose_and_nothing_where_they_say_nothing(
 
 @pytest.mark.parametrize(
     ("number", "shown"),
-    [(7, "7 epochs"), (1, "1 epoch"), (1.999, "1.99 epochs"), (0.066, "0.06 epochs")],
+    [
+        (7, "7 epochs"),
+        (1, "1 epoch"),
+        (1.999, "1.99 epochs"),
+        (0.066, "0.06 epochs"),
+        (0, "0 epochs"),
+    ],
 )
 def test_epochs_are_never_more_than_there_were(number: float, shown: str, own: Any) -> None:
     sentences = own("{% block caption %}{{ n | epochs }}{% endblock %}")
     assert sentences.render("test", "caption", {"n": number}) == shown
+
+
+def test_a_part_of_an_epoch_is_not_said_to_be_none(own: Any) -> None:
+    sentences = own("{% block caption %}{{ n | epochs }}{% endblock %}")
+    assert sentences.render("test", "caption", {"n": 1e-5}) != "0 epochs"

@@ -315,3 +315,11 @@ def test_run_is_not_gone_on_from_in_its_own_folder(case: Case) -> None:
 def test_none_is_asked_for_by_an_empty_name() -> None:
     names = {"m": 100}
     assert load_pretrained("", names) is None and names == {"m": 100}
+
+
+def test_model_without_a_finite_loss_is_refused(case: Case) -> None:
+    parameters = case.pretrained.model.parameters
+    broken = parameters._replace(V=np.full_like(parameters.V, np.nan))
+    model = replace(case.pretrained.model, parameters=broken)
+    with pytest.raises(ReportError, match="from_run: expected a model with a finite loss"):
+        go_on(case._replace(pretrained=replace(case.pretrained, model=model)))

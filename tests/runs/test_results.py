@@ -209,6 +209,16 @@ def test_the_held_out_loss_is_the_same_wherever_a_run_tells_it(
     assert f"update {lowest['update']:,}" in line
 
 
+def test_a_single_update_is_not_told_of_as_several(
+    book: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    save_runs([run(book, max_updates=1)], tmp_path, str(book.path))
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path)])
+    closing_lines.main()
+    told = capsys.readouterr().out
+    assert "smooth loss" in told and "1 updates" not in told
+
+
 def test_without_a_held_out_part_there_is_no_model_that_is_best_on_it(
     book: Corpus, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import pickle
+import stat
 import subprocess
 import sys
 import time
@@ -61,6 +62,21 @@ def test_a_failed_write_is_one_line_and_leaves_what_was_there(
             write_whole(path, b"after")
     assert line(caught).startswith("history.csv: expected ") and os.strerror(code) in line(caught)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"history.csv": b"before"}
+
+
+def test_a_file_is_written_where_folders_cannot_be_synchronized(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_whole(tmp_path / "history.csv", b"whole")
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"history.csv": b"whole"}
 
 
 def test_a_folder_in_the_way_of_which_there_is_a_file_is_refused(tmp_path: Path) -> None:

@@ -31,6 +31,19 @@ def test_relative_path_is_sought_in_the_working_directory_and_then_in_the_projec
     assert (corpus.name, corpus.title) == ("a", "a.txt")
 
 
+def test_a_tilde_is_a_home_folder_unless_nobody_has_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir(), here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    file_of(home, b"at home", "a.txt")
+    file_of(here, b"a name with a tilde", "~nobody.txt")
+    assert text_of(load_corpus("~/a.txt")) == "at home"
+    assert text_of(load_corpus("~nobody.txt")) == "a name with a tilde"
+
+
 def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     assert "no such file" in refusal(str(tmp_path / "nowhere.txt"))
     assert "got ' '" in refusal(" ")

@@ -1,6 +1,7 @@
 """Assemble and render a run's report: ``python -m rnn.report.pages.render reports/assignment``."""
 
 import argparse
+import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -92,7 +93,9 @@ def render(folder: Path, *, title: str, author: str = "", date: str = "") -> lis
         If a notebook is missing, a cell cannot be set, or the folder cannot be written.
     """
     notebook = assemble(folder, title=title, author=author, date=date)
-    usual = {"strict": True, "exclude_stderr": True, "exclude_tracebacks": True}
+    # Not traitlets' logger, which is silent outside of its applications.
+    log = logging.getLogger(__name__)
+    usual = {"strict": True, "exclude_stderr": True, "exclude_tracebacks": True, "log": log}
     exporters = (
         ReportPDFExporter(font_paths=own_fonts(), **usual),
         ReportHTMLExporter(interactive=True, **usual),

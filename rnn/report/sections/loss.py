@@ -3,6 +3,7 @@
 import math
 import tomllib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from rnn.report.show import Section
 from rnn.runs.run import Run
 from rnn.settings import Settings
 
-_RISE = 0.005  # nats per character: what a held-out loss that is said to rise has risen at least
+RISE = 0.005  # nats per character: what a loss that is said to have risen has risen at least
+_LAG = 1000  # updates for which the smooth loss remembers a loss, on average
+_MOST_LINES = 40  # that mark epochs: more would be a hatch
 
 _PUBLISHED = tomllib.loads(Path(__file__).with_name("loss.toml").read_text(encoding="utf-8"))
 
@@ -36,12 +39,13 @@ def facts(run: Run) -> dict[str, Any]:
     ends = run.history.groupby("epoch").last()
     nats = run.settings.per_character(run.lowest_smooth_loss)
     held_out = held_out_facts(run)
-    lowest_first = min(run.best_update, held_out.get("update", run.best_update))
+    first, last = run.state.history[0][1], run.smooth_loss
     return {
         "epochs": run.last_update / run.updates_per_epoch,
+        "epoch_lines": len(_epoch_starts(run)),
         "updates": run.last_update,
-        "first": run.state.history[0][1],
-        "last": run.smooth_loss,
+        "first": first,
+        "last": last,
         "lowest": run.lowest_smooth_loss,
         "lowest_update": run.best_update,
         "lowest_nats": nats,
@@ -58,31 +62,45 @@ def facts(run: Run) -> dict[str, Any]:
         "diverged": run.state.diverged,
         "clip": run.settings.clip,
         "eta": run.settings.eta,
-        "risen": run.smooth_loss > run.state.history[0][1],
-        "still_falling": lowest_first / run.last_update > 0.9,
+        "risen": run.settings.per_character(last - first) >= RISE,
+        "still_falling": _is_falling(run) and held_out.get("falling", True),
     }
+
+
+def _is_falling(run: Run) -> bool:
+    """Return whether the smooth loss fell at last, on average.
+
+    The last epoch is compared with the one before, as the text is easier in some places than in
+    others; several, where they are so short that the smooth loss lags behind.  In a training too
+    short for that it is the last quarter, and the one before.
+    """
+    width = math.ceil(_LAG / run.updates_per_epoch) * run.updates_per_epoch
+    width = width if 2 * width <= run.last_update else run.last_update // 4
+    losses = run.history.set_index("update")["smooth_loss"]
+    ends = [run.last_update - width, run.last_update - 2 * width]
+    after, before = (losses[losses.index > end].mean() for end in ends)
+    return bool(after < 0.9975 * before)
 
 
 def held_out_facts(run: Run) -> dict[str, Any]:
     """Return what the sentences mention of the held-out loss; nothing where there is none.
 
-    ``since`` is the time from the lowest to the last, in epochs.  It has ``risen`` if that is an
-    epoch or more and the difference is not small; ``overfitted`` if meanwhile the smooth loss fell.
+    ``since`` is the time from the lowest to the last, in epochs.  The loss has ``risen`` if that is
+    an epoch or more and the difference is not small.  It is ``falling`` if the lowest of several is
+    one of the last two.
     """
     (update, nats), last = run.lowest_held_out, run.validation_loss
     if last is None or not update:
         return {}
-    smooth = run.history.set_index("update")["smooth_loss"]
+    measured = run.history.dropna(subset="validation_loss")["update"].to_numpy()
     since = (run.last_update - update) / run.updates_per_epoch
-    risen = since >= 1 and last - nats >= _RISE
     return {
         "update": update,
         "nats": nats,
-        "perplexity": exp(nats),
         "last": last,
         "since": since,
-        "risen": risen,
-        "overfitted": risen and run.smooth_loss < smooth[update],
+        "risen": since >= 1 and last - nats >= RISE,
+        "falling": len(measured) > 1 and bool(update >= measured[-2]),
     }
 
 
@@ -130,7 +148,7 @@ def figure(run: Run, *others: Run) -> Figure:
     lowest loss to the highest of all.
     """
     history, last = run.history, run.last_update
-    with page_figure(2.3) as figure:
+    with page_figure(2.5) as figure:
         axes = figure.subplots()
         axes.grid(axis="x", visible=False)
         if others:
@@ -144,40 +162,41 @@ def figure(run: Run, *others: Run) -> Figure:
             held_out = history.dropna(subset="validation_loss")
             losses = held_out["validation_loss"] * run.settings.characters_in_loss
             axes.plot(held_out["update"], losses, "s--", markersize=2.5, linewidth=0.8,
-                      color=COLOURS[2], label="held-out part")  # fmt: skip
+                      color=COLOURS[2], label="held-out part", clip_on=False)  # fmt: skip
             line.set_label("smooth loss in training")
             if (best := run.lowest_held_out)[0]:
                 axes.plot(best[0], best[1] * run.settings.characters_in_loss, "D", markersize=5,
-                          color=COLOURS[2], markerfacecolor="white", zorder=3)  # fmt: skip
-        for epoch, start in enumerate(range(0, last, run.updates_per_epoch), start=1):
-            end = min(start + run.updates_per_epoch, last)
-            if start:
-                axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
-            if end - start > last / 25:
-                axes.annotate(f"epoch {epoch}", ((start + end) / 2, 1), xytext=(0, 2), ha="center",
-                              xycoords=axes.get_xaxis_transform(), **NOTE)  # fmt: skip
-        # A dot at the lowest loss, and its number a third of the way up to the highest.
-        update, lowest, losses = run.best_update, run.lowest_smooth_loss, history["smooth_loss"]
-        axes.plot([update], [lowest], "o", color=COLOURS[1], markeredgewidth=0, zorder=3)
-        high = max(losses[np.isfinite(losses)], default=lowest)
-        axes.annotate(
-            f"lowest: {lowest:.4f} at update {update:,}", (update, lowest),
-            xytext=(update, lowest + (max(high, lowest) - lowest) * 0.33 + 1e-9), fontsize=8.5,
-            ha="right" if update > last / 2 else "left",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#555555", "shrinkB": 3},
-        )  # fmt: skip
+                          color=COLOURS[2], markerfacecolor="white", zorder=3,
+                          clip_on=False)  # fmt: skip
+        update, lowest = run.best_update, run.lowest_smooth_loss
+        axes.plot([update], [lowest], "o", color=COLOURS[1], markeredgewidth=0, zorder=3,
+                  clip_on=False, label=f"lowest: {lowest:.4f} at update {update:,}")  # fmt: skip
         points = published_points(run.corpus.name, run.settings, last)
         for marker, (who, reported) in zip("D^sv", points.items(), strict=False):
             axes.plot(*zip(*reported, strict=True), marker, color=COLOURS[2], label=who,
-                      markerfacecolor="white", zorder=4)  # fmt: skip
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="upper right", borderaxespad=0.2)
+                      markerfacecolor="white", zorder=4, clip_on=False)  # fmt: skip
+        starts = _epoch_starts(run)
+        for start in starts:
+            axes.axvline(start, color="#999999", linewidth=0.5, dashes=(1, 2))
+        for epoch, (start, end) in enumerate(pairwise((0, *starts, last)), start=1):
+            if last / 25 < end - start <= run.updates_per_epoch:
+                axes.annotate(f"epoch {epoch}", ((start + end) / 2, 1), xytext=(0, 2), ha="center",
+                              xycoords=axes.get_xaxis_transform(), **NOTE)  # fmt: skip
+        # Beside the curves there is no place that is free in every run.
+        figure.legend(loc="outside upper right", ncols=3, borderaxespad=0.2)
         axes.locator_params(axis="x", integer=True)
         axes.xaxis.set_major_formatter("{x:,.0f}")
+        if 1e3 <= axes.get_ylim()[1] < 1e6:
+            axes.yaxis.set_major_formatter("{x:,.10g}")
         axes.set(xlim=(0, last * 1.005), xlabel="update",
                  ylabel=f"smooth loss (nats per {run.settings.loss_unit})")  # fmt: skip
     return figure
+
+
+def _epoch_starts(run: Run) -> range:
+    """Return the updates after which the second epoch and later ones begin, if lines mark them."""
+    starts = range(run.updates_per_epoch, run.last_update, run.updates_per_epoch)
+    return starts if len(starts) <= _MOST_LINES else range(0)
 
 
 def published_points(

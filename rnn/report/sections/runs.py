@@ -52,7 +52,7 @@ def settings_facts(runs: Runs) -> dict[str, Any]:
         "early": [run.name for run in runs if run.training.get("early_stopping")],
         "same_pace": alike(run.characters_per_update for run in runs),
         "same_commit": alike(source.get("commit") for source in sources),
-        "same_machine": alike(run.machine for run in runs),
+        "same_machine": len({run.machine for run in runs} - {None}) < 2,
         "same_seeds": alike(max(len(run.seed_losses), 1) for run in runs),
         "pretrained": [run.name for run in runs if "from_run" in run.training],
         "timed": any(math.isfinite(run.seconds_per_update) for run in runs),
@@ -94,8 +94,11 @@ def numbers_facts(runs: Runs) -> dict[str, Any]:
 
     ``losses`` has, of each kind of loss (of the held-out one if all runs held out the same part),
     the ``names`` with the lowest, ``others`` that are finite, the ``next`` one and how far it is
-    ``above``.  ``seeds`` has the two lowest means over seeds.
+    ``above``.  ``seeds`` has the two lowest means over seeds.  Nothing is compared over different
+    texts.
     """
+    if not alike(run.book["sha256"] for run in runs):
+        return {"losses": {}, "seeds": {}}
 
     def lowest(losses: Mapping[str, float]) -> dict[str, Any]:
         finite = ranked(losses)

@@ -1,7 +1,7 @@
 """The smooth losses of several runs over one another, and how they compare for the same effort."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,14 +35,17 @@ def show(section: Section, runs: Runs) -> None:
 def facts(runs: Runs) -> dict[str, Any]:
     """Return what the sentences about the curves mention.
 
-    ``budgets`` are the finite losses, by run, after as much of an axis as all runs had.
+    ``budgets`` are the finite losses, by run, after as much of an axis as all runs had; none over
+    different texts.
     """
     panels, budgets = _panels(runs), []
-    for axis in panels:
+    for axis in panels if alike(run.book["sha256"] for run in runs) else ():
         curves = _curves(runs, axis)
         most = min(float(x[-1]) for x, _ in curves.values())
         losses = ranked({runs[i].name: np.interp(most, *curve) for i, curve in curves.items()})
-        budgets += [{"axis": axis, "amount": most, "losses": losses}] * (len(losses) > 1)
+        budgets += [{"axis": axis, "amount": most, "losses": losses}] * (
+            len(losses) > 1 and most > 1
+        )
     return {
         "runs": runs,
         "panels": panels,
@@ -50,6 +53,7 @@ def facts(runs: Runs) -> dict[str, Any]:
         "untimed": [run.name for run in runs if math.isnan(run.seconds_per_update)],
         "budgets": budgets,
         "pace": 0 if "character" in panels else runs[0].characters_per_update,
+        "cut_off": cut_off([run.losses for run in runs], loss_limits(runs)[1]),
     }
 
 
@@ -86,6 +90,23 @@ def loss_limits(runs: Runs) -> tuple[float, float]:
     top = max(fallen, worst + 0.25 * (worst - bottom))
     room = 0.05 * max(top - bottom, 1e-3 * abs(bottom), 1e-9)
     return bottom - room, top + room
+
+
+def cut_off(curves: Iterable[np.ndarray], top: float) -> str:
+    """Tell what of curves lies above the highest loss drawn: a first fall, what is higher, or none.
+
+    Returns
+    -------
+    str
+        ``"fall"`` where only losses before the lowest one of a curve do, ``"more"`` where later
+        ones do, too; else an empty text.
+    """
+    cut = ""
+    for losses in curves:
+        above = np.flatnonzero(losses > top)
+        if len(above):
+            cut = "more" if cut == "more" or above[-1] > np.nanargmin(losses) else "fall"
+    return cut
 
 
 def figure(runs: Runs, labels: Mapping[str, str]) -> Figure:

@@ -64,9 +64,15 @@ class FinishedRun:
 
     @property
     def seed_losses(self) -> np.ndarray:
-        """The lowest smooth loss of every seed, in nats per character."""
+        """The lowest smooth loss of every seed, in nats per character.
+
+        NaN for all of seeds that did not train alike long: one diverged, or patience ended it.
+        """
         seeds = self.training.get("seeds", [])
-        return self.per_character([one["lowest_smooth_loss"] for one in seeds])
+        measured = [one.get("held_out_loss", {}).get("last", {}).get("update") for one in seeds]
+        diverged = [one["last_smooth_loss"] is None for one in seeds]
+        alike = len({*zip(measured, diverged, strict=True)}) < 2
+        return self.per_character([one["lowest_smooth_loss"] if alike else None for one in seeds])
 
     @property
     def losses(self) -> np.ndarray:

@@ -11,23 +11,36 @@ from rnn.report.figures import COLOURS, page_figure
 from rnn.report.show import Section
 from rnn.runs.run import Run
 
+_SHOWN = 11  # snapshots: the assignment asks for the first and ten more ...
+_APART = 10_000  # ... so many updates apart
 _CHANGED = 0.1  # shares that differ by less are said to have hardly changed
 _ENOUGH = 5  # long words of a snapshot from which on their share says something
 _AS_NEAR = 0.1  # of the book's own difference, or of what it lacks to 1: so much more is as near
+_BY_CHANCE = 0.03  # ... and so is this: stretches of the book differ as much from each other
 _BY_HEART = 2  # times what the book repeats of itself: longer copies look learned by heart
 
 
 def show(section: Section, run: Run) -> None:
     """Show the snapshots that the assignment asks for, and say how they were made."""
     last = selected(run)[-1]["update"]
-    section.prose("setting", {"settings": run.settings, "last": last})
+    section.prose("setting", {"settings": run.settings, "every": _step(run), "last": last})
     for snapshot in selected(run):
         section.sample(snapshot["text"], snapshot)
 
 
+def _step(run: Run) -> int:
+    """Return how many updates the snapshots that are shown are apart: the run's own, or a multiple.
+
+    With it they reach to the end of the run, or they are as far apart as the assignment asks.
+    """
+    every, last = run.settings.snapshot_every, run.state.snapshots[-1]["update"]
+    return every * min(math.ceil(last / every / (_SHOWN - 1)), math.ceil(_APART / every))
+
+
 def selected(run: Run) -> list[dict[str, Any]]:
-    """Return the snapshots that the assignment asks for: the first and the ten after it."""
-    return run.state.snapshots[:11]
+    """Return the snapshots that are shown: the first, and up to ten at equal distances."""
+    step = _step(run)
+    return [s for s in run.state.snapshots if s["update"] == 1 or s["update"] % step == 0][:_SHOWN]
 
 
 def quality(section: Section, run: Run) -> None:
@@ -49,14 +62,16 @@ def facts(measured: pd.DataFrame, book: Book, own: dict[str, float]) -> dict[str
     """
     rows = measured.to_dict("records")
     limits = {
-        name: own[name] + _AS_NEAR * min(own[name], 1 - own[name])
+        name: own[name] + max(_AS_NEAR * min(own[name], 1 - own[name]), _BY_CHANCE)
         for name in ("characters_off", "pairs_off")
     }
     near = [row["update"] for row in rows if all(row[name] <= limits[name] for name in limits)]
     longest = max(rows, key=lambda row: row["copied"])
     ends = {}
     for name in ("words", "long_words", "characters_off", "pairs_off", "copied"):
-        known = [(row["update"], row[name]) for row in rows if not math.isnan(row[name])]
+        # Characters and pairs are told together, and a text of one character has no pair.
+        told = "pairs_off" if name == "characters_off" else name
+        known = [(row["update"], row[name]) for row in rows if not math.isnan(row[told])]
         ends[name] = [*known[:1], *known[1:][-1:]]
     return ends | {
         "snapshots": rows,
@@ -116,13 +131,17 @@ def figure(measured: pd.DataFrame, own: dict[str, float]) -> Figure:
             for i, (name, label) in enumerate(curves.items()):
                 if measured[name].isna().all():
                     continue
-                axes.plot(updates, measured[name], marker="os"[i], markersize=2.5, label=label)
+                axes.plot(updates, measured[name], marker="os"[i], markersize=2.5, label=label,
+                          clip_on=False)  # fmt: skip
                 if math.isfinite(own.get(name, math.nan)):
                     axes.axhline(own[name], color=COLOURS[i], linewidth=0.6, dashes=(2, 2))
             if len(curves) > 1:
                 axes.set_ylim(0, 1)
                 axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-                axes.legend(loc="best", handlelength=1.6, borderaxespad=0.2)
+                # Beside a single snapshot the legend's own marks would look like others.
+                below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.35), "ncols": 2}
+                where = below if len(updates) == 1 else {"loc": "best"}
+                axes.legend(handlelength=1.6, borderaxespad=0.2, **where)
             else:
                 axes.set_ylim(0, 1.15 * max(measured["copied"].max(), own["copied"], 1))
             axes.set_title(title, fontsize=9)

@@ -7,12 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rnn.report.figures import COLOURS, NOTE, page_figure, write_out
+from rnn.report.sections.runs_curves import cut_off
 from rnn.report.sections.sweep_finished import Sweep, SweptPoint
 from rnn.report.show import Section
 from rnn.settings import Settings
 
 _NAMED = 5  # curves with a colour and a name
 _STROKES = ("-", "--", ":", "-.", "-")  # of the named ones, for grey print
+_LEGEND = 100  # letters in a row of the legend, about
 _FALL = 0.05  # of a run: the fall at its beginning, which would squash the rest
 _UNEVEN = 4  # times: from there on an axis is logarithmic
 
@@ -30,11 +32,14 @@ def facts(sweep: Sweep) -> dict[str, Any]:
     They go over ``characters`` where an update reads more of them at some points than at others.
     """
     named = [sweep.setting(one) for one in sweep.points[:_NAMED]]
+    characters = len({_pace(one) for one in sweep.measured}) > 1
+    curves = [_curve(one, characters) for one in sweep.measured]
     return {
         "sweep": sweep,
         "named": named,
         "others": len(sweep.measured) - len(named),
-        "characters": len({_pace(one) for one in sweep.measured}) > 1,
+        "characters": characters,
+        "cut_off": cut_off([y for _, y in curves], _limits(curves)[1]),
     }
 
 
@@ -63,7 +68,9 @@ def figure(sweep: Sweep, named: list[str], characters: bool) -> Figure:
         axes.set(xlim=(0, right), xlabel="characters read" if characters else "updates",
                  ylim=_limits(curves), ylabel="smooth loss (nats per character)")  # fmt: skip
         write_out(axes.xaxis, axes)
-        legend = axes.legend(loc="upper right", handlelength=2.6, reverse=True)
+        columns = max(1, _LEGEND // max(len(name) + 10 for name in named))
+        legend = figure.legend(ncols=columns, loc="outside upper center", borderaxespad=0.1,
+                               handlelength=2.6, reverse=True)  # fmt: skip
         for text in legend.get_texts():
             text.set_parse_math(False)
     return figure
@@ -85,8 +92,8 @@ def _limits(curves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
 def cost(section: Section, sweep: Sweep) -> None:
     """Show what a training of each point takes, against its loss."""
     front = pareto_front(sweep.points)
-    values: dict[str, Any] = {"sweep": sweep, "front": front}
     timed = sum(math.isfinite(one.seconds) for one in sweep.points)
+    values: dict[str, Any] = {"sweep": sweep, "front": front, "timed": timed}
     if timed > 1:
         section.figure(cost_figure(sweep, front), "fig-cost", values, source="sweep.json")
     section.prose("reading" if timed else "untimed", values)

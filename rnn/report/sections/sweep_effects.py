@@ -15,6 +15,7 @@ from rnn.report.show import Section
 _COLUMNS = 3  # panels beside one another: effects ...
 _MAP_COLUMNS = 2  # ... and pairs
 _MOST_PAIRS = 10
+_LEAST_HEIGHT = 1.9  # inches: what the bar of shades needs for its label
 _MOST_LABELS = 60  # numbers written into a map
 
 
@@ -86,8 +87,9 @@ def _draw_effect(axes: Axes, sweep: Sweep, name: str) -> None:
                   label="a point" if place == 0 else None)  # fmt: skip
     means = [_mean(losses) for losses in groups.values()]
     errors = [_spread(losses) for losses in groups.values()]
+    spread = ", with its standard error over seeds" if len(sweep.asked["seeds"]) > 1 else ""
     axes.errorbar(places, means, errors, fmt="o-", color=COLOURS[0], capsize=2.5,
-                  label="mean, with its standard error over seeds")  # fmt: skip
+                  label=f"mean{spread}")  # fmt: skip
     lowest = [losses.mean(axis=1).min() for losses in groups.values()]
     axes.plot(places, lowest, "s--", color=COLOURS[1], markersize=3.5, label="best")
     axes.set_xticks(places, [written(value) for value in groups])
@@ -138,14 +140,14 @@ def pair_figure(sweep: Sweep, shown: list[tuple[str, str]]) -> Figure:
     maps = [pair_map(sweep, *pair) for pair in shown]
     low, high = _limits(sweep)
     tallest = max(len(one) for one in maps)
-    with page_figure(rows * min(0.9 + 0.32 * tallest, 3.2)) as figure:
+    with page_figure(max(rows * min(0.9 + 0.32 * tallest, 3.2), _LEAST_HEIGHT)) as figure:
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, pair, losses in zip(grid.ravel(), shown, maps, strict=False):
             image = axes.imshow(losses, cmap="Blues_r", vmin=low, vmax=high, aspect="auto")
             _label_map(axes, sweep, pair, losses, (low + high) / 2)
         for axes in grid.ravel()[len(shown) :]:
             axes.set_visible(False)
-        figure.colorbar(image, ax=grid, shrink=0.9, pad=0.02, label="loss (nats per character)")
+        figure.colorbar(image, ax=grid, shrink=0.9, pad=0.02, label="loss\n(nats per character)")
     return figure
 
 
@@ -162,5 +164,6 @@ def _label_map(
         for (row, column), loss in np.ndenumerate(losses):
             if math.isfinite(loss):
                 colour = "white" if loss < middle else "black"
-                axes.text(column, row, f"{loss:.3f}", ha="center", va="center", color=colour,
+                told = f"{loss:.3f}" if abs(loss) < 1e4 else f"{loss:.2g}"
+                axes.text(column, row, told, ha="center", va="center", color=colour,
                           fontsize=7.5)  # fmt: skip

@@ -13,6 +13,8 @@ def show(section: Section, run: Run) -> None:
     epochs = run.last_update / run.updates_per_epoch
     values = LEFT_OUT | run.settings.as_dict() | {"run": run, "epochs": epochs}
     values |= {"last_eta": float(run.schedule.etas(run.last_update, 1)[0])}
+    if run.settings.held_out:
+        values |= {"measured": int(run.history["validation_loss"].notna().sum())}
     if run.pretrained:
         told = run.pretrained.facts(run.corpus)
         named = [visible(character) for character in told["new"][:_NAMED]]

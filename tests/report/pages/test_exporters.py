@@ -37,6 +37,7 @@ from pages import (
 )
 
 from rnn.errors import ReportError
+from rnn.report.pages import typesetting
 from rnn.report.pages.exporters import ReportExporter, ReportHTMLExporter, ReportPDFExporter
 
 STORY = notebook(
@@ -302,6 +303,16 @@ def test_a_wide_table_keeps_a_size_that_can_be_read_and_its_columns_apart(column
         assert all(right - left > 20 for left, right in pairwise(sorted(xs)))
     labels = [text for *_, text in words_placed(pdf) if text == "three"]
     assert len(labels) == len(lines) // 3, "the labels of the rows are repeated"
+
+
+@pytest.mark.parametrize("place", ["here", "top", "bottom"])
+def test_cells_of_a_row_begin_at_one_height_wherever_the_table_stands(
+    monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(typesetting, "best_placements", lambda _: {"tab-a": place})
+    pdf = to_pdf(notebook(prose("Text"), code("t", table("tab-a", cell="begin " + "word " * 60))))
+    heights = {text.split()[0]: y for _, _, y, _, text in reversed(words_placed(pdf))}
+    assert heights["row"] == heights["begin"] > heights["word"]
 
 
 def test_a_formula_alone_in_latex_output_is_displayed() -> None:

@@ -270,11 +270,21 @@ def test_what_keeps_runs_from_being_compared_is_said(
     assert len(words[0]) != len(words[1])
 
 
+def test_a_run_too_short_to_be_timed_was_made_on_no_other_machine(tmp_path: Path) -> None:
+    assert runs.settings_facts(pair(tmp_path, seconds=None))["same_machine"]
+
+
+def test_a_slow_run_has_more_than_no_updates_per_second(tmp_path: Path) -> None:
+    both = pair(tmp_path, seconds=1e4)
+    table = runs.numbers_table(Section("runs_numbers", Sentences()), both)
+    assert table.loc["updates per second", "b"] == "0.02"
+
+
 def test_headline_numbers_are_those_of_the_files(tmp_path: Path) -> None:
     both = pair(tmp_path, batch_size=4, held_out=0.1, validation=1.25, seeds=3)
     table = runs.numbers_table(Section("runs_numbers", Sentences()), both)
     assert table.loc["updates"].tolist() == ["100", "200"]
-    assert table.loc["epochs"].tolist() == ["2.5 epochs", "5 epochs"]
+    assert table.loc["epochs"].tolist() == ["2.5", "5"]
     assert table.loc["characters read"].tolist() == ["1,000", "8,000"]
     assert table.loc["lowest smooth loss"].tolist() == ["2.0000", "1.0000"]
     assert table.loc["lowest smooth loss (bits)"].tolist() == ["2.8854", "1.4427"]
@@ -335,6 +345,39 @@ def test_a_difference_of_seeds_comes_with_its_standard_error(tmp_path: Path, sho
     assert found["error"] == pytest.approx(math.sqrt(2 * 0.01 / 3))
     assert f"{found['error']:.4f}" in shown("runs.numbers", both).words
     assert not runs.numbers_facts(pair(tmp_path / "c", seeds=3))["seeds"]
+
+
+def test_smooth_losses_of_seeds_of_other_lengths_are_neither_averaged_nor_compared(
+    tmp_path: Path, shown: Show
+) -> None:
+    def ended(seed: int, update: int, last: float | None = 20.0) -> dict[str, Any]:
+        held_out = {"last": {"update": update, "nats": 1.0, "bits": 1.0}}
+        losses = {"lowest_smooth_loss": 20.0 + seed, "last_smooth_loss": last}
+        return losses | {"seed": seed, "held_out_loss": held_out}
+
+    both = pair(tmp_path, seeds=2, first={"seeds": 2})
+    section = Section("runs_numbers", Sentences())
+    for seeds, comparable in (
+        ([ended(0, 100), ended(1, 100)], True),
+        ([ended(0, 100), ended(1, 40)], False),  # patience ended one
+        ([ended(0, 100), ended(1, 100, None)], False),  # one diverged
+    ):
+        both[0].training["seeds"] = seeds
+        row = runs.numbers_table(section, both).loc["lowest, mean over seeds"].tolist()
+        assert row == ["2.0500" if comparable else "–", "1.0500"]
+        assert bool(runs.numbers_facts(both)["seeds"]) == comparable
+        assert not runs.settings_facts(both)["one_seed"]
+    assert shown("runs.numbers", both).prose
+
+
+def test_losses_over_different_texts_are_not_ranked(tmp_path: Path, shown: Show) -> None:
+    both = pair(tmp_path, book={"sha256": "1" * 64}, seeds=3, first={"seeds": 3})
+    found = runs.numbers_facts(both)
+    assert not found["losses"] and not found["seeds"]
+    out = shown("runs.numbers", both)
+    assert out.labels == ["tab-numbers"] and not out.prose
+    assert not runs_curves.facts(both)["budgets"]
+    assert not shown("runs_curves", both).prose
 
 
 def test_table_of_provenance_has_what_each_run_was_made_by(tmp_path: Path) -> None:
@@ -425,6 +468,26 @@ def test_limits_are_apart_also_where_there_is_nothing_to_see(tmp_path: Path) -> 
     for number, curve in enumerate(({1: 2.0}, {1: 2.0, 9: 2.0}, {1: math.nan})):
         low, high = limits(tmp_path / str(number), curve, curve)
         assert low < high
+
+
+@pytest.mark.parametrize(
+    ("curve", "cut"),
+    [
+        ({1: 4.4, 50: 2.2, 1000: 1.6}, "fall"),
+        ({1: 4.4, 100: 900.0, 1000: 9000.0}, "more"),
+        ({1: 4.4}, ""),
+    ],
+)
+def test_what_the_figure_cuts_off_is_said_as_it_is(
+    curve: dict[int, float], cut: str, tmp_path: Path, shown: Show
+) -> None:
+    given = [leave(tmp_path / name, curve, loss="mean") for name in ("a", "b")]
+    both = read_runs(" ".join(given))
+    assert runs_curves.facts(both)["cut_off"] == cut
+    (record,) = shown("runs_curves", both).records
+    assert ("beginning" in record.caption) == (cut == "fall")
+    lowest = min(curve, key=lambda update: curve[update])
+    assert f"{curve[lowest]:.3f}" in record.alt and f"{lowest:,} of {max(curve):,}" in record.alt
 
 
 LABELS = {"update": "updates", "character": "characters", "second": "seconds"}

@@ -52,6 +52,11 @@ def lines(drawn: Figure, marker: str) -> list[Any]:
     return [line for line in drawn.axes[0].lines if line.get_marker() == marker]
 
 
+def legend(drawn: Figure) -> list[str]:
+    legends = [*drawn.legends, *(axes.get_legend() for axes in drawn.axes)]
+    return [text.get_text() for one in legends if one for text in one.get_texts()]
+
+
 # ---- The figure -----------------------------------------------------------------------------
 
 
@@ -65,8 +70,7 @@ def test_the_best_update_is_marked_and_named(run: Run) -> None:
     drawn = figure(run)
     (mark,) = lines(drawn, "o")
     assert mark.get_xydata().tolist() == [[run.best_update, run.lowest_smooth_loss]]
-    words = [text.get_text() for text in drawn.axes[0].texts]
-    assert any(f"{run.lowest_smooth_loss:.4f}" in text for text in words)
+    assert f"{run.lowest_smooth_loss:.4f}" in legend(drawn)[0]
 
 
 def test_epochs_are_marked_where_they_begin_and_named(run: Run) -> None:
@@ -75,6 +79,43 @@ def test_epochs_are_marked_where_they_begin_and_named(run: Run) -> None:
     assert starts == [205, 410]
     names = [text.get_text() for text in axes.texts]
     assert [name for name in names if name.startswith("epoch")] == ["epoch 1", "epoch 2", "epoch 3"]
+
+
+def with_epochs(run: Run, count: int) -> Run:
+    """Return a run as if its 500 updates were so many epochs."""
+    return replace(run, schedule=replace(run.schedule, updates_per_epoch=500 // count))
+
+
+@pytest.mark.parametrize(("count", "lines"), [(1, 0), (2, 1), (20, 19), (100, 0), (500, 0)])
+def test_the_caption_tells_of_lines_at_the_epochs_where_there_are_some(
+    run: Run, count: int, lines: int
+) -> None:
+    run = with_epochs(run, count)
+    axes = figure(run).axes[0]
+    assert sum(line.get_transform() != axes.transData for line in axes.lines) == lines
+    assert ("vertical" in said("caption", facts(run))) == (lines > 0)
+
+
+@pytest.mark.parametrize("given", [{}, {"held_out": 0.2}])
+def test_marks_are_whole_and_no_words_lie_over_curves(corpus: Corpus, given: Any) -> None:
+    run = trained(corpus, **given)
+    drawn = figure(run)
+    drawn.draw_without_rendering()
+    axes = drawn.axes[0]
+    assert axes.get_legend() is None and len(drawn.legends) == 1
+    assert not drawn.legends[0].get_window_extent().overlaps(axes.bbox)
+    assert any(f"{run.lowest_smooth_loss:.4f}" in words for words in legend(drawn))
+    for text in axes.texts:
+        assert text.get_window_extent().y0 >= axes.bbox.y1
+    assert all(not line.get_clip_on() for marker in "osD" for line in lines(drawn, marker))
+
+
+def test_large_losses_are_written_with_commas(run: Run) -> None:
+    rows = [(update, 1000 * loss, None) for update, loss, _ in run.state.history]
+    drawn = figure(replace(run, state=replace(run.state, history=rows)))
+    drawn.draw_without_rendering()
+    shown = [tick.get_text() for tick in drawn.axes[0].get_yticklabels()]
+    assert any(re.fullmatch(r"\d+,000", tick) for tick in shown)
 
 
 @pytest.mark.parametrize("loss", ["sum", "mean"])
@@ -88,7 +129,7 @@ def test_the_loss_on_the_held_out_part_is_drawn_in_the_unit_of_the_loss(
     scale = 5 if loss == "sum" else 1
     np.testing.assert_allclose(line.get_ydata(), scale * measured)
     assert run.settings.loss_unit in axes.get_ylabel()
-    assert len(axes.get_legend().get_texts()) == 2
+    assert len(legend(axes.figure)) == 3
 
 
 def test_other_seeds_are_a_band_from_the_lowest_to_the_highest(corpus: Corpus) -> None:
@@ -107,8 +148,7 @@ def test_published_losses_stand_beside_the_curve_with_the_names_of_their_sources
     drawn = figure(run)
     points = published_points("goblet", run.settings, 1100)
     assert points == {"course staff": [(1, 109.236), (1000, 86.412)]}
-    labels = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
-    assert labels == list(points)
+    assert legend(drawn)[1:] == list(points)
     (line,) = lines(drawn, "D")
     assert [tuple(point) for point in line.get_xydata()] == points["course staff"]
 
@@ -130,8 +170,10 @@ def test_published_losses_are_shown_where_they_can_be_compared(
     assert list(published_points(name, Settings(**given), 10**6)) == who
 
 
-def test_a_run_without_others_held_out_part_or_published_losses_has_no_legend(run: Run) -> None:
-    assert figure(run).axes[0].get_legend() is None
+def test_without_others_held_out_part_or_published_losses_only_the_lowest_is_named(
+    run: Run,
+) -> None:
+    assert len(legend(figure(run))) == 1
 
 
 @pytest.mark.parametrize("updates", [1, 2])
@@ -194,6 +236,11 @@ def test_caption_and_alternative_have_the_numbers_of_the_figure(run: Run) -> Non
         assert f"{number:.1f}" in alt
 
 
+def test_one_update_is_told_of_as_one(corpus: Corpus) -> None:
+    alt = said("alt", facts(trained(corpus, max_updates=1)))
+    assert re.search(r"\b1 update\b", alt) and "1 updates" not in alt
+
+
 def test_seeds_are_told_of_by_mean_and_standard_deviation(corpus: Corpus) -> None:
     runs = [trained(corpus, seed=seed) for seed in (3, 4, 5)]
     values = seed_facts(runs)
@@ -210,11 +257,48 @@ def test_seeds_that_were_stopped_at_different_updates_are_not_compared(corpus: C
     assert f"{lowest_losses(runs).mean():.4f}" not in text
 
 
+def test_two_seeds_are_named_both(corpus: Corpus) -> None:
+    runs = [trained(corpus, seed=seed) for seed in (3, 4)]
+    assert "3 and 4" in said("seeds", seed_facts(runs))
+    runs[1] = trained(corpus, seed=4, max_updates=200)
+    assert "3 and 4" in said("seeds", seed_facts(runs))
+
+
 @pytest.mark.parametrize("given", [{}, {"held_out": 0.2}, {"max_updates": 1}, {"loss": "mean"}])
 def test_no_sentence_has_a_number_that_is_none(corpus: Corpus, given: dict[str, Any]) -> None:
     values = facts(trained(corpus, **given))
     text = " ".join(said(block, values) for block in ("caption", "alt", "reading"))
     assert not re.search(r"\b(nan|inf|None)\b", text)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "losses", "falling"),
+    [
+        (3, [9.0, 5.0, 4.0], True),
+        (3, [9.0, 4.0, 4.0], False),
+        (3, [9.0, 4.0, 4.5], False),
+        (1, [9.0, 5.0, 4.0, 4.0], False),
+        (1, [9.0, 5.0, 4.0, 3.5], True),
+    ],
+)
+def test_a_loss_falls_that_is_lower_in_the_last_epoch_or_quarter_than_before(
+    corpus: Corpus, epochs: int, losses: list[float], falling: bool
+) -> None:
+    run = trained(corpus)
+    width = run.updates_per_epoch * epochs // len(losses) // 10 * 10
+    schedule = replace(run.schedule, updates_per_epoch=10 * width * len(losses) // epochs)
+    rows = [(n * width + k, loss, None) for n, loss in enumerate(losses) for k in (1, width // 2)]
+    rows = [(10 * update, loss, none) for update, loss, none in rows]
+    state = replace(run.state, history=[(1, 9.0, None), *rows])
+    state.counts[0], state.losses[0] = 10 * width * len(losses), losses[-1]
+    values = facts(replace(run, schedule=schedule, state=state))
+    assert values["still_falling"] == falling
+
+
+def test_after_an_update_nothing_is_said_to_rise_or_to_fall(corpus: Corpus) -> None:
+    for updates in (1, 2, 3):
+        values = facts(trained(corpus, max_updates=updates))
+        assert not values["risen"] and not values["still_falling"]
 
 
 # ---- The held-out part ----------------------------------------------------------------------
@@ -235,27 +319,25 @@ def test_the_held_out_loss_is_told_in_nats_and_in_bits(corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize(
-    ("smooth", "held_out", "risen", "overfitted"),
+    ("held_out", "risen", "falling"),
     [
-        ([4.0, 3.0, 2.0], [2.0, 2.1, 2.2], True, True),
-        ([4.0, 5.0, 6.0], [2.0, 2.1, 2.2], True, False),
-        ([4.0, 3.0, 2.0], [2.2, 2.1, 2.0], False, False),
-        ([4.0, 3.0, 2.0], [2.0, 2.001, 2.002], False, False),
-        ([4.0, 3.0, 2.0], [2.2, 2.0, 2.2], False, False),  # not yet for an epoch
+        ([2.0, 2.1, 2.2], True, False),
+        ([2.2, 2.1, 2.0], False, True),
+        ([2.0, 2.001, 2.002], False, False),
+        ([2.2, 2.0, 2.2], False, True),  # not yet for an epoch
     ],
 )
-def test_overfitting_is_told_where_only_the_held_out_loss_has_risen_for_an_epoch(
-    corpus: Corpus, smooth: list[float], held_out: list[float], risen: bool, overfitted: bool
+def test_it_is_told_where_the_held_out_loss_has_risen_for_an_epoch(
+    corpus: Corpus, held_out: list[float], risen: bool, falling: bool
 ) -> None:
     run = trained(corpus, held_out=0.2)
     assert 100 < run.updates_per_epoch < 200
     updates = (200, 400, 500)
-    rows = [*zip(updates, smooth, held_out, strict=True)]
+    rows = [*zip(updates, (4.0, 3.0, 2.0), held_out, strict=True)]
     state = replace(run.state, history=[(1, 9.0, None), *rows[:-1]])
-    state.losses[0] = smooth[-1]
     run = replace(run, state=state, validation_loss=held_out[-1])
     found = facts(run)["measured"]
-    assert (found["risen"], found["overfitted"]) == (risen, overfitted)
+    assert (found["risen"], found["falling"]) == (risen, falling)
     since = (500 - updates[int(np.argmin(held_out))]) / run.updates_per_epoch
     assert found["since"] == pytest.approx(since)
     assert (f"for {math.floor(100 * since) / 100:g} epoch" in said("reading", facts(run))) == risen
@@ -272,8 +354,10 @@ def test_a_training_that_patience_ended_says_when_and_after_how_long(corpus: Cor
 def test_seeds_are_told_of_by_the_mean_of_their_lowest_held_out_losses(corpus: Corpus) -> None:
     runs = [trained(corpus, seed=seed, held_out=0.2) for seed in range(3)]
     found = np.array([run.lowest_held_out[1] for run in runs])
-    told = said("seeds", seed_facts(runs))
+    values = seed_facts(runs)
+    told = said("seeds", values)
     assert f"{found.mean():.4f} nats" in told and f"{found.std(ddof=1):.4f} nats" in told
+    assert "NaN" not in said("seeds", values | {"held_out_mean": math.nan})
 
 
 # ---- What is told of its points -----------------------------------------------------------------

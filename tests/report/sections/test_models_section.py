@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from section_outputs import rows, said
 
-from rnn.report.sections.models import facts
+from rnn.report.sections.models import facts, overfitting
+from rnn.runs.run import LAST, LOWEST_HELD_OUT
 
 COUNTS = {"all characters alike": 4.0, "character frequencies": 3.0, "frequencies of pairs": 2.5}
 HELD_OUT = {"held_out": 0.1}
@@ -36,7 +37,7 @@ def test_a_loss_that_is_nan_is_a_dash_and_told_of() -> None:
 
 
 def test_a_loss_too_large_for_its_perplexity_is_told() -> None:
-    assert list(table({"last": 3000.0}).loc["last"]) == ["3000.0000", "4328.0851", "∞"]
+    assert list(table({"last": 3000.0}).loc["last"]) == ["3,000.0000", "4,328.0851", "1e+1303"]
 
 
 def test_the_best_model_is_named_and_the_others_distances() -> None:
@@ -83,9 +84,32 @@ def test_losses_on_the_held_out_part_stand_beside_those_over_the_text() -> None:
 
 
 def test_the_best_model_on_the_held_out_part_is_named_beside_counting_there() -> None:
-    values = facts({"a": 1.5, "b": 1.6}, COUNTS) | {"held_out": 0.1}
+    values = facts({"a": 1.5, "b": 1.6}, COUNTS) | {"held_out": 0.1, "overfitting": {}}
     values["on_held_out"] = facts({"a": 2.75, "b": 2.6}, {"singles": 3.5, "pairs": 2.3})
     words = said("models", "reading", values)
     for told in ("the b has", "2.6000 nats", "3.7510 bits", "0.1500 nats", "3.5000", "2.3000"):
         assert told in words
     assert "2.6000" not in said("models", "reading", values | {"on_held_out": facts({}, COUNTS)})
+
+
+@pytest.mark.parametrize(
+    ("trained", "held_out", "overfits"),
+    [
+        ([2.0, 1.5], [2.25, 2.5], True),
+        ([2.0, 2.1], [2.25, 2.5], False),  # worse everywhere: that is too long a step
+        ([2.0, 1.5], [2.25, 2.251], False),
+        ([2.0, 2.0], [2.25, 2.25], False),
+    ],
+)
+def test_a_network_overfits_that_learns_what_helps_with_no_other_text(
+    trained: list[float], held_out: list[float], overfits: bool
+) -> None:
+    names = (LOWEST_HELD_OUT, LAST)
+    models, there = (dict(zip(names, losses, strict=True)) for losses in (trained, held_out))
+    found = overfitting(models, there)
+    values = facts(models, COUNTS) | {"held_out": 0.1, "overfitting": found}
+    words = said("models", "reading", values | {"on_held_out": facts(there, COUNTS)})
+    told = all(f"{number:.4f} nats" in words for number in found.values())
+    assert bool(found) == overfits and told
+    assert ("**" in words) == overfits
+    assert not overfitting({LAST: 1.0}, {LAST: 2.0})

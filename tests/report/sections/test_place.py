@@ -16,7 +16,10 @@ U = 10_000
 
 def run(history: pd.DataFrame, updates_per_epoch: int = U, **settings: Any) -> Any:
     return SimpleNamespace(
-        history=history, updates_per_epoch=updates_per_epoch, settings=Settings(**settings)
+        history=history,
+        updates_per_epoch=updates_per_epoch,
+        settings=Settings(**settings),
+        pretrained=None,
     )
 
 

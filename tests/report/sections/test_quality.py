@@ -2,7 +2,8 @@
 
 import math
 import re
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,11 @@ import pytest
 from section_outputs import rows, said
 
 from rnn.analysis.text_quality import Book, quality_table
-from rnn.report.sections.snapshots import facts
+from rnn.report.sections.snapshots import facts, figure, selected, show
+from rnn.report.sentences import Sentences
+from rnn.report.show import Section
+from rnn.runs.run import Run
+from rnn.settings import Settings
 
 SENTENCE = (
     "the ferry took Wren and Moss over to Saltmarrow, and then Moss said to Wren: it was late. "
@@ -181,3 +186,62 @@ def test_a_line_end_in_a_copy_has_a_glyph() -> None:
     book = Book("one line ends\nhere and there\n" * 30)
     assert "␊" not in read(book, "line ends\nhere")
     assert "ends↵here" in read(book, "line ends\nhere")
+
+
+def run_with(updates: int, every: int) -> Run:
+    """Return what the sections about snapshots look at of a run."""
+    taken = sorted({1, *range(every, updates + 1, every)})
+    snapshots = [{"update": update, "smooth_loss": 5.0, "text": SENTENCE} for update in taken]
+    settings = Settings(snapshot_every=every)
+    return cast(Run, SimpleNamespace(settings=settings, state=SimpleNamespace(snapshots=snapshots)))
+
+
+@pytest.mark.parametrize(
+    ("updates", "every", "shown", "told"),
+    [
+        (317_086, 10_000, [1, *range(10_000, 100_001, 10_000)], ["10,000", "100,000"]),
+        (317_086, 1000, [1, *range(10_000, 100_001, 10_000)], ["10,000", "100,000"]),
+        (500, 100, [1, *range(100, 501, 100)], ["100", "500"]),
+        (2000, 100, [1, *range(200, 2001, 200)], ["200", "2,000"]),
+        (2000, 1, [1, *range(200, 2001, 200)], ["200", "2,000"]),
+        (9, 1, [*range(1, 10)], ["9"]),
+        (9, 10, [1], []),
+    ],
+)
+def test_the_snapshots_shown_are_those_asked_for_or_reach_to_the_end(
+    outputs: list[Any], updates: int, every: int, shown: list[int], told: list[str]
+) -> None:
+    run = run_with(updates, every)
+    assert [one["update"] for one in selected(run)] == shown
+    show(Section("snapshots", Sentences()), run)
+    numbers = re.findall(r"[\d,]*\d", outputs[0]["data"]["text/markdown"])
+    assert numbers == [*told, "200"], "the characters of a snapshot come last"
+
+
+def test_what_stretches_of_a_book_differ_by_does_not_make_a_snapshot_far_from_it() -> None:
+    own = {"characters_off": 0.02, "pairs_off": 0.04, "copied": 12.0}
+    near, far = ([{"update": 1, "copied": 1, "names": [], "words": math.nan, "copy": "a",
+                   "long_words": math.nan, "long_judged": 0, "words_judged": 0, "length": 200,
+                   "characters_off": off, "pairs_off": off, "smooth_loss": 1.0}]
+                 for off in (0.045, 0.09))  # fmt: skip
+    found = [facts(pd.DataFrame(rows), BOOK, own)["near_before"] for rows in (near, far)]
+    assert found == [1, 0]
+
+
+def test_marks_of_a_single_snapshot_are_whole_and_apart_from_the_legend() -> None:
+    rows = quality_table([{"update": 1, "smooth_loss": 5.0, "text": SENTENCE}], BOOK)
+    drawn = figure(rows, OWN)
+    drawn.draw_without_rendering()
+    for axes in drawn.axes:
+        marks = [line for line in axes.lines if line.get_marker() in ("o", "s")]
+        assert marks and not any(line.get_clip_on() for line in marks)
+        if legend := axes.get_legend():
+            assert not legend.get_window_extent().overlaps(axes.bbox)
+    alt = said("snapshots_quality", "alt", measured(BOOK, "§a"))
+    assert "1 character." in alt
+
+
+def test_characters_and_pairs_are_those_of_the_same_snapshots() -> None:
+    values = measured(BOOK, "x", "the sea", "the sand went", "y")
+    updates = [[update for update, _ in values[name]] for name in ("characters_off", "pairs_off")]
+    assert updates[0] == updates[1] and len(updates[0]) == 2

@@ -11,6 +11,7 @@ import pytest
 from section_outputs import Show
 
 from rnn.errors import ReportError
+from rnn.report.figures import svg
 from rnn.report.sections import sweep as sections
 from rnn.report.sections import sweep_curves, sweep_effects
 from rnn.report.sections.sweep_finished import Sweep, read_sweep
@@ -93,6 +94,11 @@ def test_one_seed_makes_nothing_sure(tmp_path: Path, shown: Show) -> None:
     facts = sections.answer_facts(sweep)
     assert not facts["sure"] and math.isnan(facts["error"])
     assert "SEEDS" in shown("sweep.answer", sweep).prose
+    quick = {"a": ({"m": 5}, [told(0, 1.0, 2.0)]), "b": ({"m": 6}, [told(0, 9.0, 1.0)])}
+    facts = sections.answer_facts(written(tmp_path / "quick", quick))
+    assert facts["cheapest"] is None and not facts["close"]
+    words = [shown(name, sweep).words for name in ("sweep_effects", "sweep_curves.cost")]
+    assert not [told for told in words if "standard error" in told]
 
 
 def test_the_first_sentence_has_the_setting_the_loss_and_both_errors(
@@ -108,7 +114,15 @@ def test_what_lies_beyond_an_edge_is_proposed_with_the_grid_that_tries_it(tmp_pa
     facts = sections.answer_facts(grid(tmp_path))
     (edge,) = facts["edges"]
     assert (edge["name"], edge["side"], edge["beyond"]) == ("m", "highest", 40)
-    assert facts["larger"].endswith('GRID="m=5,10,20,40 eta=0.05,0.1,0.2"')
+    assert facts["larger"] == 'GRID="m=5,10,20,40 eta=0.05,0.1,0.2"'
+
+
+def test_a_larger_grid_is_no_command_that_leaves_out_what_else_was_asked(
+    tmp_path: Path, shown: Show
+) -> None:
+    sweep = grid(tmp_path, corpus="texts/a.txt", encoding="latin-1", halving=2)
+    assert "make sweep" not in shown("sweep.answer", sweep).prose
+    assert "CORPUS=texts/a.txt ENCODING=latin-1" in sections.answer_facts(sweep)["command"]
 
 
 def test_no_value_beyond_an_edge_is_proposed_that_cannot_be(tmp_path: Path) -> None:
@@ -126,6 +140,7 @@ def test_no_value_beyond_an_edge_is_proposed_that_cannot_be(tmp_path: Path) -> N
     assert edges(optimizer=["adam", "rmsprop"]) == []
     assert edges(eta=[0.1, 0.01]) == [0.001]
     assert edges(max_updates=[0, 100]) == [200]
+    assert edges(eta=[1e30, 0.1]) == [0.01] and edges(m=[1, 1000]) == [10_000]  # ten times at most
 
 
 def test_the_quickest_of_those_that_cannot_be_told_from_the_best_is_named(tmp_path: Path) -> None:
@@ -137,6 +152,59 @@ def test_the_quickest_of_those_that_cannot_be_told_from_the_best_is_named(tmp_pa
     facts = sections.answer_facts(written(tmp_path, points))
     assert facts["best"].name == "slow" and facts["best"].seconds == pytest.approx(8.0)
     assert facts["cheapest"].name == "quick" and facts["close"] == 1
+
+
+def test_only_points_that_ran_to_the_end_are_compared_after_a_halving(
+    tmp_path: Path, shown: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sections, "load_model", lambda path: path)
+    monkeypatch.setattr(sections, "write", lambda *asked: "a text")
+    points = {f"m{m}": ({"m": m}, [told(i, 2 - m / 100, m) for i in range(2)]) for m in range(1, 8)}
+    written(tmp_path, points, halving=2)
+    record = json.loads((tmp_path / "sweep.json").read_text())
+    for kept in (1, 2):
+        for one in record["points"][:-kept]:
+            one["stopped"] = 1
+        for one in record["points"][-kept:]:
+            one["stopped"] = 0
+        (tmp_path / "sweep.json").write_text(json.dumps(record))
+        sweep = read_sweep(tmp_path)
+        answer = shown("sweep.answer", sweep)
+        assert not answer.labels, "five of the points would be of different stages"
+        median = sections.answer_facts(sweep)["median_seconds"]
+        assert math.isnan(median) if kept == 1 else median == pytest.approx(6.5)
+        (texts,) = shown("sweep.samples", sweep, 10).records
+        assert len(texts.texts) == kept
+        # m7 would be the quickest and the best of one.
+        assert ("7 s" in shown("sweep_curves.cost", sweep).prose) == (kept == 2)
+
+
+def test_a_setting_that_alone_was_varied_has_no_others(tmp_path: Path, shown: Show) -> None:
+    alone = shown(
+        "sweep_effects", written(tmp_path, {"a": ({"m": 5}, [1.0]), "b": ({"m": 6}, [2.0])})
+    )
+    assert alone.prose.startswith("m = 5")
+    assert "other" not in alone.words and "each" not in alone.words
+
+
+def test_huge_losses_and_short_times_are_written_with_few_digits(
+    tmp_path: Path, shown: Show
+) -> None:
+    points = {"a": ({"eta": 0.1}, [told(0, 1.0, 0.02)]), "b": ({"eta": 1e30}, [told(0, 7.5e31, 3)])}
+    table = sections.table(written(tmp_path, points))
+    assert table["loss"].tolist() == ["1.0000", "7.5e+31"]
+    assert table["seconds"].tolist() == ["0.020", "3.000"]
+
+
+def test_no_fall_is_said_to_be_cut_off_where_the_losses_rise(tmp_path: Path, shown: Show) -> None:
+    sweep = written(tmp_path, {"a": ({"m": 5}, [1.0]), "b": ({"m": 6}, [1.1])})
+    assert "beginning" in shown("sweep_curves", sweep).words
+    for folder in ("a", "b"):
+        rows = [f"{update},1,{50 + update}" for update in (1, 100, 200, 300)]
+        (tmp_path / folder / "history.csv").write_text(
+            "\n".join(["update,epoch,smooth_loss", *rows]) + "\n"
+        )
+    assert "beginning" not in shown("sweep_curves", read_sweep(tmp_path)).words
 
 
 def test_points_are_compared_by_the_held_out_part_where_all_have_one(tmp_path: Path) -> None:
@@ -201,6 +269,25 @@ def test_no_point_beats_one_of_the_front_in_both(tmp_path: Path) -> None:
     for one in sweep.points:
         beaten = any(o.loss < one.loss and o.seconds < one.seconds for o in sweep.points)
         assert (one in front) != beaten
+
+
+@pytest.mark.parametrize("side", [2, 3, 6])
+def test_what_is_written_beside_figures_is_whole_and_on_no_curve(side: int, tmp_path: Path) -> None:
+    points = {
+        f"m{m}-eta{eta}": ({"m": m, "eta": eta / 100}, [1 + m / 100 + eta / 1000])
+        for m, eta in itertools.product(range(1, side + 1), repeat=2)
+    }
+    sweep = written(tmp_path, points)
+    maps = sweep_effects.pair_figure(sweep, [("m", "eta")])
+    svg(maps)
+    label = maps.axes[-1].yaxis.label.get_window_extent()
+    assert maps.bbox.y0 <= label.y0 and label.y1 <= maps.bbox.y1
+    facts = sweep_curves.facts(sweep)
+    curves = sweep_curves.figure(sweep, facts["named"], facts["characters"])
+    svg(curves)
+    (legend,) = curves.legends
+    assert legend.get_window_extent().y0 >= curves.axes[0].get_window_extent().y1
+    assert legend.get_window_extent().x1 <= curves.bbox.x1
 
 
 @pytest.mark.parametrize("side", [2, 20])
