@@ -262,7 +262,8 @@ def require_pretrained(folder: Path) -> None:
     if not said:
         return
     run = _pretrained_folder(said)
-    remedy = f"run make report RUN={run.name}"
+    name = run.relative_to(_REPORTS) if run.is_relative_to(_REPORTS) else run.name
+    remedy = f"run make report RUN={name}"
     if run.resolve() == folder.resolve():
         refuse("FROM", "another run than RUN", repr(said), "choose another name for the new one")
     if lacking := [name for name in _PRETRAINED if not (run / name).is_file()]:

@@ -27,7 +27,7 @@ from rnn.report.sections.sweep_finished import loss_of, read_sweep
 from rnn.runs.checkpoints import Checkpoints, checkpoints_of
 from rnn.runs.points import VERSION, is_saved, save_point
 from rnn.runs.progress import bar, terminal
-from rnn.runs.storage import COUNT, plain, read_json, run_folder, write_whole
+from rnn.runs.storage import COUNT, misfit, plain, read_json, run_folder, write_whole
 from rnn.settings import Schedule, Settings
 from rnn.text.corpus import Corpus, load_corpus
 
@@ -40,7 +40,16 @@ _WAITING = 2  # slices that wait at the workers, so that none of them has nothin
 _NAMED = 3  # trainings whose losses are told beside the bar
 
 #: What is kept of what the last slice of a training told.
-_TOLD = ("diverged", "early_stopping", "validation_loss", "held_out_loss", "text_losses")
+_TOLD = {
+    **dict.fromkeys(("diverged", "early_stopping"), str),
+    **dict.fromkeys(("validation_loss", "held_out_loss"), (float, None)),
+    "text_losses": {str: (float, None)},
+}
+#: What ``seeds.json`` says of every training that has ended.
+_ENDED = _TOLD | {
+    **dict.fromkeys(("seed", "updates", "timed_updates"), COUNT),
+    **{"state": str, "seconds": float, "smooth_loss": (float, None), "stages": [[(float, None)]]},
+}
 
 
 class Stop:
@@ -155,8 +164,10 @@ class Sweeping:
         values |= point.settings.as_dict() | {"seeds": len(self.asked.seeds)}
         values["checkpoints"] = str(where)
         _write_if_changed(folder / "parameters.yaml", written_values(values))
-        told = read_json(folder / "seeds.json", [{"seed": COUNT}], [])
-        point.told = {one["seed"]: one for one in told if "error" not in one}
+        # What failed is trained again, as is that of which not all is known.
+        told = read_json(folder / "seeds.json", [dict], [])
+        ended = (one for one in told if _ENDED.keys() <= one.keys() and not misfit(one, _ENDED))
+        point.told = {one["seed"]: one for one in ended}
 
     def _until(self, point: Point, fraction: float) -> int:
         last = Schedule.of(point.settings, len(self.corpus)).last_update

@@ -385,7 +385,8 @@ def test_point_of_a_sweep_that_is_not_finished_is_called_as_make_does(project: P
     point = project.run.parent / "size" / "m5"
     point.mkdir(parents=True)
     (point / "parameters.yaml").touch()
-    assert "make report RUN=size/m5" in one_line(project.make("handin", "RUN=size/m5"))
+    for words in (("handin", "RUN=size/m5"), ("report", "FROM=size/m5")):
+        assert "make report RUN=size/m5" in one_line(project.make(*words))
 
 
 def test_comparison_is_verified_but_not_packed(project: Project) -> None:

@@ -290,3 +290,22 @@ def test_a_text_that_changed_is_trained_anew_and_back_again(
     make("m=3,6", SEEDS="1")
     assert [(made.folder / "m3" / name).read_bytes() for name in names] == first
     assert read_sweep(made.folder).points[0].loss == loss
+
+
+@pytest.mark.parametrize(
+    "entry", [{}, {"seed": 0, "updates": 300}, {"updates": "x"}, {"stages": 1}]
+)
+def test_what_is_not_whole_in_a_sweep_s_notes_is_trained_again(
+    make: Callable[..., Made], entry: dict[str, Any]
+) -> None:
+    notes = make("m=3,6").folder / "m3" / "seeds.json"
+    before = notes.read_bytes()
+    first, second = json.loads(before)
+    damaged = entry if "seed" in entry or not entry else first | entry
+    notes.write_text(json.dumps([damaged, second]))
+    assert make("m=3,6").trained == ["m3/0"]
+
+    def results(content: bytes) -> Any:
+        return [one | {"seconds": 0, "timed_updates": 0} for one in json.loads(content)]
+
+    assert results(notes.read_bytes()) == results(before)
