@@ -21,7 +21,7 @@ FROM =
 SEED = 0
 ## options for the training, as papermill takes them: "-p m 200 -p eta 0.05"
 PARAMS =
-## options for the gradient check, which takes the training's cell and layers
+## options for the gradient check, which takes the training's network, text and seed
 CHECK_PARAMS =
 ## options for the text of the best model
 SAMPLE_PARAMS =

@@ -191,7 +191,7 @@ def _options(text: str) -> list[tuple[str, str, str]]:
     """Return the words of some options, each by its short name, with the two after it."""
     words: list[str] = []
     for word in shlex.split(text):
-        joined = re.fullmatch(r"(?s)(-[fy]|--\w+=)(.+)", word)
+        joined = re.fullmatch(r"(?s)(-[fypr]|--\w+=)(.+)", word)
         words += [joined[1].rstrip("="), joined[2]] if joined else [word]
     words += ["", ""]
     return [(_LONG.get(a, a), b, c) for a, b, c in zip(words, words[1:], words[2:], strict=False)]

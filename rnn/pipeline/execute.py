@@ -54,12 +54,11 @@ class Stop:
     def listen(self) -> None:
         """Take Ctrl-C and the polite signals of the system for requests from now on.
 
-        One that is ignored, as the end of the terminal is after nohup, stays so.
+        The end of the terminal is none where it is ignored, as it is after nohup.
         """
         self.requested = False
-        signal.signal(signal.SIGALRM, self._hear)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) != signal.SIG_IGN:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._hear)
 
     def _hear(self, number: int, frame: object) -> None:

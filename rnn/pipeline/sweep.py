@@ -27,6 +27,7 @@ from rnn.report.sections.sweep_finished import loss_of, read_sweep
 from rnn.runs.checkpoints import Checkpoints, checkpoints_of
 from rnn.runs.points import VERSION, is_saved, save_point
 from rnn.runs.progress import bar, terminal
+from rnn.runs.run import LOWEST_SMOOTH
 from rnn.runs.storage import COUNT, misfit, plain, read_json, run_folder, write_whole
 from rnn.settings import Schedule, Settings
 from rnn.text.corpus import Corpus, load_corpus
@@ -295,9 +296,16 @@ class Sweeping:
         return sum(losses) / len(losses)
 
     def _at_these_stages(self, point: Point, told: dict[str, Any]) -> dict[str, Any]:
-        """Leave out the losses at the ends of stages that only other halvings had."""
+        """Leave out what only other halvings had: ends of stages, and all after its own last."""
         if "error" in told:
             return told
+        if point.stopped:
+            until = self._until(point, self.stages[point.stopped - 1]["fraction"])
+            update, loss = [one for one in told["stages"] if one[0] <= until][-1]
+            if update < told["updates"]:
+                told = told | {"updates": update, "diverged": "", "early_stopping": ""}
+                told |= {"held_out_loss": loss, "text_losses": {LOWEST_SMOOTH: loss}}
+                told["stages"] = [one for one in told["stages"] if one[0] <= update]
         ends = {self._until(point, stage["fraction"]) for stage in self.stages} | {told["updates"]}
         return told | {"stages": [one for one in told["stages"] if one[0] in ends]}
 

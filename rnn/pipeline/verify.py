@@ -422,7 +422,7 @@ def main(arguments: Collection[str]) -> int:
     """Run the command; return its exit status."""
     (path,) = arguments
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(one) != signal.SIG_IGN:  # as nohup leaves it
+        if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN:  # as after nohup
             signal.signal(one, signal.default_int_handler)  # raises KeyboardInterrupt
     try:
         return verify(expanded(path))

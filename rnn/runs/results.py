@@ -88,7 +88,7 @@ _SCHEMA = {
             "book": {"title": str, "sha256": str},
         },
         "early_stopping": str,
-        "seeds": [_LOSSES | {"seed": COUNT}],
+        "seeds": [_LOSSES | {"seed": COUNT, "updates": COUNT}],
     },
     "text_losses": {str: _LOSS},
     "losses_before_and_after": {str: {"before": _LOSS, "after": _LOSS}},
@@ -208,6 +208,10 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
             speed = {"seconds": run.seconds, "updates": run.timed_updates, "machine": machine}
             _write_json(folder / "speed.json", speed)
 
+    def length(one: Run) -> dict[str, int]:
+        """Tell how many updates a run with another seed made, where that is another number."""
+        return {} if one.last_update == run.last_update else {"updates": one.last_update}
+
     facts = {
         "corpus": corpus,
         "encoding": run.corpus.encoding,
@@ -219,7 +223,7 @@ def save_runs(runs: Sequence[Run], folder: Path, corpus: str) -> None:
         "lowest_smooth_loss_update": run.best_update,
         "diverged": run.diverged,
         "early_stopping": run.early_stopping,
-        "seeds": [_losses(one) | {"seed": one.settings.seed} for one in runs],
+        "seeds": [_losses(one) | {"seed": one.settings.seed} | length(one) for one in runs],
     }
     if run.pretrained:
         facts["from_run"] = run.pretrained.facts(run.corpus)

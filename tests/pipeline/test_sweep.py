@@ -257,7 +257,9 @@ def test_a_halving_decides_the_same_whatever_was_trained_before(make: Callable[.
     def decided(made: Made) -> Any:
         facts = json.loads((made.folder / "sweep.json").read_text())
         first = [one["seeds"][0]["stages"][0] for one in facts["points"]]
-        return [one["stopped"] for one in facts["points"]], first, facts["stages"]
+        points = read_sweep(made.folder).measured
+        losses = sorted((one.name, one.updates, one.loss) for one in points)
+        return [one["stopped"] for one in facts["points"]], first, facts["stages"], losses
 
     fresh = make(grid, HALVING="3", SEEDS="1")
     wanted = decided(fresh)

@@ -59,6 +59,12 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
 
+def test_seed_that_ended_at_another_update_is_told_with_it(book: Corpus, tmp_path: Path) -> None:
+    save_runs([run(book), run(book, seed=1), run(book, seed=2, max_updates=30)], tmp_path, "x")
+    seeds = read_results(tmp_path)["training"]["seeds"]
+    assert [one.get("updates") for one in seeds] == [None, None, 30]
+
+
 def test_training_leaves_both_models_the_history_and_the_snapshots(
     book: Corpus, tmp_path: Path
 ) -> None:

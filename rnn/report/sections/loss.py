@@ -18,6 +18,7 @@ from rnn.runs.run import Run
 from rnn.settings import Settings
 
 RISE = 0.005  # nats per character: what a loss that is said to have risen has risen at least
+_FALLEN = 0.9975  # times what a smooth loss was on average: what one that falls is at most
 _LAG = 1000  # updates for which the smooth loss remembers a loss, on average
 _MOST_LINES = 40  # that mark epochs: more would be a hatch
 
@@ -79,7 +80,7 @@ def _is_falling(run: Run) -> bool:
     losses = run.history.set_index("update")["smooth_loss"]
     ends = [run.last_update - width, run.last_update - 2 * width]
     after, before = (losses[losses.index > end].mean() for end in ends)
-    return bool(after < 0.9975 * before)
+    return bool(after < _FALLEN * before)
 
 
 def held_out_facts(run: Run) -> dict[str, Any]:

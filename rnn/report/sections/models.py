@@ -51,4 +51,4 @@ def overfitting(trained: Losses, held_out: Losses) -> dict[str, float]:
     """
     fell = trained.get(LOWEST_HELD_OUT, math.nan) - trained[LAST]
     rose = held_out[LAST] - held_out.get(LOWEST_HELD_OUT, math.nan)
-    return {"fell": fell, "rose": rose} if fell > 0 and rose >= RISE else {}
+    return {"fell": fell, "rose": rose} if fell >= RISE and rose >= RISE else {}

@@ -43,9 +43,8 @@ def facts(runs: Runs) -> dict[str, Any]:
         curves = _curves(runs, axis)
         most = min(float(x[-1]) for x, _ in curves.values())
         losses = ranked({runs[i].name: np.interp(most, *curve) for i, curve in curves.items()})
-        budgets += [{"axis": axis, "amount": most, "losses": losses}] * (
-            len(losses) > 1 and most > 1
-        )
+        if len(losses) > 1 and most > 1:  # after one update there is little to compare
+            budgets.append({"axis": axis, "amount": most, "losses": losses})
     return {
         "runs": runs,
         "panels": panels,

@@ -69,9 +69,7 @@ class FinishedRun:
         NaN for all of seeds that did not train alike long: one diverged, or patience ended it.
         """
         seeds = self.training.get("seeds", [])
-        measured = [one.get("held_out_loss", {}).get("last", {}).get("update") for one in seeds]
-        diverged = [one["last_smooth_loss"] is None for one in seeds]
-        alike = len({*zip(measured, diverged, strict=True)}) < 2
+        alike = not any("updates" in one for one in seeds)  # told where they are others
         return self.per_character([one["lowest_smooth_loss"] if alike else None for one in seeds])
 
     @property

@@ -98,6 +98,7 @@ def test_the_best_model_on_the_held_out_part_is_named_beside_counting_there() ->
         ([2.0, 1.5], [2.25, 2.5], True),
         ([2.0, 2.1], [2.25, 2.5], False),  # worse everywhere: that is too long a step
         ([2.0, 1.5], [2.25, 2.251], False),
+        ([2.0, 1.9999], [2.25, 2.5], False),
         ([2.0, 2.0], [2.25, 2.25], False),
     ],
 )
