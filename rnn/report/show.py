@@ -85,7 +85,7 @@ class Section:
         self, figure: Figure, label: str, values: Values, *, source: str = "",
         points: Iterable[tuple[float, float, Values]] = (),
     ) -> None:  # fmt: skip
-        """Show a figure under the block ``caption``, with the block ``alt`` for who cannot see it.
+        """Show a figure with two blocks: its ``caption``, and ``alt`` for those who cannot see it.
 
         It is drawn in the style of `rnn.report.figures`, `source` is the file of the run that it is
         drawn from, or several, and `label` what references use: ``[Figure](#fig-loss)`` for

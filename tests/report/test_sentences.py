@@ -304,7 +304,7 @@ Träningen gjordes om med {{ seeds }} frön. Den lägsta förlusten är i medel
 
 {% block reading %}
 Ett nät som ger alla tecken samma sannolikhet har förlusten {{ uniform | decimals }}. Den lägsta är
-{{ lowest_nats | nats }} per tecken, en perplexitet på {{ perplexity | decimals(3) }}.
+{{ lowest_nats | nats }} per tecken, en perplexitet på {{ lowest_nats | perplexity }}.
 {% if diverged %}
 **Träningen avbröts vid uppdatering {{ diverged["update"] | thousands }}.**
 {% elif still_falling %}

@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rnn.kernels.elementary import exp, log
+from rnn.kernels.elementary import log
 from rnn.report.figures import COLOURS, NOTE, page_figure
+from rnn.report.sentences import decimals
 from rnn.report.show import Section
 from rnn.runs.run import Run
 from rnn.settings import Settings
 
 RISE = 0.005  # nats per character: what a loss that is said to have risen has risen at least
-_FALLEN = 0.9975  # times what a smooth loss was on average: what one that falls is at most
+_FALLEN = 0.995  # times what a smooth loss was on average: what one that falls is at most
 _LAG = 1000  # updates for which the smooth loss remembers a loss, on average
 _MOST_LINES = 40  # that mark epochs: more would be a hatch
 
@@ -50,7 +51,6 @@ def facts(run: Run) -> dict[str, Any]:
         "lowest": run.lowest_smooth_loss,
         "lowest_update": run.best_update,
         "lowest_nats": nats,
-        "perplexity": exp(nats),
         "held_out": run.settings.held_out,
         "measured": held_out,
         "stopped_at": run.stopped_at,
@@ -78,8 +78,8 @@ def _is_falling(run: Run) -> bool:
     width = math.ceil(_LAG / run.updates_per_epoch) * run.updates_per_epoch
     width = width if 2 * width <= run.last_update else run.last_update // 4
     losses = run.history.set_index("update")["smooth_loss"]
-    ends = [run.last_update - width, run.last_update - 2 * width]
-    after, before = (losses[losses.index > end].mean() for end in ends)
+    begin = run.last_update - width + 1
+    after, before = losses.loc[begin:].mean(), losses.loc[begin - width : begin - 1].mean()
     return bool(after < _FALLEN * before)
 
 
@@ -170,8 +170,9 @@ def figure(run: Run, *others: Run) -> Figure:
                           color=COLOURS[2], markerfacecolor="white", zorder=3,
                           clip_on=False)  # fmt: skip
         update, lowest = run.best_update, run.lowest_smooth_loss
+        name = f"lowest: {decimals(lowest)} at update {update:,}"
         axes.plot([update], [lowest], "o", color=COLOURS[1], markeredgewidth=0, zorder=3,
-                  clip_on=False, label=f"lowest: {lowest:.4f} at update {update:,}")  # fmt: skip
+                  clip_on=False, label=name)  # fmt: skip
         points = published_points(run.corpus.name, run.settings, last)
         for marker, (who, reported) in zip("D^sv", points.items(), strict=False):
             axes.plot(*zip(*reported, strict=True), marker, color=COLOURS[2], label=who,

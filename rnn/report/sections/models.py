@@ -18,7 +18,7 @@ def show(section: Section, run: Run, losses: Losses) -> None:
     """
     ids, end, K = run.corpus.ids, run.schedule.trained, run.corpus.K
     values = facts(losses, baselines(ids[:end], K))
-    values |= {"held_out": run.settings.held_out, "ln2": math.log(2), "overfitting": {}}
+    values |= {"held_out": run.settings.held_out, "ln2": math.log(2)}
     if held_out := run.held_out_text_losses():
         values["on_held_out"] = facts(held_out, baselines(ids[end:], K))
         values["overfitting"] = overfitting(losses, held_out)

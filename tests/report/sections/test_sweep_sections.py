@@ -187,9 +187,7 @@ def test_a_setting_that_alone_was_varied_has_no_others(tmp_path: Path, shown: Sh
     assert "other" not in alone.words and "each" not in alone.words
 
 
-def test_huge_losses_and_short_times_are_written_with_few_digits(
-    tmp_path: Path, shown: Show
-) -> None:
+def test_huge_losses_and_short_times_are_written_with_few_digits(tmp_path: Path) -> None:
     points = {"a": ({"eta": 0.1}, [told(0, 1.0, 0.02)]), "b": ({"eta": 1e30}, [told(0, 7.5e31, 3)])}
     table = sections.table(written(tmp_path, points))
     assert table["loss"].tolist() == ["1.0000", "7.5e+31"]
