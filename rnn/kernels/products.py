@@ -19,6 +19,7 @@ The tiles are written in the compiler's intermediate language, where a vector is
 compilation, products are those of `numpy.dot`.
 """
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -56,15 +57,23 @@ def panels(M: int, shape: tuple[int, int, int], dtype: Any) -> np.ndarray:
     For a `shape` (L, P, N) it is (L, panels, P, width): a panel is some columns, row after row, and
     rows begin where a vector may.  The last vector begins so early that it ends where the matrix
     does; what is left of its panel is neither filled nor read.
+
+    A single row takes a panel as fast as the nearest cache gives it.  Two panels that fit there by
+    themselves are therefore better than one that does not, and a last vector of few columns is a
+    short one; all of these lie behind the rows of the others.
     """
     L, P, N = shape
     size = np.dtype(dtype).itemsize
     lanes = VECTOR_BYTES // size
     if np.dtype(dtype).kind != "f" or lanes > N or config.DISABLE_JIT:
         return np.zeros((L, 1, P, N), dtype)
-    vectors = -(-N // lanes)
+    vectors, rest, short = -(-N // lanes), (N - 1) % lanes + 1, _SHORT_BYTES // size
     number = -(-vectors // _SHAPES[_rows(M)])
+    if M == number == 1 and _NEAREST_CACHE < P * N * size <= 2 * _NEAREST_CACHE:
+        number = 2
     width = -(-vectors // number) * lanes
+    if M == number == 1 and rest <= short and lanes <= P:
+        width = N - rest + short
     memory = np.zeros(L * number * P * width + 64 // size, dtype)
     begin = -memory.ctypes.data % 64 // size
     return memory[begin : begin + L * number * P * width].reshape(L, number, P, width)
@@ -155,6 +164,11 @@ _TYPES = (types.float32, types.float64)
 #: The shapes of tiles: how many vectors for so many rows, at most.  They fill the registers, of
 #: which there are 32 where vectors have 64 bytes, else 16.
 _SHAPES = {1: 14, 2: 8, 5: 4, 8: 3} if VECTOR_BYTES == 64 else {1: 13, 2: 5, 5: 2}
+_SHORT_BYTES = 16  # the size of a short vector, which is the last of a row
+
+#: The bytes of the nearest cache that a panel may fill.
+_NEAREST_CACHE = 46 * 1024
+
 _1, _2, _5, _8 = (_SHAPES.get(rows, 0) for rows in (1, 2, 5, 8))
 
 
@@ -201,6 +215,8 @@ def _product(
         if panels > 0:
             j, place = n * b_row, n * b_panel
             width = min(b_row // lanes, vectors - j // lanes)
+            if b_row % lanes > 0:  # the last vector is short
+                rows, b_row = 0, width * lanes
         else:
             width, j, place = -(-left // (pieces - n)), (vectors - left) * lanes, -1
             left -= width
@@ -226,6 +242,18 @@ def _arrange(B, b_row, T, P, width, N, transpose):
                     k = (column + i) * b_row + p if transpose else p * b_row + column + i
                     T[v // width * P * width + p * width + v % width + i] = B[k]
         return
+    short = width % lanes
+    if short > 0:
+        width -= short
+        begin, place = N - short, P * width
+        if transpose:
+            for p in range(0, P, short):
+                _square(B, b_row, begin, min(p, P - short), T, short, place, True)
+        else:
+            for p in range(P):
+                for i in range(short):
+                    T[place + p * short + i] = B[p * b_row + begin + i]
+        N = width
     if not transpose:
         for n in range(-(-N // width)):
             columns = min(width, N - n * width)
@@ -236,7 +264,7 @@ def _arrange(B, b_row, T, P, width, N, transpose):
     for v in range(0, N, lanes):
         column, place = min(v, N - lanes), v // width * P * width + v % width
         for p in range(0, P, lanes):
-            _square(B, b_row, column, min(p, P - lanes), T, width, place)
+            _square(B, b_row, column, min(p, P - lanes), T, width, place, False)
 
 
 # -- ... and their innermost parts, in the compiler's language.
@@ -249,7 +277,7 @@ def _tiles(
     """Compute the columns of C from j on, by tiles of so many rows and vectors.
 
     In B they are the same columns or, if `panel` is not negative, a panel: its first number is
-    B[panel].
+    B[panel].  No `rows` mean one row, and one more vector, a short one.
     """
     dtype = C.dtype
 
@@ -259,22 +287,23 @@ def _tiles(
         )
         builder.function.attributes.add("optsize")  # no loop is unrolled: sums are short
         write, n = VectorWriter(builder, dtype), M.type  # n makes constants
+        write_short = VectorWriter(builder, dtype, _SHORT_BYTES // write.bytes)
         add, sub, mul, select = builder.add, builder.sub, builder.mul, builder.select
-        packed, latest = builder.icmp_signed(">=", panel, n(0)), sub(sub(N, n(write.lanes)), j)
+        packed = builder.icmp_signed(">=", panel, n(0))
         B, C, D = (
             builder.gep(B, [select(packed, panel, j)]),
             builder.gep(C, [j]),
             builder.gep(D, [j]),
         )
-        zero = ir.Constant(write.vector, [0.0] * write.lanes)
 
         def smaller(x, y):
             return select(builder.icmp_signed("<", x, y), x, y)
 
-        def tiles(R, V):
-            # The vectors follow one another; only the last one may begin early.
+        def tiles(R, V, write_last):
+            # The vectors follow one another; only the last one may begin early, or be short.
+            writers = [write] * (V - 1) + [write_last]
             last = n((V - 1) * write.lanes)
-            last_of_C = smaller(last, latest)  # may be before j
+            last_of_C = smaller(last, sub(sub(N, n(write_last.lanes)), j))  # may be before j
             last_of_B = select(packed, last, last_of_C)
 
             def along(row, end):
@@ -285,6 +314,9 @@ def _tiles(
                 rows = (builder.gep(start, [mul(i, stride)]) for i in numbers)
                 return [place for row in rows for place in along(row, last_of_C)]
 
+            def zero(writer):
+                return ir.Constant(writer.vector, [0.0] * writer.lanes)
+
             with cgutils.for_range_slice(builder, n(0), M, n(R)) as (i, _):
                 first = smaller(i, sub(M, n(R)))
                 numbers = [add(first, n(r)) for r in range(R)]
@@ -293,20 +325,30 @@ def _tiles(
                 head, body, end = (builder.append_basic_block() for _ in range(3))
                 builder.branch(head)
                 builder.position_at_end(head)
-                p, *sums = (builder.phi(kind) for kind in [n, *[write.vector] * (R * V)])
+                p, *sums = (builder.phi(kind) for kind in [n, *[w.vector for w in writers] * R])
                 builder.cbranch(builder.icmp_signed("<", p, P), body, end)
                 builder.position_at_end(body)
                 row = builder.gep(B, [mul(p, b_row)])
-                parts = [write.load(place) for place in along(row, last_of_B)]
+                parts_of_B = along(row, last_of_B)
+                if write_last is write_short:
+                    place = add(mul(P, b_row), mul(p, n(write_short.lanes)))
+                    parts_of_B[-1] = builder.gep(B, [place])
+                parts = [w.load(place) for w, place in zip(writers, parts_of_B, strict=True)]
                 column = mul(p, a_column)
-                spread = [write.spread(builder.gep(factor, [column])) for factor in factors]
-                pairs = [(factor, part) for factor in spread for part in parts]
+                spread = [
+                    {w: w.spread(builder.gep(factor, [column])) for w in dict.fromkeys(writers)}
+                    for factor in factors
+                ]
+                terms = product(spread, zip(writers, parts, strict=True))
                 more = [
-                    builder.call(write.fma, [*pair, total])
-                    for pair, total in zip(pairs, sums, strict=True)
+                    builder.call(w.fma, [factor[w], part, total])
+                    for (factor, (w, part)), total in zip(terms, sums, strict=True)
                 ]
                 for phi, start, step in zip(
-                    [p, *sums], [n(0), *[zero] * R * V], [add(p, n(1)), *more], strict=True
+                    [p, *sums],
+                    [n(0), *map(zero, writers * R)],
+                    [add(p, n(1)), *more],
+                    strict=True,
                 ):
                     phi.add_incoming(start, before)
                     phi.add_incoming(step, body)
@@ -316,21 +358,24 @@ def _tiles(
                 with builder.if_else(adds) as (adding, plain):
                     with adding:
                         D_places = places(D, d_row)
-                        for total, place, other in zip(sums, C_places, D_places, strict=True):
-                            write.store(builder.fadd(total, write.load(other)), place)
+                        for w, total, place, other in zip(
+                            writers * R, sums, C_places, D_places, strict=True
+                        ):
+                            w.store(builder.fadd(total, w.load(other)), place)
                     with plain:
-                        for total, place in zip(sums, C_places, strict=True):
-                            write.store(total, place)
+                        for w, total, place in zip(writers * R, sums, C_places, strict=True):
+                            w.store(total, place)
 
         end = builder.append_basic_block("end")
         choice = builder.switch(add(mul(rows, n(16)), width), end)
-        for R, most in _SHAPES.items():
-            for V in range(1, most + 1):
-                block = builder.append_basic_block(f"tiles_{R}_{V}")
-                choice.add_case(n(16 * R + V), block)
-                builder.position_at_end(block)
-                tiles(R, V)
-                builder.branch(end)
+        shapes = [(R, V, write) for R, most in _SHAPES.items() for V in range(1, most + 1)]
+        shapes += [(0, V, write_short) for V in range(1, _1)]
+        for R, V, write_last in shapes:
+            block = builder.append_basic_block(f"tiles_{R}_{V}")
+            choice.add_case(n(16 * R + V), block)
+            builder.position_at_end(block)
+            tiles(R or 1, V + (R == 0), write_last)
+            builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
 
@@ -360,14 +405,15 @@ def _copy(typing, A, a, T, t, last, early):
     return types.void(A, n, T, n, n, n), generate
 
 
-@intrinsic
-def _square(typing, A, a_row, i, j, T, t_row, place):
-    """Transpose the square of A at row i and column j, as wide as a vector, to column `place`."""
+@intrinsic(prefer_literal=True)
+def _square(typing, A, a_row, i, j, T, t_row, place, is_short):
+    """Transpose the square of A at row i and column j to column `place`; a vector is as wide."""
     dtype = A.dtype
 
     def generate(context, builder, signature, arguments):
-        A, a_row, i, j, T, t_row, place = arguments
-        write, add = VectorWriter(builder, dtype), builder.add
+        A, a_row, i, j, T, t_row, place, _ = arguments
+        lanes = _SHORT_BYTES * 8 // dtype.bitwidth if is_short.literal_value else 0
+        write, add = VectorWriter(builder, dtype, lanes), builder.add
         n = write.lanes
         rows = [write.load(write.at(A, add(i, i.type(r)), a_row, j)) for r in range(n)]
         # Exchange the off-diagonal quarters of the square, then those of its quarters, and so on.
@@ -386,4 +432,4 @@ def _square(typing, A, a_row, i, j, T, t_row, place):
         return context.get_dummy_value()
 
     n = types.intp
-    return types.void(A, n, n, n, T, n, n), generate
+    return types.void(A, n, n, n, T, n, n, is_short), generate
