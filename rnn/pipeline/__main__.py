@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
@@ -40,6 +41,8 @@ _READ_YAML = (
     "import json, sys, yaml; "
     "json.dump(list(map(yaml.safe_load, json.load(sys.stdin))), sys.stdout, default=str)"
 )
+#: Finds a text, with that Python, and downloads it if need be.
+_LOCATE = "import sys; from rnn.text.books import locate; locate(sys.argv[1])"
 #: What the other steps are told too if `PARAMS` says it of the training.
 _SAID_BY_PARAMS = {"corpus": "CORPUS", "encoding": "ENCODING", "seed": "SEED", "seeds": "SEEDS"}
 _SAID_BY_PARAMS |= {"from_run": "FROM"}
@@ -127,10 +130,13 @@ def go_on(
     said = {_SAID_BY_PARAMS[name]: str(value) for name, value in known.items()}
     os.environ |= said
     os.environ["NETWORK"] = network(os.environ["FROM"], told)
-    write_stamps(folder, stamps)
+    if not dry:
+        fetch_text(python)
+    changed = write_stamps(folder, stamps, dry)
     # Python ignores this signal, and what a process ignores its successor does too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     words = [f"{name}={value}" for name, value in said.items()]
+    words += [f"--what-if={stamp}" for stamp in changed if dry]
     os.execvp(command[0], [*command, *words, f"out={folder}"])
 
 
@@ -326,8 +332,21 @@ def _folder(variable: str, name: str) -> Path:
     return _REPORTS / name
 
 
-def write_stamps(folder: Path, stamps: Mapping[str, tuple[str, ...]]) -> None:
-    """Write those stamps whose values, or files that they name, are no longer as they say."""
+def fetch_text(python: str) -> None:
+    """Download a known text that is not there: with it a step would change what its stamp says."""
+    with suppress(OSError):  # what is wrong a step says
+        books = tomllib.loads(Path("rnn/text/books.toml").read_text("utf-8"))
+        book = books.get(name := os.environ["CORPUS"], {})
+        if book.get("url") and not Path("data", book["file"]).exists():
+            subprocess.run([python, "-c", _LOCATE, name], capture_output=True)
+
+
+def write_stamps(folder: Path, stamps: Mapping[str, tuple[str, ...]], dry: bool) -> list[Path]:
+    """Write the stamps whose values, or files that they name, are no longer as they say.
+
+    Return them.  If `dry`, those that are there stay as they are.
+    """
+    changed = []
     for name, variables in stamps.items():
         stamp, values = folder / name, {variable: os.environ[variable] for variable in variables}
         files: dict[str, list[int]] = {}
@@ -338,7 +357,10 @@ def write_stamps(folder: Path, stamps: Mapping[str, tuple[str, ...]]) -> None:
         with suppress(OSError):
             if stamp.read_bytes() == content:
                 continue
-        stamp.write_bytes(content)
+        changed.append(stamp)
+        if not (dry and stamp.exists()):
+            stamp.write_bytes(content)
+    return changed
 
 
 def _files(variable: str, value: str) -> Iterator[Path]:

@@ -42,6 +42,8 @@ rnn.pipeline.sweep)
     echo trained >> steps
     echo "$GRID" > new; cmp -s new "$3/sweep.json" || cp new "$3/sweep.json";;
 "import bokeh"*) ;;
+*"import locate"*)
+    echo located >> steps; echo text > "data/$3.txt";;
 rnn.pipeline.verify|rnn.pipeline.handin)
     echo "$2 $3" >> steps;;
 rnn.report.pages.render)
@@ -63,7 +65,7 @@ class Project:
             shutil.copy(ROOT / name, folder)
         shutil.copytree(ROOT / "rnn" / "pipeline", folder / "rnn" / "pipeline")
         (folder / "rnn" / "text").mkdir()
-        for name in ("rnn/text/files.py", "rnn/errors.py"):
+        for name in ("rnn/text/files.py", "rnn/text/books.toml", "rnn/errors.py"):
             shutil.copy(ROOT / name, folder / name)
         for name in (
             "rnn/__init__.py",
@@ -337,6 +339,15 @@ def test_failed_step_leaves_no_target_and_what_was_done_is_not_done_again(
     assert project.report() == [TRAINING, SAMPLE, RENDER]
 
 
+def test_a_known_text_is_downloaded_first_so_that_a_second_make_does_nothing(
+    project: Project,
+) -> None:
+    first = project.report("CORPUS=tinyshakespeare")
+    assert first == ["located", CHECK, TRAINING, SAMPLE, RENDER]
+    assert project.report("CORPUS=tinyshakespeare") == []
+    assert project.report("CORPUS=goblet") == [CHECK, TRAINING, SAMPLE, RENDER]
+
+
 def test_deleted_page_is_made_again(project: Project) -> None:
     project.report()
     (project.run / "report.html").unlink()
@@ -355,6 +366,7 @@ def test_dry_run_names_the_steps_and_runs_none(project: Project) -> None:
     plan = project.make("-n", "report", "SAMPLE_PARAMS=-p length 10")
     assert f"{SAMPLE}.ipynb" in plan.stdout
     assert f"{TRAINING}.ipynb -d" not in plan.stdout
+    assert project.report() == []
     assert project.report("SAMPLE_PARAMS=-p length 10") == [SAMPLE, RENDER]
 
 
