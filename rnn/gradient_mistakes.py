@@ -28,7 +28,7 @@ from rnn.kernels.elementary import tanh
 from rnn.kernels.products import multiply
 from rnn.model import backward, empty_segment, forward
 
-LEFT_OUT = "h₀ left out of dW"
+NO_H0 = "h₀ left out of dW"
 FORGOTTEN = "1 − h² forgotten"
 TRANSPOSED = "W in place of its transpose"
 FACTOR = "gradients 1.001 times too large"
@@ -148,7 +148,7 @@ def gradients_with_mistake(case: Case, mistake: str, clip: float = _CLIP) -> np.
         parameters = parameters._replace(W=W)
     wrong = _IN_STEP[case.architecture.cell].get(mistake, type(parameters))
     backward(wrong(*parameters), segment, gradients, 1 / case.x.shape[1])
-    if mistake == LEFT_OUT:
+    if mistake == NO_H0:
         segment.H_before[:, 0] = 0
         _multiply_again(segment, gradients.W)
     g = case.vector(gradients)
@@ -169,7 +169,7 @@ def _multiply_again(segment, dW):
 
 def mistakes_of(case: Case) -> list[str]:
     """Return the mistakes that are mistakes in a case."""
-    mistakes = [LEFT_OUT, *_IN_STEP[case.architecture.cell], TRANSPOSED, UNMASKED, FACTOR, CLIPPED]
+    mistakes = [NO_H0, *_IN_STEP[case.architecture.cell], TRANSPOSED, UNMASKED, FACTOR, CLIPPED]
     none = set()
     if len(case.x) == 1:
         none |= {TRANSPOSED, NOT_CARRIED, NOT_PAST}  # which are between steps

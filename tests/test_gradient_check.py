@@ -36,7 +36,7 @@ from rnn.gradient_mistakes import (
     CLIPPED,
     FACTOR,
     FORGOTTEN,
-    LEFT_OUT,
+    NO_H0,
     NO_RESET,
     NO_TANH,
     NOT_CARRIED,
@@ -270,7 +270,7 @@ def test_without_a_mistake_the_gradients_are_those_of_training(cases: list[Case]
         np.testing.assert_array_equal(gradients_with_mistake(case, ""), case.gradient())
 
 
-@pytest.mark.parametrize("mistake", [LEFT_OUT, FORGOTTEN, TRANSPOSED, FACTOR, CLIPPED])
+@pytest.mark.parametrize("mistake", [NO_H0, FORGOTTEN, TRANSPOSED, FACTOR, CLIPPED])
 def test_a_planted_mistake_leaves_the_case_as_it_was(cases: list[Case], mistake: str) -> None:
     case = cases[-1]
     theta, before, h = case.theta.copy(), case.gradient(), case.h.copy()
@@ -280,7 +280,7 @@ def test_a_planted_mistake_leaves_the_case_as_it_was(cases: list[Case], mistake:
     np.testing.assert_array_equal(case.gradient(), before)
 
 
-@pytest.mark.parametrize("mistake", [LEFT_OUT, FORGOTTEN, TRANSPOSED, FACTOR, CLIPPED])
+@pytest.mark.parametrize("mistake", [NO_H0, FORGOTTEN, TRANSPOSED, FACTOR, CLIPPED])
 def test_every_planted_mistake_is_caught(mistakes: pd.DataFrame, mistake: str) -> None:
     (found,) = mistakes[mistakes["mistake"].str.startswith(mistake)].to_dict("records")
     assert found["caught"]
@@ -297,7 +297,7 @@ def test_the_right_gradients_are_not_caught(mistakes: pd.DataFrame) -> None:
 
 def test_h0_left_out_cannot_be_seen_where_h0_is_zero(mistakes: pd.DataFrame) -> None:
     errors = mistakes.set_index("mistake")["easy"]
-    assert errors[LEFT_OUT] == errors["none"]
+    assert errors[NO_H0] == errors["none"]
 
 
 def test_a_control_that_passes_is_an_error(cases: list[Case]) -> None:
@@ -343,7 +343,7 @@ def test_other_networks_are_checked_with_dropout_too_and_their_mistakes_are_caug
     own = {"vanilla": {FORGOTTEN}, "gru": {SWAPPED, NO_RESET, NOT_PAST}}
     own["lstm"] = {SWAPPED, NO_TANH, NOT_CARRIED}
     assert own[cell] <= planted
-    without_h0 = compare(hard, gradients_with_mistake(hard, LEFT_OUT), hard.gradient())
+    without_h0 = compare(hard, gradients_with_mistake(hard, NO_H0), hard.gradient())
     assert {name[0] for name in without_h0[without_h0["max"] > 0]["parameter"]} == {"W"}
     for mistake in own[cell]:
         assert not np.allclose(gradients_with_mistake(hard, mistake), hard.gradient(), rtol=1e-4)

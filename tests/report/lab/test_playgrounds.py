@@ -27,7 +27,7 @@ from rnn.gradient_check import (
     complex_step,
     relative_errors,
 )
-from rnn.gradient_mistakes import FORGOTTEN, LEFT_OUT, gradients_with_mistake
+from rnn.gradient_mistakes import FORGOTTEN, NO_H0, gradients_with_mistake
 from rnn.model import Architecture, initialise, named
 from rnn.report.escaping import INVISIBLE
 from rnn.report.lab import gradient_playground, playground
@@ -434,14 +434,14 @@ def test_every_mistake_is_caught_in_the_hard_setting(
 def test_a_mistake_shows_in_the_parameters_behind_it_alone(
     bench: GradientPlayground, cases: list[Case]
 ) -> None:
-    choose(bench, setting=cases[-1].name, oracle=COMPLEX, mistake=LEFT_OUT)
+    choose(bench, setting=cases[-1].name, oracle=COMPLEX, mistake=NO_H0)
     assert bench.errors.index[bench.errors["caught"]].tolist() == ["W"]
     choose(bench, mistake=FORGOTTEN)
     assert bench.errors.index[bench.errors["caught"]].tolist() == ["W", "U", "b"]
 
 
 def test_a_mistake_that_hides_is_said_to_hide(bench: GradientPlayground, cases: list[Case]) -> None:
-    choose(bench, setting=cases[0].name, oracle=COMPLEX, mistake=LEFT_OUT)
+    choose(bench, setting=cases[0].name, oracle=COMPLEX, mistake=NO_H0)
     assert not bench.errors["caught"].any()
     assert words(bench) == {"not caught"}
 
@@ -485,7 +485,7 @@ def test_an_oracle_is_asked_once_a_setting(
 
     monkeypatch.setattr(gradient_playground.check, "central_differences", counted)
     bench = GradientPlayground(cases[-1:], BOOK.vocabulary)
-    choose(bench, oracle=CENTRAL, mistake=LEFT_OUT, parameter="V")
+    choose(bench, oracle=CENTRAL, mistake=NO_H0, parameter="V")
     choose(bench, mistake="none", parameter="b")
     assert sum(asked) == cases[-1].theta.size
 

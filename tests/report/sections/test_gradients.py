@@ -24,7 +24,7 @@ from rnn.gradient_check import (
     check_steps,
     table_1,
 )
-from rnn.gradient_mistakes import LEFT_OUT, check_mistakes
+from rnn.gradient_mistakes import NO_H0, check_mistakes
 from rnn.report.escaping import escape
 from rnn.report.figures import PAGE_WIDTH, svg
 from rnn.report.sections import gradients
@@ -282,8 +282,8 @@ def test_mistakes_stand_in_a_table_with_their_errors_in_both_settings(
     table = pd.DataFrame(rows[1:, 1:], index=rows[1:, 0], columns=rows[0, 1:])
     assert list(table.columns[:2]) == [cases[0].name, cases[-1].name]
     assert table.index.tolist() == planted["mistake"].tolist()
-    assert table.loc[LEFT_OUT].tolist()[:3] == [
-        f"{planted.set_index('mistake').loc[LEFT_OUT, which]:.1e}"
+    assert table.loc[NO_H0].tolist()[:3] == [
+        f"{planted.set_index('mistake').loc[NO_H0, which]:.1e}"
         for which in ("easy", "hard", "complex")
     ]
     assert table["verdict"].nunique() == 2 and table["verdict"].duplicated().sum() == 4
@@ -293,10 +293,10 @@ def test_mistakes_that_the_first_setting_hides_are_named(planted: pd.DataFrame) 
     values = gradients.mistakes_facts(planted) | {"dropout": False}
     errors = planted.set_index("mistake")["easy"].drop("none")
     hidden = [name for name, error in errors.items() if error <= 1e-4]
-    assert LEFT_OUT in hidden and 1 < len(hidden) < 5
+    assert NO_H0 in hidden and 1 < len(hidden) < 5
     assert values["hidden"] == hidden and values["planted"] == 5
     text = said("gradients_mistakes", "reading", values)
     assert all(escape(name) in text for name in [*hidden, values["nearest"]["mistake"]])
     assert power(planted["complex"].iloc[0]) in text
     none_hidden = said("gradients_mistakes", "reading", values | {"hidden": []})
-    assert escape(LEFT_OUT) not in none_hidden
+    assert escape(NO_H0) not in none_hidden
