@@ -13,11 +13,11 @@ def as_on_terminal(text: str) -> str:
     r"""Return the lines that are left on a terminal: ``"1 %\r2 %"`` leaves ``"2 %"``.
 
     Colours and links lose their escape sequences, and lines that are drawn again and again, as
-    bars are, keep what was drawn last.
+    bars are, keep what was drawn last.  Tabs reach to every eighth column.
     """
     text = text.replace("\r\n", "\n")
     if not re.search("[\r\b\x1b\x07]", text):
-        return text
+        return text.expandtabs()
     lines: list[list[str]] = [[]]
     row = column = 0
     for found in _PARTS.finditer(text):
@@ -39,4 +39,4 @@ def as_on_terminal(text: str) -> str:
             line += " " * (column - len(line))
             line[column : column + len(part)] = part
             column += len(part)
-    return "\n".join(map("".join, lines))
+    return "\n".join(map("".join, lines)).expandtabs()

@@ -544,6 +544,8 @@ def test_a_hash_is_copied_from_a_table_as_it_is() -> None:
 
 def test_a_terminal_is_what_lines_are_shown_on() -> None:
     assert as_on_terminal("1 %\r2 %\r\n\x1b[31mred\x1b[0m ab\bc") == "2 %\nred ac"
+    assert as_on_terminal("a\tb\nlonger\tb") == "a       b\nlonger  b"
+    assert as_on_terminal("\x1b[1ma\x1b[0m\tb") == "a       b"
     assert as_on_terminal("one\ntwo\x1b[A\rONE\x1b[K\n") == "ONE\ntwo"
     assert as_on_terminal("\x1b]8;;http://a\x07link\x1b]8;;\x07") == "link"
     assert as_on_terminal("plain\nlines\n") == "plain\nlines\n"
@@ -577,6 +579,32 @@ def test_code_is_coloured_in_the_notebooks_language() -> None:
     r = to_html(notebook(cell, language_info={"name": "R"}))
     assert '<span class="kc">TRUE</span>' in r
     assert '<span class="kc">TRUE</span>' not in to_html(notebook(cell))
+
+
+def test_a_very_long_output_looks_like_a_long_one() -> None:
+    odd = [
+        "word " * 40,
+        "y" * 200,
+        "  two before",
+        "a    four between",
+        "",
+        "*no* _markup_ # $",
+        "'a'",
+    ]
+
+    def first_page(lines: int) -> list[tuple[object, ...]]:
+        seen: list[tuple[object, ...]] = []
+
+        def visit(text: str, _: Any, place: Any, font: Any, size: float) -> None:
+            if text.strip():
+                seen.append((text.strip(), place[4:], font["/BaseFont"][8:], size))
+
+        text = "\n".join((odd * lines)[:lines])
+        reader(to_pdf(notebook(code("x", stream(text))))).pages[0].extract_text(visitor_text=visit)
+        return seen
+
+    assert len(first_page(1000)) > 50
+    assert first_page(1000) == first_page(1001)
 
 
 @pytest.mark.slow
