@@ -199,21 +199,14 @@ class Reader:
         heads: list[Element] = []
         bodies: list[Element] = []
 
-        def rows_of(part: LexborNode, head: bool) -> None:
-            for child in part.iter():
-                if child.tag in ("thead", "tbody", "tfoot"):
-                    rows_of(child, child.tag == "thead")
-                elif child.tag == "caption":
-                    captions.extend(_paragraphs(self._flow(child, depth + 1, find)))
-                elif child.tag == "tr":
-                    row = Element("tr")
-                    for cell in child.iter():
-                        if cell.tag in ("td", "th"):
-                            row.append(self._cell(cell, depth, find))
-                    if len(row):
-                        (heads if head and not bodies else bodies).append(row)
-
-        rows_of(node, False)
+        for part in node.iter():  # the parser puts every row into one of three
+            if part.tag == "caption":
+                captions += _paragraphs(self._flow(part, depth + 1, find))
+            for line in part.iter() if part.tag in ("thead", "tbody", "tfoot") else ():
+                cells = (cell for cell in line.iter() if cell.tag in ("td", "th"))
+                row = _filled("tr", [self._cell(cell, depth, find) for cell in cells])
+                if len(row):
+                    (heads if part.tag == "thead" and not bodies else bodies).append(row)
         if not heads and bodies and all(cell.tag == "th" for cell in bodies[0]):
             heads.append(bodies.pop(0))
         return [*captions, _squared(heads, bodies)] if heads or bodies else captions
