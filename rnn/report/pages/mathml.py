@@ -111,8 +111,6 @@ def typst_math(node: Element) -> str:
             return _enclosed(node.get("notation", ""), _row(kids))
         case "mstyle" if node.get("displaystyle") in ("true", "false"):
             return f"{'display' if node.get('displaystyle') == 'true' else 'inline'}({_row(kids)})"
-        case "annotation" | "annotation-xml":
-            return ""
     return _row(kids)
 
 
@@ -174,7 +172,7 @@ def _leaf(node: Element) -> str:
     if not text:
         return ""
     if node.tag == "mo" and (size := node.get("minsize", "")).endswith("%"):
-        grown = f"lr({_sign(text)}, size: #{_number(size[:-1])}%)"
+        grown = f"lr({_sign(text)}, size: #{size})"
         return f'class("normal", {grown})' if text in _BARS else grown
     if text in _BARS:
         return f'class("normal", {_sign(text)})'
@@ -182,10 +180,6 @@ def _leaf(node: Element) -> str:
         return f"op({typst_string(text)})"
     sign = _sign(text)
     return f"upright({sign})" if node.get("mathvariant") == "normal" and len(text) == 1 else sign
-
-
-def _number(text: str) -> str:
-    return text if re.fullmatch(r"\d+(\.\d+)?", text) else "100"
 
 
 def _space(node: Element) -> str:
