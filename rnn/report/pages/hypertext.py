@@ -129,11 +129,12 @@ class Reader:
             return [made] if text_of(made).strip() or made.find(".//formula") is not None else line
         if tag == "blockquote":
             return [_filled("blockquote", [*_paragraphs(inner)])]
-        if tag in ("summary", "dt") and not _has_blocks(inner):
+        in_line = not any(map(_is_block, inner))
+        if tag in ("summary", "dt") and in_line:
             inner = [_filled("strong", inner)]
         if tag in _FLOWING:
             return [*_paragraphs(inner)]
-        if (name := _INLINE.get(tag)) and not _has_blocks(inner):
+        if (name := _INLINE.get(tag)) and in_line:
             made = _filled(name, inner)
             if name == "a":
                 href = re.sub(
@@ -262,10 +263,6 @@ def _is_block(item: Item) -> bool:
     return isinstance(item, Element) and item.tag in BLOCKS | {"li"}
 
 
-def _has_blocks(items: list[Item]) -> bool:
-    return any(map(_is_block, items))
-
-
 def _inline(items: list[Item]) -> list[Item]:
     """Return items of one line: what is in blocks, without the blocks."""
     flat: list[Item] = []
@@ -328,8 +325,6 @@ def _list(tag: str, items: list[Item], start: str) -> Element:
             made.append(item if item.tag == "li" else _filled("li", [item]))
         elif item.strip():
             made.append(_filled("li", [item.strip()]))
-    for child in made:
-        child.tail = None
     return made
 
 
