@@ -92,7 +92,7 @@ def typst_math(node: Element) -> str:
         case "mi" | "mn" | "mo" | "mtext" | "ms":
             return _leaf(node)
         case "mspace":
-            return _space(node)
+            return f"#h({_em(node):.3f}em)" if _WIDTH.match(node.get("width", "")) else ""
         case "mfrac" if node.get("linethickness") in ("0", "0pt", "0em"):
             return f"mat(delim: #none, {_one(kids[0])}; {_one(kids[1])})"
         case "mfrac":
@@ -180,10 +180,6 @@ def _leaf(node: Element) -> str:
         return f"op({typst_string(text)})"
     sign = _sign(text)
     return f"upright({sign})" if node.get("mathvariant") == "normal" and len(text) == 1 else sign
-
-
-def _space(node: Element) -> str:
-    return f"#h({_em(node):.3f}em)" if _WIDTH.match(node.get("width", "")) else ""
 
 
 def _em(space: Element) -> float:
