@@ -6,6 +6,7 @@ attributes but a few) is dropped, so that nothing of the source can act or becom
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -303,17 +304,12 @@ def _breaks(item: Element) -> bool:
 
 def _paragraphs(items: list[Item]) -> Iterator[Element]:
     """Yield blocks: those among the items, and paragraphs of what stands between them."""
-    line: list[Item] = []
-    for item in [*items, None]:
-        if item is not None and not _is_block(item):
-            line.append(item)
-            continue
-        line = _trimmed(line)
-        if line:
+    for are_blocks, group in groupby(items, _is_block):
+        if are_blocks:
+            blocks = (item for item in group if isinstance(item, Element))
+            yield from (_filled("ul", [one]) if one.tag == "li" else one for one in blocks)
+        elif line := _trimmed([*group]):
             yield _filled("p", line)
-        line = []
-        if isinstance(item, Element):
-            yield item if item.tag != "li" else _filled("ul", [item])
 
 
 def _list(tag: str, items: list[Item], start: str) -> Element:
