@@ -284,10 +284,8 @@ def _trimmed(items: list[Item]) -> list[Item]:
     kept: list[Item] = []
     for item in items:
         if isinstance(item, str):
-            at_start = not kept or (isinstance(kept[-1], Element) and _breaks(kept[-1]))
-            after_blank = bool(kept) and isinstance(kept[-1], str) and kept[-1][-1:] == " "
-            item = item.lstrip(" ") if at_start or after_blank else item
-        elif _breaks(item) and kept and isinstance(kept[-1], str):
+            item = item.lstrip(" ") if not kept or _ends(kept[-1]) else item
+        elif _ends(item) and kept and isinstance(kept[-1], str):
             kept[-1] = kept[-1].rstrip(" ")
         if item != "":
             kept.append(item)
@@ -298,8 +296,9 @@ def _trimmed(items: list[Item]) -> list[Item]:
     return kept
 
 
-def _breaks(item: Element) -> bool:
-    return item.tag == "br" or item.tag in BLOCKS
+def _ends(item: Item) -> bool:
+    """Tell whether a blank behind an item would be one too many."""
+    return item[-1:] == " " if isinstance(item, str) else item.tag in BLOCKS | {"br"}
 
 
 def _paragraphs(items: list[Item]) -> Iterator[Element]:
