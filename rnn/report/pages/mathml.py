@@ -250,8 +250,6 @@ def _lines(table: Element) -> str:
 
 
 def _matrix(table: Element) -> str:
-    before = {"left": "& ", "right": ""}
-    after = {"left": "", "right": " &"}
     rows = _cells(table)
     if not any(rows):
         return ""
@@ -261,7 +259,7 @@ def _matrix(table: Element) -> str:
     )
     lines = "; ".join(
         ", ".join(
-            f"{before.get(side, '')}{text or chr(34) * 2}{after.get(side, '')}"
+            "& " * (side == "left") + (text or '""') + " &" * (side == "right")
             for side, text in row + [("", "")] * (most - len(row))
         )
         for row in rows
