@@ -279,11 +279,8 @@ def cut_out(font: Borrowed, text: str) -> bytes:
     return packed.getvalue()
 
 
-def _woff2_subset(name: str, text: str) -> str | None:
-    """Return an embedded font, cut down to the characters of `text`, as a ``data:`` address."""
-    source = embedded_fonts().get(name)
-    if source is None:
-        return None
+def _woff2_subset(source: bytes, text: str) -> str:
+    """Return a font, cut down to the characters of `text`, as a ``data:`` address."""
     logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
     options = subset.Options(flavor="woff2", hinting=False, notdef_outline=True)
     options.layout_features = ["kern", "liga"]
@@ -316,7 +313,7 @@ def font_faces(page: str) -> str:
         faces.append(("Page Math", "normal", "400", "NewCMMath-Book", letters))
     return "".join(
         f'@font-face{{font-family:"{family}";font-style:{style};font-weight:{weight};'
-        f"src:url({address}) format('woff2')}}\n"
+        f"src:url({_woff2_subset(embedded_fonts()[name], characters)}) format('woff2')}}\n"
         for family, style, weight, name, characters in faces
-        if (address := _woff2_subset(name, characters))
+        if name in embedded_fonts()
     )

@@ -6,6 +6,7 @@ attributes but a few) is dropped, so that nothing of the source can act or becom
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -129,11 +130,12 @@ class Reader:
             return [made] if text_of(made).strip() or made.find(".//formula") is not None else line
         if tag == "blockquote":
             return [_filled("blockquote", [*_paragraphs(inner)])]
-        if tag in ("summary", "dt") and not _has_blocks(inner):
+        in_line = not any(map(_is_block, inner))
+        if tag in ("summary", "dt") and in_line:
             inner = [_filled("strong", inner)]
         if tag in _FLOWING:
             return [*_paragraphs(inner)]
-        if (name := _INLINE.get(tag)) and not _has_blocks(inner):
+        if (name := _INLINE.get(tag)) and in_line:
             made = _filled(name, inner)
             if name == "a":
                 href = re.sub(
@@ -199,21 +201,14 @@ class Reader:
         heads: list[Element] = []
         bodies: list[Element] = []
 
-        def rows_of(part: LexborNode, head: bool) -> None:
-            for child in part.iter():
-                if child.tag in ("thead", "tbody", "tfoot"):
-                    rows_of(child, child.tag == "thead")
-                elif child.tag == "caption":
-                    captions.extend(_paragraphs(self._flow(child, depth + 1, find)))
-                elif child.tag == "tr":
-                    row = Element("tr")
-                    for cell in child.iter():
-                        if cell.tag in ("td", "th"):
-                            row.append(self._cell(cell, depth, find))
-                    if len(row):
-                        (heads if head and not bodies else bodies).append(row)
-
-        rows_of(node, False)
+        for part in node.iter():  # the parser puts every row into one of three
+            if part.tag == "caption":
+                captions += _paragraphs(self._flow(part, depth + 1, find))
+            for line in part.iter() if part.tag in ("thead", "tbody", "tfoot") else ():
+                cells = (cell for cell in line.iter() if cell.tag in ("td", "th"))
+                row = _filled("tr", [self._cell(cell, depth, find) for cell in cells])
+                if len(row):
+                    (heads if part.tag == "thead" and not bodies else bodies).append(row)
         if not heads and bodies and all(cell.tag == "th" for cell in bodies[0]):
             heads.append(bodies.pop(0))
         return [*captions, _squared(heads, bodies)] if heads or bodies else captions
@@ -269,10 +264,6 @@ def _is_block(item: Item) -> bool:
     return isinstance(item, Element) and item.tag in BLOCKS | {"li"}
 
 
-def _has_blocks(items: list[Item]) -> bool:
-    return any(map(_is_block, items))
-
-
 def _inline(items: list[Item]) -> list[Item]:
     """Return items of one line: what is in blocks, without the blocks."""
     flat: list[Item] = []
@@ -293,10 +284,8 @@ def _trimmed(items: list[Item]) -> list[Item]:
     kept: list[Item] = []
     for item in items:
         if isinstance(item, str):
-            at_start = not kept or (isinstance(kept[-1], Element) and _breaks(kept[-1]))
-            after_blank = bool(kept) and isinstance(kept[-1], str) and kept[-1][-1:] == " "
-            item = item.lstrip(" ") if at_start or after_blank else item
-        elif _breaks(item) and kept and isinstance(kept[-1], str):
+            item = item.lstrip(" ") if not kept or _ends(kept[-1]) else item
+        elif _ends(item) and kept and isinstance(kept[-1], str):
             kept[-1] = kept[-1].rstrip(" ")
         if item != "":
             kept.append(item)
@@ -307,23 +296,19 @@ def _trimmed(items: list[Item]) -> list[Item]:
     return kept
 
 
-def _breaks(item: Element) -> bool:
-    return item.tag == "br" or item.tag in BLOCKS
+def _ends(item: Item) -> bool:
+    """Tell whether a blank behind an item would be one too many."""
+    return item[-1:] == " " if isinstance(item, str) else item.tag in BLOCKS | {"br"}
 
 
 def _paragraphs(items: list[Item]) -> Iterator[Element]:
     """Yield blocks: those among the items, and paragraphs of what stands between them."""
-    line: list[Item] = []
-    for item in [*items, None]:
-        if item is not None and not _is_block(item):
-            line.append(item)
-            continue
-        line = _trimmed(line)
-        if line:
+    for are_blocks, group in groupby(items, _is_block):
+        if are_blocks:
+            blocks = (item for item in group if isinstance(item, Element))
+            yield from (_filled("ul", [one]) if one.tag == "li" else one for one in blocks)
+        elif line := _trimmed([*group]):
             yield _filled("p", line)
-        line = []
-        if isinstance(item, Element):
-            yield item if item.tag != "li" else _filled("ul", [item])
 
 
 def _list(tag: str, items: list[Item], start: str) -> Element:
@@ -335,8 +320,6 @@ def _list(tag: str, items: list[Item], start: str) -> Element:
             made.append(item if item.tag == "li" else _filled("li", [item]))
         elif item.strip():
             made.append(_filled("li", [item.strip()]))
-    for child in made:
-        child.tail = None
     return made
 
 

@@ -92,7 +92,7 @@ def typst_math(node: Element) -> str:
         case "mi" | "mn" | "mo" | "mtext" | "ms":
             return _leaf(node)
         case "mspace":
-            return _space(node)
+            return f"#h({_em(node):.3f}em)" if _WIDTH.match(node.get("width", "")) else ""
         case "mfrac" if node.get("linethickness") in ("0", "0pt", "0em"):
             return f"mat(delim: #none, {_one(kids[0])}; {_one(kids[1])})"
         case "mfrac":
@@ -111,8 +111,6 @@ def typst_math(node: Element) -> str:
             return _enclosed(node.get("notation", ""), _row(kids))
         case "mstyle" if node.get("displaystyle") in ("true", "false"):
             return f"{'display' if node.get('displaystyle') == 'true' else 'inline'}({_row(kids)})"
-        case "annotation" | "annotation-xml":
-            return ""
     return _row(kids)
 
 
@@ -174,7 +172,7 @@ def _leaf(node: Element) -> str:
     if not text:
         return ""
     if node.tag == "mo" and (size := node.get("minsize", "")).endswith("%"):
-        grown = f"lr({_sign(text)}, size: #{_number(size[:-1])}%)"
+        grown = f"lr({_sign(text)}, size: #{size})"
         return f'class("normal", {grown})' if text in _BARS else grown
     if text in _BARS:
         return f'class("normal", {_sign(text)})'
@@ -182,14 +180,6 @@ def _leaf(node: Element) -> str:
         return f"op({typst_string(text)})"
     sign = _sign(text)
     return f"upright({sign})" if node.get("mathvariant") == "normal" and len(text) == 1 else sign
-
-
-def _number(text: str) -> str:
-    return text if re.fullmatch(r"\d+(\.\d+)?", text) else "100"
-
-
-def _space(node: Element) -> str:
-    return f"#h({_em(node):.3f}em)" if _WIDTH.match(node.get("width", "")) else ""
 
 
 def _em(space: Element) -> float:
@@ -260,8 +250,6 @@ def _lines(table: Element) -> str:
 
 
 def _matrix(table: Element) -> str:
-    before = {"left": "& ", "right": ""}
-    after = {"left": "", "right": " &"}
     rows = _cells(table)
     if not any(rows):
         return ""
@@ -271,7 +259,7 @@ def _matrix(table: Element) -> str:
     )
     lines = "; ".join(
         ", ".join(
-            f"{before.get(side, '')}{text or chr(34) * 2}{after.get(side, '')}"
+            "& " * (side == "left") + (text or '""') + " &" * (side == "right")
             for side, text in row + [("", "")] * (most - len(row))
         )
         for row in rows

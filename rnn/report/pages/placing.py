@@ -38,12 +38,6 @@ class Layout(NamedTuple):
     facts: Mapping[str, Any]  # `layout-facts` of style.typ
     points: float  # of a pixel
 
-    def holes(self) -> list[float]:
-        """Return what share of each page is white, but for the last of a part."""
-        last = {part["page"] - 1 for part in self.facts["parts"]} | {len(self.pictures)}
-        shares = enumerate(map(self._white, self.pictures), start=1)
-        return [0.0 if page in last else share for page, share in shares]
-
     def _white(self, picture: bytes) -> float:
         rows: NDArray[Any] = imread(io.BytesIO(picture), format="png")[..., :3].min(axis=(1, 2))
         above, below = (round(self.facts[side] / self.points) for side in ("above", "below"))
@@ -54,7 +48,11 @@ class Layout(NamedTuple):
 
     def faults(self) -> list[float]:
         """Return how much of each page a careful reader would find fault with."""
-        found = [max(hole - _HOLE, 0) * 3 for hole in self.holes()]
+        ends = {part["page"] - 1 for part in self.facts["parts"]} | {len(self.pictures)}
+        found = [
+            0.0 if page in ends else max(self._white(picture) - _HOLE, 0) * 3
+            for page, picture in enumerate(self.pictures, start=1)
+        ]  # but for the last page of a part, which may end where it likes
         headings = [(at["page"], at["y"], at["level"]) for at in self.facts["headings"]]
         for one in self.facts["floats"]:
             asked, placed = ((one[at]["page"], one[at]["y"]) for at in ("asked", "placed"))

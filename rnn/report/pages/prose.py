@@ -214,11 +214,9 @@ class TypstWriter(Writer):
     def _picture(self, node: Element, alone: bool) -> str:
         words = node.attrib["alt"]
         width = node.get("width", "")
-        image = f"image({typst_string(node.attrib['src'])}, alt: {typst_string(words)}"
-        if width.endswith("%"):
-            image += f", width: {min(float(width[:-1]), 100):g}%"
-        image += ")"
-        if width and not width.endswith("%"):
+        share = f", width: {min(float(width[:-1]), 100):g}%" if width.endswith("%") else ""
+        image = f"image({typst_string(node.attrib['src'])}, alt: {typst_string(words)}{share})"
+        if width and not share:
             image = f"sized({float(width) * 0.75:g}pt, {image})"
         markup = f"#align(center, {image});" if alone else f"#box({image});"
         note = f"#note[{_string(f'A picture that could not be set: {words}')}];"
@@ -268,18 +266,16 @@ class TypstWriter(Writer):
                 formulas = (self.formulas[int(f.attrib["number"])] for f in cell.iter("formula"))
                 signs = (breadth(f.tree) for f in formulas if f.tree is not None)
                 text = " ".join([text_of(cell), *("n" * number for number in signs)])
-                for picture in cell.iter("img") if across == 1 else ():
-                    # It counts as letters, of eight pixels each.
-                    width = picture.get("width", "%")
-                    letters = "n" * (40 if width.endswith("%") else min(int(float(width) / 8), 80))
-                    longest[x] = max(longest[x], letters, key=len)
-                    words[x] = max(words[x], letters[:16], key=len)
+                # A picture counts as letters, of eight pixels each.
+                sizes = (picture.get("width", "%") for picture in cell.iter("img"))
+                widths = (40 if w.endswith("%") else min(int(float(w) / 8), 80) for w in sizes)
+                pictures = ["n" * width for width in widths]
                 if across == 1:
                     # The labels of columns are the first to wrap.
                     line = text[:400] if y >= head else text[: len(text) // 2]
-                    longest[x] = max(longest[x], line, key=len)
-                    for word in text.split():
-                        words[x] = max(words[x], word[:_LONGEST_WORD], key=len)
+                    longest[x] = max([longest[x], *pictures, line], key=len)
+                    parts = [word[:_LONGEST_WORD] for word in text.split()]
+                    words[x] = max([words[x], *(one[:16] for one in pictures), *parts], key=len)
         self._in_table = outside
         sides = ", ".join(node.attrib["sides"].split())
         markup = (
