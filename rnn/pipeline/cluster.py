@@ -154,10 +154,10 @@ def _local_cluster() -> Any:
     """Start a scheduler, and a worker with one thread for each core, all on the loopback."""
     scratch = ROOT / ".cache" / "dask"
     scratch.mkdir(parents=True, exist_ok=True)
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.SIG_IGN) for number in signals]
-    try:
+    with ExitStack() as afterwards:
         # The workers inherit that they ignore Ctrl-C: this process tells them when to end.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            afterwards.callback(signal.signal, number, signal.signal(number, signal.SIG_IGN))
         return distributed.LocalCluster(
             n_workers=CPU_COUNT,  # those that this process may use
             threads_per_worker=1,
@@ -170,9 +170,6 @@ def _local_cluster() -> Any:
             silence_logs=logging.CRITICAL,
             env={"TMPDIR": str(scratch)},
         )
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _close(connection: Any, seconds: float) -> None:
