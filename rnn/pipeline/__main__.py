@@ -23,15 +23,18 @@ from typing import Any
 from rnn.pipeline import hold, refuse, set_up
 from rnn.text.files import altered_files, expanded
 
-#: The variables that the steps of a run and of a comparison read, by the stamp of each.
-RUN = {
-    ".check.values": ("CORPUS", "ENCODING", "SEED", "NETWORK", "CHECK_PARAMS", "TEXT"),
-    ".training.values": ("CORPUS", "ENCODING", "SEED", "SEEDS", "FROM", "PARAMS", "TEXT"),
-    ".sample.values": ("SEED", "SAMPLE_PARAMS", "TEXT", "FONTS"),
-    ".pages.values": ("TITLE", "AUTHOR", "DATE", "FONTS"),
+#: The variables that the steps read, by what make is told to do and by the stamp of each step.
+_PAGE = {".pages.values": ("TITLE", "AUTHOR", "DATE", "FONTS")}
+_STAMPS = {
+    "report": {
+        ".check.values": ("CORPUS", "ENCODING", "SEED", "NETWORK", "CHECK_PARAMS", "TEXT"),
+        ".training.values": ("CORPUS", "ENCODING", "SEED", "SEEDS", "FROM", "PARAMS", "TEXT"),
+        ".sample.values": ("SEED", "SAMPLE_PARAMS", "TEXT", "FONTS"),
+        **_PAGE,
+    },
+    "compare": {".compare.values": ("RUNS", "TEXT"), **_PAGE},
+    "sweep": {".sweep.values": ("TEXT",), **_PAGE},
 }
-COMPARISON = {".compare.values": ("RUNS", "TEXT"), ".pages.values": RUN[".pages.values"]}
-SWEEP = {".sweep.values": ("TEXT",), ".pages.values": RUN[".pages.values"]}
 
 #: The long names of papermill's options for parameters.
 _LONG = {"--parameters": "-p", "--parameters_raw": "-r"}
@@ -77,11 +80,11 @@ def main(python: str, verb: str, *command: str) -> None:
         require_pretrained(folder)
         if (folder / _PARAMETERS).is_file():
             command = (*command, f"PARAMS=-f {folder / _PARAMETERS} {os.environ['PARAMS']}")
-        go_on(python, folder, RUN, *command)
+        go_on(python, verb, folder, *command)
     elif verb == "compare":
-        go_on(python, comparison_folder(), COMPARISON, *command)
+        go_on(python, verb, comparison_folder(), *command)
     elif verb == "sweep":
-        go_on(python, sweep_folder(), SWEEP, *command, extra="sweep")
+        go_on(python, verb, sweep_folder(), *command)
     elif verb == "verify":
         what = os.environ["HANDIN"] or str(named_folder())
         set_up.prepare(python)
@@ -101,25 +104,18 @@ def main(python: str, verb: str, *command: str) -> None:
             shutil.rmtree(folder)
     elif verb == "lock":
         set_up.write_lock()
-    elif verb == "browser":
-        set_up.add_extra(python, verb)
     else:
-        set_up.prepare(python)
+        set_up.prepare(python, verb)
 
 
-def go_on(
-    python: str, folder: Path, stamps: Mapping[str, tuple[str, ...]], *command: str, extra: str = ""
-) -> None:
+def go_on(python: str, verb: str, folder: Path, *command: str) -> None:
     """Set up, hold the folder, write its stamps, and let make take this process's place."""
     flags = os.environ.get("MAKEFLAGS", "").split(" ")[0]
     dry = "n" in flags and not set("-=") & set(flags)
     if dry and not set_up.is_ready(python):
         print("set-up: comes first")
         return
-    if extra:
-        set_up.add_extra(python, extra)
-    else:
-        set_up.prepare(python)
+    set_up.prepare(python, verb)
     hold(folder)
     if not dry:
         mend(folder)
@@ -132,7 +128,7 @@ def go_on(
     os.environ["NETWORK"] = network(os.environ["FROM"], told)
     if not dry:
         fetch_text(python)
-    changed = write_stamps(folder, stamps, dry)
+    changed = write_stamps(folder, _STAMPS[verb], dry)
     # Python ignores this signal, and what a process ignores its successor does too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     words = [f"{name}={value}" for name, value in said.items()]
@@ -142,7 +138,7 @@ def go_on(
 
 def look_around() -> None:
     """Refuse what no step could work with, while it can still be told in a line."""
-    for variable in {"GRID", "SCHEDULER", *chain(*RUN.values(), *COMPARISON.values())}:
+    for variable in {"RUNS", "GRID", "SCHEDULER", *chain(*_STAMPS["report"].values())}:
         value = os.environ.get(variable, "")
         if not value.isprintable() and any("\udc80" <= letter <= "\udcff" for letter in value):
             refuse(variable, "text in UTF-8", ascii(value), "write it, or name the file, in UTF-8")

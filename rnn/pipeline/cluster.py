@@ -103,9 +103,7 @@ class Cluster:
         """Turn whatever the loss of the scheduler raises into a ReportError."""
         try:
             yield
-        except ReportError:
-            raise
-        except (OSError, TimeoutError, RuntimeError, distributed.CancelledError) as error:
+        except (OSError, RuntimeError, distributed.CancelledError) as error:
             raise ReportError(
                 f"expected the scheduler at {self._address} to answer, got "
                 f"{type(error).__name__}; what was trained is kept: run the same command again"
@@ -139,7 +137,7 @@ def opened(address: str, corpus: Corpus) -> Iterator[Cluster]:
             address = cluster.scheduler_address
         try:
             client = distributed.Client(address, timeout=10, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ReportError(
                 f"SCHEDULER: expected a scheduler of Dask at {address}, got none ({reason}); "
@@ -154,10 +152,10 @@ def _local_cluster() -> Any:
     """Start a scheduler, and a worker with one thread for each core, all on the loopback."""
     scratch = ROOT / ".cache" / "dask"
     scratch.mkdir(parents=True, exist_ok=True)
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.SIG_IGN) for number in signals]
-    try:
+    with ExitStack() as afterwards:
         # The workers inherit that they ignore Ctrl-C: this process tells them when to end.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            afterwards.callback(signal.signal, number, signal.signal(number, signal.SIG_IGN))
         return distributed.LocalCluster(
             n_workers=CPU_COUNT,  # those that this process may use
             threads_per_worker=1,
@@ -170,9 +168,6 @@ def _local_cluster() -> Any:
             silence_logs=logging.CRITICAL,
             env={"TMPDIR": str(scratch)},
         )
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _close(connection: Any, seconds: float) -> None:

@@ -13,7 +13,6 @@ import os
 import re
 import resource
 import shlex
-import shutil
 import signal
 import sys
 import tempfile
@@ -282,8 +281,6 @@ def prepared_parameters(source: Path, words: Sequence[str]) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status: 0, 1 for a failure, 130 if it was stopped."""
-    # The kernel writes to a pipe, so its progress bar learns the terminal's width from here.
-    os.environ.setdefault("COLUMNS", str(shutil.get_terminal_size((80, 24)).columns))
     source, target, *words = sys.argv[1:] if arguments is None else arguments
     name, started = Path(target).stem, time.monotonic()
     stop.listen()

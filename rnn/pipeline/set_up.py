@@ -18,34 +18,48 @@ from rnn.text.files import lock
 _VENV = ".venv/bin/python"
 _LOCK, _INSTALLED_LOCK = Path("requirements.lock"), Path(".venv/installed.lock")
 
+#: What the large extras that are wanted by few bring: modules, and the names to install them by.
+_EXTRAS = {
+    "browser": ("axe_core_python, playwright", "axe-core-python playwright"),
+    "sweep": ("bokeh, distributed", "bokeh dask distributed"),
+}
+
 #: What conda-forge calls differently from the package index of Python.
 _CONDA_NAMES = {"brotli": "brotli-python", "pypandoc_binary": "pypandoc", "typst": "typst-py"}
 
 
-def prepare(python: str) -> None:
+def prepare(python: str, target: str = "") -> None:
     """Set up the Python that runs the project, unless that is done already.
 
     `python` is ``.venv/bin/python``, which is made with the Python that runs this; or that of an
-    active conda environment, into which nothing is installed.
+    active conda environment, into which nothing is installed.  A `target` of make that is named as
+    one of the extras needs that too.
     """
     with lock(Path(".cache/set-up.lock")):
-        if is_ready(python):
-            return
+        if not is_ready(python):
+            if python != _VENV:
+                _look_at_conda(python)
+            else:
+                if not os.access(_VENV, os.X_OK):
+                    _make_venv()
+                _look_at_venv()
+                if not _is_locked():
+                    how = "uv" if shutil.which("uv") else "pip (a minute or two, once)"
+                    print(f"set-up: installing {_LOCK} into .venv with {how}", flush=True)
+                    _install("--require-hashes", "--only-binary", ":all:", "-r", str(_LOCK))
+                    shutil.copyfile(_LOCK, _INSTALLED_LOCK)
+                # This project itself, so that its exporters have names.
+                _install("--no-index", "--no-deps", "--no-build-isolation", "--editable", ".")
+            stamp, state = _stamp(python)
+            stamp.write_bytes(state)
+    modules, names = _EXTRAS.get(target, ("", ""))
+    look = [python, "-c", f"import {modules}"]
+    if modules and subprocess.run(look, stderr=subprocess.DEVNULL).returncode:
         if python != _VENV:
-            _look_at_conda(python)
-        else:
-            if not os.access(_VENV, os.X_OK):
-                _make_venv()
-            _look_at_venv()
-            if not _is_locked():
-                how = "uv" if shutil.which("uv") else "pip (a minute or two, once)"
-                print(f"set-up: installing {_LOCK} into .venv with {how}", flush=True)
-                _install("--require-hashes", "--only-binary", ":all:", "-r", str(_LOCK))
-                shutil.copyfile(_LOCK, _INSTALLED_LOCK)
-            # This project itself, so that its exporters have names.
-            _install("--no-index", "--no-deps", "--no-build-isolation", "--editable", ".")
-        stamp, state = _stamp(python)
-        stamp.write_bytes(state)
+            expected = f"the active conda environment to hold {names.replace(' ', ' and ')}"
+            refuse("set-up", expected, "one without", f"run python -m pip install {names}")
+        print(f"set-up: installing pyproject.toml's extra {target!r} into .venv (once)", flush=True)
+        _install("--no-build-isolation", "--editable", f".[{target}]")
 
 
 def is_ready(python: str) -> bool:
@@ -53,26 +67,6 @@ def is_ready(python: str) -> bool:
     stamp, state = _stamp(python)
     done = os.access(python, os.X_OK) and stamp.exists() and stamp.read_bytes() == state
     return done and (python != _VENV or _is_locked())
-
-
-#: What the large extras that are wanted by few bring: modules, and the names to install them by.
-_EXTRAS = {
-    "browser": ("axe_core_python, playwright", "axe-core-python playwright"),
-    "sweep": ("bokeh, distributed", "bokeh dask distributed"),
-}
-
-
-def add_extra(python: str, extra: str) -> None:
-    """Set up, and install one of the extras that make needs for a few targets, once."""
-    prepare(python)
-    modules, names = _EXTRAS[extra]
-    look = [python, "-c", f"import {modules}"]
-    if subprocess.run(look, stderr=subprocess.DEVNULL).returncode:
-        if python != _VENV:
-            expected = f"the active conda environment to hold {names.replace(' ', ' and ')}"
-            refuse("set-up", expected, "one without", f"run python -m pip install {names}")
-        print(f"set-up: installing pyproject.toml's extra {extra!r} into .venv (once)", flush=True)
-        _install("--no-build-isolation", "--editable", f".[{extra}]")
 
 
 def write_lock() -> None:

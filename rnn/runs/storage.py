@@ -52,20 +52,17 @@ def hold(path: Path, wait: bool = True) -> Iterator[None]:
     The lock of a process that died does not exist.  If another process holds it, `wait` for it or
     raise a ReportError; one that is about to end, as what had started it has, is always waited for.
     """
-    try:
-        with _writing(path):
-            try:
-                file = lock(path, wait)
-            except BlockingIOError as holder:
-                if not is_orphaned(path):
-                    raise
-                note(f"{path.parent.name}: waiting for process {holder}, whose parent has ended")
-                file = lock(path)
-    except BlockingIOError as holder:
-        raise ReportError(
-            f"{path.parent.name}: expected no other process at work in it, got process {holder}; "
-            "wait until it ends or choose another run_dir"
-        ) from None
+    with _writing(path):
+        try:
+            file = lock(path, wait)
+        except BlockingIOError as holder:
+            if not is_orphaned(path):
+                raise ReportError(
+                    f"{path.parent.name}: expected no other process at work in it, got process "
+                    f"{holder}; wait until it ends or choose another run_dir"
+                ) from None
+            note(f"{path.parent.name}: waiting for process {holder}, whose parent has ended")
+            file = lock(path)
     with file:
         yield
 
@@ -81,11 +78,9 @@ def write_whole(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Turn an OSError into a ReportError, unless another process is in the way."""
+    """Turn an OSError into a ReportError."""
     try:
         yield
-    except BlockingIOError:
-        raise
     except OSError as error:
         raise ReportError(
             f"{path.name}: expected a folder that can be written, got {path.parent.name!r} "

@@ -8,7 +8,7 @@ mapped from a cache beside a text that is large.
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -90,13 +90,13 @@ def load_corpus(
         kind = "the directory " if path.is_dir() else ""
         raise ReportError(f"corpus: expected a file, got {kind}{shown!r}; give the path of a text")
     try:
-        facts = read_file(path, codec)
-        if facts.K < 2:
-            why = f"repeats {chr(facts.points[0])!r}" if facts.K else "is empty"
+        facts = read_file(path, codec, known)
+        if facts.distinct < 2:
+            there = facts.points[facts.counts > 0]
+            why = f"repeats {chr(there[0])!r}" if len(there) else "is empty"
             raise ReportError(
                 f"corpus: expected at least two distinct characters, got {shown!r}, which {why}"
             )
-        facts = _with_characters(facts, known)
         ids, note = _text_ids(path, facts)
     except OSError as error:
         raise ReportError(
@@ -118,14 +118,6 @@ def require_segments(corpus: Corpus, seq_length: int) -> None:
             f"corpus: expected at least seq_length + 1 = {seq_length + 1:,} characters, got "
             f"{len(corpus):,} in {corpus.title!r}; take a longer text or a smaller seq_length"
         )
-
-
-def _with_characters(facts: FileFacts, known: str) -> FileFacts:
-    """Let a text's vocabulary have other characters too, which occur in it not once."""
-    points = np.union1d(facts.points, code_points(known))
-    counts = np.zeros(len(points), np.int64)
-    counts[np.searchsorted(points, facts.points)] = facts.counts
-    return replace(facts, points=points, counts=counts)
 
 
 def _text_ids(path: Path, facts: FileFacts) -> tuple[Ids, str]:

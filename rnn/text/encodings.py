@@ -116,8 +116,11 @@ def text_pieces(path: Path, encoding: str, digest: Any) -> Iterator[str]:
             ) from None
 
 
-def read_file(path: Path, encoding: str) -> FileFacts:
-    """Read a file once, as `text_pieces` does, and return what it tells."""
+def read_file(path: Path, encoding: str, known: str) -> FileFacts:
+    """Read a file once, as `text_pieces` does, and return what it tells.
+
+    The code points have those of `known` among them, with a count of 0 where the file has none.
+    """
     digest = hashlib.sha256()
     counts = np.zeros(_UNICODE, dtype=np.int64)
     cr_lf = first = misread = 0
@@ -133,7 +136,7 @@ def read_file(path: Path, encoding: str) -> FileFacts:
             first += len(starts)
             misread += sum(_MISREAD.match(text, start) is not None for start in starts)
     codec, mark = _signature(path, encoding)
-    points = np.flatnonzero(counts).astype(np.uint32)
+    points = np.union1d(np.flatnonzero(counts), code_points(known)).astype(np.uint32)
     lf, cr = int(counts[0x0A]), int(counts[0x0D])
     return FileFacts(
         sha256=digest.hexdigest(),

@@ -12,11 +12,10 @@ def updates_per_reading(characters: int, order: str, tau: int, B: int, chunks: i
     The order is one of `ORDERS`.  A segment has `tau` characters; `B` streams are read side by
     side.  For the order of that name the text is cut into `chunks` pieces.
     """
-    if order == "chunks":
-        return (characters // chunks - 1) // tau * (chunks // B)
     if order == "random":
         return (characters - 1) // (tau * B)
-    return (characters // B - 1) // tau
+    pieces = chunks if order == "chunks" else B
+    return (characters // pieces - 1) // tau * (pieces // B)
 
 
 def segment_starts(
@@ -42,18 +41,15 @@ def segment_starts(
         Whether the state is zero before the update.
     """
     updates = updates_per_reading(characters, order, tau, B, chunks)
-    resets = np.zeros(updates, np.bool_)
     if order == "random":
-        resets[:] = True
-        return rng.integers(0, characters - tau, (updates, B)), resets
-    if order == "chunks":
-        length, rounds = characters // chunks, chunks // B
-        segments = updates // rounds
-        begins = rng.permutation(chunks)[: rounds * B].reshape(rounds, 1, B) * length
-        resets[::segments] = True
-        return (begins + np.arange(segments)[:, None] * tau).reshape(updates, B), resets
-    resets[0] = True
-    return np.arange(updates)[:, None] * tau + np.arange(B) * (characters // B), resets
+        return rng.integers(0, characters - tau, (updates, B)), np.ones(updates, np.bool_)
+    pieces = rng.permutation(chunks) if order == "chunks" else np.arange(B)
+    length, rounds = characters // len(pieces), len(pieces) // B
+    segments = updates // rounds
+    begins = pieces[: rounds * B].reshape(rounds, 1, B) * length
+    resets = np.zeros(updates, np.bool_)
+    resets[::segments] = True
+    return (begins + np.arange(segments)[:, None] * tau).reshape(updates, B), resets
 
 
 def document_marks(ids: np.ndarray, end: np.ndarray) -> np.ndarray:
