@@ -15,8 +15,7 @@ The complex step, which subtracts nothing, so that h can be as small as one like
 entry by entry, or with a parameter's norms in place of the absolute values: `norm_wise_error`.
 """
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -124,10 +123,13 @@ class Case:
         return named(self.architecture.parameters(np.arange(self.theta.size)))
 
     def parts(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield each parameter's name and where its entries are in a vector of length k."""
+        """Yield each parameter's name and where its entries are in a vector of length k.
+
+        They are ordered as in the report: those of a layer together, the output's last.
+        """
         looked_at = np.arange(self.theta.size)[self.places]
         index = self.index()
-        for name in _in_order(index):
+        for name in sorted(index, key=lambda n: (float(n[1:] or "inf"), PARAMETERS.index(n[0]))):
             yield name, np.flatnonzero(np.isin(looked_at, index[name]))
 
     def small(self) -> "Case":
@@ -165,17 +167,6 @@ class Case:
             kept = min(len(places), max(_LEAST, int(share * len(places))))
             chosen.append(looked_at[places[np.linspace(0, len(places) - 1, kept).astype(int)]])
         return replace(self, places=np.sort(np.concatenate(chosen)))
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    """Order parameters as the report does: those of a layer together, the output's last."""
-    several = any(name[1:] for name in names)
-
-    def place(name: str) -> tuple[float, int]:
-        layer = float(name[1:]) if name[1:] else math.inf if several else 1
-        return layer, PARAMETERS.index(name[0])
-
-    return sorted(names, key=place)
 
 
 def check_cases(

@@ -100,7 +100,7 @@ class Stretch:
     text: str  # n characters
     ids: np.ndarray  # (n,) them as numbers
     H: np.ndarray  # (n, m) the state after each, or (n, 2 m) with the cell state, c / (1 + |c|)
-    m: int = 0  # hidden units, if the rest are cell states
+    m: int  # hidden units; the rest are cell states
 
     @classmethod
     def of(
@@ -131,8 +131,7 @@ class Stretch:
 
     def name(self, unit: int) -> str:
         """Return what the state with a number from 1 is called."""
-        hidden = unit <= (self.m or unit)
-        return str(unit) if hidden else f"{unit - self.m} (cell state)"
+        return str(unit) if unit <= self.m else f"{unit - self.m} (cell state)"
 
     @property
     def half(self) -> int:

@@ -19,7 +19,7 @@ def told(name: str, text: str) -> str:
 
 def stretch(text: str, H: np.ndarray) -> Stretch:
     vocabulary = sorted(set(text))
-    return Stretch(text, np.array([vocabulary.index(x) for x in text], np.uint8), H)
+    return Stretch(text, np.array([vocabulary.index(x) for x in text], np.uint8), H, H.shape[1])
 
 
 def random_parameters() -> Vanilla:

@@ -112,7 +112,7 @@ def numbers_facts(runs: Runs) -> dict[str, Any]:
             "above": min(above.values(), default=math.nan),
         }
 
-    smooth = {run.name: run.per_character(run.lowest_smooth_loss) for run in runs}
+    smooth = {run.name: run.lowest_smooth_loss for run in runs}
     text = {run.name: run.text_loss for run in runs}
     values: dict[str, Any] = {"losses": {"smooth": lowest(smooth), "text": lowest(text)}}
     if alike(run.settings["held_out"] for run in runs) and runs[0].settings["held_out"]:

@@ -14,12 +14,12 @@ from rnn.report.sections.runs import Runs, alike, ranked
 from rnn.report.sections.runs_finished import AXES
 from rnn.report.show import Section
 
+FALL = 0.05  # of a run: the fall at its beginning, which would squash the rest
+UNEVEN = 4  # times: from there on the largest squeezes the rest, and an axis is logarithmic
 _MARKERS = "os^Dv"  # with the colours, for grey print: dashes of noisy curves look alike
 _MARKS = 8  # across a panel
 _LEGEND = 4  # names in a row of the legend, at most
-_UNEVEN = 4  # times the shortest run: from there on a long one squeezes it
 _LINE = {"linewidth": 0.8, "markersize": 4, "markerfacecolor": "white", "markeredgewidth": 0.8}
-_FALL = 0.05  # of a run: the fall at its beginning, which would squash the rest
 
 Curve = tuple[np.ndarray, np.ndarray]  # where the losses stand, and the losses
 
@@ -84,7 +84,7 @@ def loss_limits(runs: Runs) -> tuple[float, float]:
     if not finite:
         return 0.0, 1.0
     lowest = [float(y.min()) for _, y in finite]
-    fallen = min(float(np.interp(_FALL * x[-1], x, y)) for x, y in finite)
+    fallen = min(float(np.interp(FALL * x[-1], x, y)) for x, y in finite)
     bottom, worst = min(lowest), max(lowest)
     top = max(fallen, worst + 0.25 * (worst - bottom))
     room = 0.05 * max(top - bottom, 1e-3 * abs(bottom), 1e-9)
@@ -157,7 +157,7 @@ def figure(runs: Runs, labels: Mapping[str, str]) -> Figure:
 def _scale(axes: Axes, curves: list[Curve], n: int) -> np.ndarray:
     """Scale the axis, logarithmic where a short run would be lost; return `n` places along it."""
     ends = [x[-1] for x, _ in curves if len(x)] or [1.0]
-    if max(ends) <= _UNEVEN * min(ends):
+    if max(ends) <= UNEVEN * min(ends):
         axes.set_xlim(0, max(ends) * 1.01)
         write_out(axes.xaxis, axes)
         return np.linspace(*axes.get_xlim(), n)

@@ -43,44 +43,35 @@ class FinishedRun:
         self.settings = LEFT_OUT | self.training["parameters"]
         self.book = self.training["book"]  # ... and the passport of the text
         self.history = history  # ``history.csv``; the losses in the unit of the run's loss
-        self.snapshots = snapshots  # ``update``, ``smooth_loss`` and ``text`` of each
         self.last_update = int(self.training["updates"])  # updates made in all
         timed = speed.get("updates") and speed.get("seconds")
         # Mean over the updates that were timed.
         self.seconds_per_update = speed["seconds"] / speed["updates"] if timed else math.nan
         self.machine = speed.get("machine")  # that it took so long on
-        # The losses after the last update and the lowest, in the unit of the run's loss; NumPy
-        # reads null, which JSON has in the place of NaN, as NaN.
-        self.smooth_loss = float(np.float64(self.training["last_smooth_loss"]))
-        self.lowest_smooth_loss = float(np.float64(self.training["lowest_smooth_loss"]))
-        # Of the best model over the whole text, in nats per character ...
+        # Losses in nats per character: those of the history, after the last update, the lowest.
+        # NumPy reads null, which JSON has in the place of NaN, as NaN.
+        share = 1 if self.settings["loss"] == "mean" else self.settings["seq_length"]
+        self.losses = history["smooth_loss"].to_numpy(float) / share
+        self.smooth_loss = np.float64(self.training["last_smooth_loss"]) / share
+        self.lowest_smooth_loss = np.float64(self.training["lowest_smooth_loss"]) / share
+        # ``update``, ``smooth_loss`` and ``text`` of each.
+        self.snapshots = [
+            one | {"smooth_loss": np.float64(one["smooth_loss"]) / share} for one in snapshots
+        ]
+        # The lowest of every seed; NaN for all of seeds that did not train alike long: one
+        # diverged, or patience ended it.
+        seeds = self.training.get("seeds", [])
+        alike = not any("updates" in one for one in seeds)  # told where they are others
+        lowest = [one["lowest_smooth_loss"] if alike else None for one in seeds]
+        self.seed_losses = np.array(lowest, float) / share
+        # Of the best model over the whole text ...
         self.text_loss = float(np.float64(results["text_losses"].get(LOWEST_SMOOTH)))
         measured = history.get("validation_loss", pd.Series(dtype=float)).dropna()
         self.last_held_out_loss = float(measured.iloc[-1]) if len(measured) else math.nan
         # ... and the lowest over the held-out part, after which update, of whichever model.
         self.held_out_loss = float(measured.min())
-        lowest = measured[measured == self.held_out_loss]
-        self.held_out_update = int(history["update"][lowest.index[0]]) if len(lowest) else 0
-
-    @property
-    def seed_losses(self) -> np.ndarray:
-        """The lowest smooth loss of every seed, in nats per character.
-
-        NaN for all of seeds that did not train alike long: one diverged, or patience ended it.
-        """
-        seeds = self.training.get("seeds", [])
-        alike = not any("updates" in one for one in seeds)  # told where they are others
-        return self.per_character([one["lowest_smooth_loss"] if alike else None for one in seeds])
-
-    @property
-    def losses(self) -> np.ndarray:
-        """The smooth losses of the history, in nats per character."""
-        return self.per_character(self.history["smooth_loss"])
-
-    def per_character(self, loss: Any) -> Any:
-        """Turn a loss or several, None for NaN, from the run's unit to nats per character."""
-        share = 1 if self.settings["loss"] == "mean" else self.settings["seq_length"]
-        return np.asarray(loss, float) / share
+        found = measured[measured == self.held_out_loss]
+        self.held_out_update = int(history["update"][found.index[0]]) if len(found) else 0
 
     @property
     def characters_per_update(self) -> int:

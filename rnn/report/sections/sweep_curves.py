@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rnn.report.figures import COLOURS, NOTE, page_figure, write_out
-from rnn.report.sections.runs_curves import cut_off
+from rnn.report.sections.runs_curves import FALL, UNEVEN, cut_off
 from rnn.report.sections.sweep_finished import Sweep, SweptPoint
 from rnn.report.show import Section
 from rnn.settings import Settings
@@ -15,8 +15,6 @@ from rnn.settings import Settings
 _NAMED = 5  # curves with a colour and a name
 _STROKES = ("-", "--", ":", "-.", "-")  # of the named ones, for grey print
 _LEGEND = 100  # letters in a row of the legend, about
-_FALL = 0.05  # of a run: the fall at its beginning, which would squash the rest
-_UNEVEN = 4  # times: from there on an axis is logarithmic
 
 
 def show(section: Section, sweep: Sweep) -> None:
@@ -82,7 +80,7 @@ def _limits(curves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
     if not finite:
         return 0.0, 1.0
     ends = [float(y[-1]) for _, y in finite]
-    fallen = [float(np.interp(_FALL * x[-1], x, y)) for x, y in finite]
+    fallen = [float(np.interp(FALL * x[-1], x, y)) for x, y in finite]
     low = min(float(y.min()) for _, y in finite)
     high = max(float(np.quantile(ends, 0.9)), min(fallen))
     room = 0.05 * max(high - low, 1e-3)
@@ -121,7 +119,7 @@ def cost_figure(sweep: Sweep, front: list[SweptPoint]) -> Figure:
         )
         axes.step(times, best, "-", where="post", color=COLOURS[0], linewidth=0.9)
         axes.plot(times, best, "o", color=COLOURS[0])
-        if max(seconds) > _UNEVEN * max(min(seconds), 1e-9):
+        if max(seconds) > UNEVEN * max(min(seconds), 1e-9):
             axes.set_xscale("log")
         write_out(axes.xaxis, axes)
         low, high = float(losses.min()), max(float(np.quantile(losses, 0.95)), max(best))

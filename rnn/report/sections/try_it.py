@@ -32,7 +32,9 @@ def show(
     told = network(model, load_settings(folder).document_end)
     losses = read_results(folder).get("text_losses", {})
     nats = losses.get(LOWEST_HELD_OUT if best_by == "held_out" else LOWEST_SMOOTH)
-    size = _size(told)
+    arrays = [told["V"], told["c"], told["h"]]
+    arrays += [part for one in told["layers"] for part in one.values()]
+    size = sum(map(len, arrays))  # characters, each a byte
     values = {
         "weights": Architecture.of(model.parameters).size,
         "megabytes": size / 1e6,
@@ -75,9 +77,3 @@ def network(model: Model, end: str) -> dict[str, Any]:
 
 def _base64(array: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()
-
-
-def _size(told: dict[str, Any]) -> int:
-    """Count the characters of all arrays."""
-    arrays = [told["V"], told["c"], told["h"]]
-    return sum(map(len, arrays + [part for one in told["layers"] for part in one.values()]))

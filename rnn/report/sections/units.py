@@ -89,7 +89,7 @@ def facts(stretch: Stretch, told: pd.DataFrame) -> dict[str, Any]:
     return {
         "features": len(told),
         "units": stretch.H.shape[1],
-        "cell_states": stretch.H.shape[1] - stretch.m if stretch.m else 0,
+        "cell_states": stretch.H.shape[1] - stretch.m,
         "chosen_on": stretch.half,
         "measured_on": len(stretch.text) - stretch.half,
         "least": CLEARLY,

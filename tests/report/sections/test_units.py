@@ -21,7 +21,7 @@ def stretch(**told: int) -> Stretch:
     for word, unit in told.items():
         name = next(name for name in FEATURES if word in name)
         H[:, unit] += np.nan_to_num(FEATURES[name](TEXT).astype(float))
-    return Stretch(TEXT, ids, np.tanh(H))
+    return Stretch(TEXT, ids, np.tanh(H), H.shape[1])
 
 
 def found(there: Stretch) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def test_no_unit_is_coloured_twice() -> None:
 
 
 def test_a_text_too_short_to_ask_is_said_to_be() -> None:
-    short = Stretch("ab", np.zeros(2, np.uint8), np.zeros((2, 3)))
+    short = Stretch("ab", np.zeros(2, np.uint8), np.zeros((2, 3)), 3)
     told = tell(short)
     assert passages(short, told) == [] and rows("units", "table", found(short)).empty
     assert found(short)["features"] == 0
