@@ -224,7 +224,7 @@ class ReportExporter(TemplateExporter):
                     one.trees["body"] = tree
                     return {}
             elif mime == "text/plain":
-                if len(one.mimes) == 1 or not _NO_WORDS.fullmatch(content):
+                if len(output.data) == 1 or not _NO_WORDS.fullmatch(content):
                     return {}
                 one.note = f"Here the notebook shows {content.strip()[:200]}"
             elif content.strip():

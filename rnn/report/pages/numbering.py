@@ -108,9 +108,6 @@ def _keep(
         warn(f"{here.where}: {error}")
     if shown.kind in _NOT_ON_PAGES or (shown.kind == "interactive" and not interactive):
         return False
-    script = data.keys() - {"text/plain"} == {"application/javascript"}
-    if script and (not words or "Javascript object" in words):
-        return False
     shown = shown if shown.kind in _WANTED else _NOTHING
     mimes = tuple(mime for mime in _WANTED[shown.kind] if mime in data)
     data |= {mime: joined(data[mime]) for mime in mimes if mime != INTERACTIVE}

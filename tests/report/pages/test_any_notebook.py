@@ -173,6 +173,15 @@ def test_an_output_of_an_unknown_kind_is_noted() -> None:
         assert "hologram" in text and "application/x-odd" in text and "after" in text
 
 
+def test_an_output_that_is_a_script_is_noted() -> None:
+    for more in ({}, {"text/plain": "<IPython.core.display.Javascript object>"}):
+        output = shown({"application/javascript": "element.text('drawn')", **more})
+        pdf, page, told = both(notebook(code("x", output), prose("after")))
+        for text in (pdf_text(pdf), Page(page).text):
+            assert "Here the notebook shows" in text and "drawn" not in text
+        assert len(told) == 1 and "application/javascript" in told[0]
+
+
 def test_a_record_without_a_kind_says_nothing() -> None:
     for text in texts_of(notebook(code("x", shown({"text/plain": "words"}, {"kind": ""})))):
         assert "words" in text
