@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.image import imread
 from numpy.typing import NDArray
 
 #: From the label of a figure or table to one of `_PLACES`; the style sheet knows the usual ones.
@@ -39,6 +38,9 @@ class Layout(NamedTuple):
     points: float  # of a pixel
 
     def _white(self, picture: bytes) -> float:
+        # Only a page with figures needs it, and it is slow to import.
+        from matplotlib.image import imread
+
         rows: NDArray[Any] = imread(io.BytesIO(picture), format="png")[..., :3].min(axis=(1, 2))
         above, below = (round(self.facts[side] / self.points) for side in ("above", "below"))
         height = len(rows) - above - below
