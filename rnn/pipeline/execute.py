@@ -291,7 +291,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReportError as error:
         print(f"{error}; run the same command again" if stop.requested else error, file=sys.stderr)
         return STOPPED if stop.requested else 1
-    print(f"{name}: done in {time.monotonic() - started:.1f} s", flush=True)
+    clear = "\r\x1b[K" if sys.stdout.isatty() else ""  # the bar of a step beside this one
+    print(f"{clear}{name}: done in {time.monotonic() - started:.1f} s", flush=True)
     return 0
 
 
