@@ -164,12 +164,10 @@ _TYPES = (types.float32, types.float64)
 #: The shapes of tiles: how many vectors for so many rows, at most.  They fill the registers, of
 #: which there are 32 where vectors have 64 bytes, else 16.
 _SHAPES = {1: 14, 2: 8, 5: 4, 8: 3} if VECTOR_BYTES == 64 else {1: 13, 2: 5, 5: 2}
-_SHORT_BYTES = 16  # the size of a short vector, which is the last of a row
-
-#: The bytes of the nearest cache that a panel may fill.
-_NEAREST_CACHE = 46 * 1024
-
 _1, _2, _5, _8 = (_SHAPES.get(rows, 0) for rows in (1, 2, 5, 8))
+
+_SHORT_BYTES = 16  # the size of a short vector, which is the last of a row
+_NEAREST_CACHE = 46 * 1024  # bytes of it that a panel may fill
 
 
 @intrinsic
@@ -407,7 +405,10 @@ def _copy(typing, A, a, T, t, last, early):
 
 @intrinsic(prefer_literal=True)
 def _square(typing, A, a_row, i, j, T, t_row, place, is_short):
-    """Transpose the square of A at row i and column j to column `place`; a vector is as wide."""
+    """Transpose a square of A, from row i and column j on, to column `place`.
+
+    It is as wide as a vector, or as a short one.
+    """
     dtype = A.dtype
 
     def generate(context, builder, signature, arguments):

@@ -23,8 +23,9 @@ from typing import Any
 from rnn.pipeline import hold, refuse, set_up
 from rnn.text.files import altered_files, expanded
 
-#: The variables that the steps read, by what make is told to do and by the stamp of each step.
 _PAGE = {".pages.values": ("TITLE", "AUTHOR", "DATE", "FONTS")}
+
+#: The variables that the steps read, by what make is told to do and by the stamp of each step.
 _STAMPS = {
     "report": {
         ".check.values": ("CORPUS", "ENCODING", "SEED", "NETWORK", "CHECK_PARAMS", "TEXT"),
