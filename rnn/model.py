@@ -98,14 +98,12 @@ def forward(parameters, segment, h):
     outputs = P.reshape(tau * B, K)
     VT = segment.VT_panels[0]
     lay_out(V, VT, True)
-    multiply(H.reshape(tau * B, H.shape[2]), VT, outputs)
+    multiply(H.reshape(tau * B, H.shape[2]), VT, outputs, plus=c.reshape(1, K))
     loss = 0.0
     for t in range(tau):
         for s in range(B):
             # log p_t[y_t] = o_t[y_t] - log(sum_k exp o_t[k]), the largest taken out of the sum
             o = P[t, s]
-            for k in range(K):
-                o[k] += c[k]
             most = largest(o)
             for k in range(K):
                 o[k] -= most
@@ -150,9 +148,9 @@ def hidden_states(parameters, segment, h):
         for t in range(tau):
             for s in range(B):
                 row, of_state = inputs[t * B + s, first:], inputs[t * B + s, :first]
-                before = U[x[t, s]] if layer == 0 else row
+                given = U[x[t, s]] if layer == 0 else row
                 for i in range(gates):
-                    row[i] = before[i] + rest[i]
+                    row[i] = given[i] + rest[i]
                 for i in range(first):
                     of_state[i] = bias[i]
         WT = segment.WT_panels[layer]  # W h, with h as a row as it lies in H, is h W^T
@@ -173,7 +171,9 @@ def hidden_states(parameters, segment, h):
             for s in range(B):
                 for i in range(first):
                     others[s, i] = now[s, gates + i]
-            multiply(H_before[t], WT, products, reverse=t % 2 == 1, plus=now[:, :gates])
+            # h_{t-1} is read from where it was computed, if it can be, not from the copy just made
+            before = H_before[t] if t == 0 or fresh.size else H[t - 1]
+            multiply(before, WT, products, reverse=t % 2 == 1, plus=now[:, :gates])
             step(t, Z, H_before, C_before, H, C)
             if mask.size:
                 for s in range(B):

@@ -38,12 +38,12 @@ def multiply(
 ) -> None:
     """Compute ``C = A B``, of shapes (M, P), (P, N) and (M, N), or ``C = A B + plus``.
 
-    B, C and `plus` lie row after row in memory, and A may also be the transpose of an array that
-    does.  C is filled and shares no memory with the others, or it has a method ``take(A, B)`` that
-    uses the product without storing it, as `rnn.optimizers.Descent` has.  B may be
-    laid out in `panels`, and is then taken from the last to the first with `reverse`: when row
-    after row is multiplied with a B that a cache cannot hold, taking turns begins with what it
-    still holds.
+    `plus` is (M, N), or (1, N) for a row that is added to every one.  B, C and `plus` lie row after
+    row in memory, and A may also be the transpose of an array that does.  C is filled and shares no
+    memory with the others, or it has a method ``take(A, B)`` that uses the product without storing
+    it, as `rnn.optimizers.Descent` has.  B may be laid out in `panels`, and is then taken from the
+    last to the first with `reverse`: when row after row is multiplied with a B that a cache cannot
+    hold, taking turns begins with what it still holds.
     """
     if isinstance(C, np.ndarray):
         C[...] = np.dot(A, B[0] if B.ndim == 3 else B) + (0 if plus is None else plus)
@@ -87,7 +87,7 @@ def lay_out(B: np.ndarray, room: np.ndarray, transpose: bool) -> None:
 # -- From here on for compiled code: calls of the kernels, ...
 
 
-@overload(multiply)
+@overload(multiply, {"forceinline": True})
 def _multiply(A, B, C, reverse=False, plus=None):
     if not isinstance(C, types.Array):
         return None
@@ -102,13 +102,12 @@ def _multiply(A, B, C, reverse=False, plus=None):
         if adds:
             for i in range(C.shape[0]):
                 for j in range(C.shape[1]):
-                    C[i, j] += plus[i, j]
+                    C[i, j] += plus[min(i, plus.shape[0] - 1), j]
 
     def by_tiles(A, B, C, reverse=False, plus=None):
+        more, more_row = first_of(C), 0
         if adds:
-            more, more_row = first_of(plus), plus.strides[0] // size
-        else:
-            more, more_row = first_of(C), 0
+            more, more_row = first_of(plus), plus.strides[0] // size if plus.shape[0] > 1 else 0
         if in_panels:
             panels, panel, b_row = B.shape[0], B.strides[0] // size, B.shape[2]
         else:

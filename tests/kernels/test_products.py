@@ -125,8 +125,9 @@ def test_a_matrix_laid_out_gives_the_same_product_and_one_is_added(
         multiply(A, B, C)
         room, found = products.panels(M, (1, P, N), dtype)[0], np.empty_like(C)
         laid_out = np.ascontiguousarray(B.T) if transpose else B
-        multiply_laid_out(A, laid_out, found, room, D, transpose)
-        np.testing.assert_array_equal(found, C + D)
+        for added in (D, D[:1]):  # a matrix, or a row that is added to every one
+            multiply_laid_out(A, laid_out, found, room, added, transpose)
+            np.testing.assert_array_equal(found, C + added)
 
 
 def test_uncompiled_products_are_those_of_numpy() -> None:
@@ -134,7 +135,8 @@ def test_uncompiled_products_are_those_of_numpy() -> None:
         "import numpy as np; from rnn.kernels.products import multiply;"
         "A, B, C = np.arange(6.).reshape(2, 3), np.ones((3, 4)), np.empty((2, 4));"
         "multiply(A, B, C); assert (C == A @ B).all();"
-        "multiply(A, B, C, plus=C.copy()); assert (C == 2 * A @ B).all()"
+        "multiply(A, B, C, plus=C.copy()); assert (C == 2 * A @ B).all();"
+        "multiply(A, B, C, plus=B[:1]); assert (C == A @ B + 1).all()"
     )
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     subprocess.run([sys.executable, "-c", source], cwd=ROOT, env=environment, check=True)
