@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import overload
 
-from rnn.kernels.compilation import compiled, of_class, pointwise
+from rnn.kernels.compilation import of_class, pointwise, separate
 from rnn.kernels.elementary import fma, inverse_sqrt, power
 from rnn.kernels.products import multiply
 
@@ -163,6 +163,7 @@ class Descent(NamedTuple):
     counts: Any  # the first is the number of the step
     begin: Any  # where the matrices' parameters are in theta ...
     shape: Any  # ... (rows, columns) of each
+    room: Any  # of `room_for`
     matrix: Any = 0  # which of them
 
     def take(self, A: np.ndarray, B: np.ndarray) -> None:
@@ -174,23 +175,30 @@ class Descent(NamedTuple):
         return self._replace(matrix=n)
 
 
-@compiled
+def room_for(P: int, N: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Make the room of a `Descent` for products that are sums of P and have N columns.
+
+    It is for some rows of the product, and for those of its first factor.
+    """
+    return np.empty((_ROWS, N), dtype), np.empty((P, _ROWS), dtype)
+
+
+@separate
 def _take(A, B, descent):
-    optimizer, theta, memory, counts, begin, (M, N), matrix = descent
+    optimizer, theta, memory, counts, begin, (M, N), (room, near), matrix = descent
     begin += matrix * M * N
     P = A.shape[1]
-    room, near = np.empty((_ROWS, N), theta.dtype), np.empty((P, _ROWS), theta.dtype)
     for i in range(0, M, _ROWS):
-        rows = A[i : i + _ROWS]
-        n = rows.shape[0]
+        n = min(_ROWS, M - i)
+        rows, gradient = A[i : i + n], room[:n]
         if P > _ROWS:
             # Long sums are read again and again: bring together what lies far apart in memory.
             for p in range(P):
                 for r in range(n):
                     near[p, r] = rows[r, p]
-            rows = near.T[:n]
-        gradient = room[:n]
-        multiply(rows, B, gradient)
+            multiply(near.T[:n], B, gradient)
+        else:
+            multiply(rows, B, gradient)
         update_parameters(optimizer, theta, gradient.reshape(-1), memory, counts[0], begin + i * N)
 
 
@@ -207,7 +215,7 @@ def _getitem(matrices, n):
         return None
 
     def of_descent(matrices, n):
-        optimizer, theta, memory, counts, begin, shape, _ = matrices
-        return Descent(optimizer, theta, memory, counts, begin, shape, n)
+        optimizer, theta, memory, counts, begin, shape, room, _ = matrices
+        return Descent(optimizer, theta, memory, counts, begin, shape, room, n)
 
     return of_descent

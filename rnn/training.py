@@ -13,7 +13,7 @@ import numpy as np
 
 from rnn.errors import ReportError
 from rnn.evaluation import text_loss, text_losses
-from rnn.kernels.compilation import compiled, inlined
+from rnn.kernels.compilation import inlined, separate
 from rnn.kernels.elementary import flush_subnormals
 from rnn.kernels.randomness import DROPOUT, SNAPSHOT, draw_mask, generator, key
 from rnn.kernels.vectors import copy
@@ -24,7 +24,7 @@ from rnn.model import (
     empty_segment,
     forward,
 )
-from rnn.optimizers import OPTIMIZERS, Descent, skips_zeros, update_parameters
+from rnn.optimizers import OPTIMIZERS, Descent, room_for, skips_zeros, update_parameters
 from rnn.sampling import synthesize
 from rnn.settings import Schedule, Settings
 from rnn.state import MOST_WAITING, TrainingState
@@ -47,6 +47,7 @@ class Network(NamedTuple):
     optimizer: Any
     segment: Segment
     dropout: Any  # the rate, and the key that the masks follow from
+    room: Any  # for the characters seen, for those read, and for the state after a segment
 
     @classmethod
     def of(
@@ -56,14 +57,19 @@ class Network(NamedTuple):
         """Name the parts of the state's `theta`, which `optimizer` is to change."""
         parameters, begins = architecture.parameters(state.theta), architecture.begins
         progress = state.theta, state.memory, state.counts
+        room = room_for(segment.x.size, architecture.m, state.theta.dtype)
         gradients = {
             name: np.zeros_like(part)
             if name in ("b", "c", "U")
-            else Descent(optimizer, *progress, getattr(begins, name), part.shape[-2:])
+            else Descent(optimizer, *progress, getattr(begins, name), part.shape[-2:], room)
             for name, part in parameters._asdict().items()
         }
-        masks = dropout, key(seed, DROPOUT)
-        return cls(parameters, type(parameters)(**gradients), begins, optimizer, segment, masks)
+        K = architecture.K
+        return cls(
+            parameters, type(parameters)(**gradients), begins, optimizer, segment,
+            (dropout, key(seed, DROPOUT)),
+            (np.empty(K, np.bool_), np.empty(K, np.int64), np.empty_like(state.h)),
+        )  # fmt: skip
 
 
 class Progress(NamedTuple):
@@ -92,7 +98,7 @@ class Reading(NamedTuple):
     resets: Any  # (updates,) whether the state is zero before it
 
 
-@compiled
+@separate
 def train_segments(network, state, reading, etas, mean, history_every, history):
     """Train on segments, one update each; return whether every loss was finite.
 
@@ -104,15 +110,13 @@ def train_segments(network, state, reading, etas, mean, history_every, history):
     smooth loss at the updates that `history_every` divides is stored in `history`, (rows,) float64,
     one after the other.
     """
-    parameters, gradients, begins, optimizer, segment, (dropout, key) = network
+    parameters, gradients, begins, optimizer, segment, (dropout, key), (seen, read, after) = network
     theta, memory, h, best_theta, best_h, losses, counts = state
     tau, B = segment.x.shape
-    K, width = parameters.U.shape
-    seen = np.zeros(K, np.bool_)
-    read = np.empty(min(K, tau * B), np.int64)
-    after = np.empty_like(h)
+    width = parameters.U.shape[1]
     weight = theta.dtype.type(1.0 / (B * tau) if mean else 1.0 / B)
     rows = 0
+    seen[:] = False
     best_is_current = False
     finite = True
     flushed = flush_subnormals(True)
