@@ -72,9 +72,10 @@ class Vanilla(Parameters):
     @pointwise
     def step_back(t, Z, H_before, C_before, H, C, dH, dh, dc):
         """Compute ``da = (dH + dh) (1 - h^2)``, as the derivative of tanh is 1 - tanh^2."""
+        one = H.dtype.type(1)
         for s in range(dh.shape[0]):
             for i in range(dh.shape[1]):
-                Z[t, s, i] = (dH[t, s, i] + dh[s, i]) * (1 - H[t, s, i] * H[t, s, i])
+                Z[t, s, i] = (dH[t, s, i] + dh[s, i]) * (one - H[t, s, i] * H[t, s, i])
                 dh[s, i] = 0
 
 

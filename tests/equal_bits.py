@@ -37,10 +37,10 @@ def digest(*values: Any) -> str:
 
 @compiled
 def _elementary(x):
-    y = np.empty((5, x.size), x.dtype)
+    y, one = np.empty((5, x.size), x.dtype), x.dtype.type(1)
     for i in range(x.size):
         y[0, i], y[1, i] = elementary.exp(x[i]), elementary.tanh(x[i])
-        y[2, i], y[3, i] = elementary.log(abs(x[i])), elementary.inverse_sqrt(abs(x[i]) + 1)
+        y[2, i], y[3, i] = elementary.log(abs(x[i])), elementary.inverse_sqrt(abs(x[i]) + one)
         y[4, i] = elementary.sigmoid(x[i])
     return y
 

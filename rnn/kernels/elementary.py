@@ -132,26 +132,32 @@ _E2, _E3, _E4, _E5, _E6, _E7 = (np.float32(1 / math.factorial(k)) for k in range
 _D2, _D3, _D4, _D5, _D6, _D7, _D8, _D9, _D10, _D11, _D12, _D13 = (
     1 / math.factorial(k) for k in range(2, 14)
 )
-_HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
+_ONE, _TWO = np.float32(1), np.float32(2)
+
+# Adding one of these rounds to a whole number, by which the bits have grown.
+_SHIFT32, _SHIFT64 = np.float32(1.5 * 2**23), np.float64(1.5 * 2**52)
+_SHIFT32_BITS, _SHIFT64_BITS = _SHIFT32.view(np.int32), _SHIFT64.view(np.int64)
 
 
 @pointwise
 def _parts32(x):
     """Split ``e^x`` into n and ``e^r - 1``."""
-    n = np.floor(fma(x, _PER_LN2_32, _HALF))
+    shifted = np.float32(fma(x, _PER_LN2_32, _SHIFT32))
+    n = shifted - _SHIFT32
     r = fma(n, -_LOW32, fma(n, -_HIGH32, x))
     series = fma(r, fma(r, fma(r, fma(r, fma(r, _E7, _E6), _E5), _E4), _E3), _E2)
-    return np.int32(n), fma(r * r, series, r)
+    return np.int32(shifted.view(np.int32) - _SHIFT32_BITS), fma(r * r, series, r)
 
 
 @pointwise
 def _parts64(x):
-    n = np.floor(fma(x, _PER_LN2_64, 0.5))
+    shifted = np.float64(fma(x, _PER_LN2_64, _SHIFT64))
+    n = shifted - _SHIFT64
     r = fma(n, -_LOW64, fma(n, -_HIGH64, x))
     series = fma(r, fma(r, fma(r, fma(r, _D13, _D12), _D11), _D10), _D9)
     series = fma(r, fma(r, fma(r, fma(r, series, _D8), _D7), _D6), _D5)
     series = fma(r, fma(r, fma(r, series, _D4), _D3), _D2)
-    return np.int64(n), fma(r * r, series, r)
+    return np.int64(shifted.view(np.int64) - _SHIFT64_BITS), fma(r * r, series, r)
 
 
 @pointwise
@@ -329,14 +335,18 @@ _C3, _C5, _C7, _C9, _C11, _C13, _C15, _C17 = (1 / math.factorial(k) for k in ran
 _C4, _C6, _C8, _C10, _C12, _C14, _C16 = (1 / math.factorial(k) for k in range(4, 17, 2))
 
 
-# Newton's method, which squares the error, from a guess with half the exponent, of some 3%.
+# 1/sqrt(x) = y / sqrt(1 - r) with a guess y of half the exponent, right to some 3%, and
+# r = 1 - x y^2.  In float32 the polynomial of degree 4 that is nearest to 1/sqrt(1 - r) for
+# |r| <= 0.07 follows; in float64 Newton's method, each step of which squares the error.
+_R1, _R2, _R3, _R4 = map(np.float32, (0.49999835, 0.37500169, 0.31393306, 0.27364157))
+
+
 @pointwise
 def _inverse_sqrt32(x):
     y = np.int32(np.int32(0x5F3759DF) - (np.float32(x).view(np.int32) >> np.int32(1)))
-    y, half = y.view(np.float32), _HALF * x
-    y = fma(y, fma(-half * y, y, _HALF), y)
-    y = fma(y, fma(-half * y, y, _HALF), y)
-    y = fma(y, fma(-half * y, y, _HALF), y)
+    y = y.view(np.float32)
+    r = fma(-x * y, y, _ONE)
+    y = fma(y * r, fma(r, fma(r, fma(r, _R4, _R3), _R2), _R1), y)
     return y if x != np.inf else np.float32(0)
 
 
