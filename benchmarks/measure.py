@@ -49,6 +49,14 @@ class Measurement:
         """The median, in microseconds per update."""
         return float(np.median(self.repetitions_us))
 
+    def ratio_to(self, other: "Measurement") -> float:
+        """Return how many times longer this took: the median of the turns, each by itself.
+
+        A machine that others use changes its speed between turns more than within one.
+        """
+        turns = zip(self.repetitions_us, other.repetitions_us, strict=False)
+        return float(np.median([ours / theirs for ours, theirs in turns]))
+
     @property
     def characters_per_second(self) -> float:
         """Characters read per second."""

@@ -54,10 +54,17 @@ def document(
 
 
 def _ratios(results: list[Measurement]) -> dict[str, float]:
-    """Divide the medians of the comparison by that of this project in float32."""
-    medians = {one.name: one.median_us for one in results if one.study == "peers"}
-    ours = medians.get(_OURS)
-    return {name: median / ours for name, median in medians.items()} if ours else {}
+    """Divide the times of the comparison by those of this project in float32."""
+    peers = {one.name: one for one in results if one.study == "peers"}
+    ours = peers.get(_OURS)
+    return {name: one.ratio_to(ours) for name, one in peers.items()} if ours else {}
+
+
+def _fastest_peer(found: dict[str, Measurement]) -> str:
+    """Divide the time of the fastest other system by this project's."""
+    ours = found.get(_OURS)
+    ratios = [one.ratio_to(ours) for name, one in found.items() if ours and name != _OURS]
+    return f"{min(ratios):.2f}" if ratios else ""
 
 
 def _processor() -> str:
@@ -104,8 +111,9 @@ def _peers_table(peers: list[Measurement]) -> str:
     head = ["", "version", "type", "us per update", "from to", "characters/s", "ratio", "goal"]
     title = (
         f"One update on one core: m {first.m}, tau {first.tau}, K {first.K}, batch {first.batch}; "
-        f"medians of {len(first.repetitions_us)}\nrepetitions in turn; difference: of the losses "
-        f"of the check (eta {CHECK_ETA:g}), at most {TOLERANCE:g} is allowed"
+        f"medians of {len(first.repetitions_us)}\nturns; ratio: to the last one, turn by turn; "
+        f"difference: of the losses of the check\n(eta {CHECK_ETA:g}), at most {TOLERANCE:g} is "
+        "allowed"
     )
     return f"{title}\n\n{_aligned([[*head, 'difference'], *rows])}"
 
@@ -114,11 +122,11 @@ def _cells_table(rows: list[Measurement]) -> str:
     names = list(dict.fromkeys(one.name for one in rows))
     lines = [["cell", "m", "layers", "batch", *(f"{name}, us" for name in names), "ratio"]]
     for network, group in groupby(rows, attrgetter("cell", "m", "layers", "batch")):
-        found = {one.name: one.median_us for one in group}
-        ours, peers = found.get(_OURS), [us for name, us in found.items() if name != _OURS]
+        found = {one.name: one for one in group}
+        columns = map(found.get, names)
         lines.append([
-            *map(str, network), *(f"{found[name]:,.1f}" if name in found else "" for name in names),
-            f"{min(peers) / ours:.2f}" if ours and peers else "",
+            *map(str, network), *(f"{one.median_us:,.1f}" if one else "" for one in columns),
+            _fastest_peer(found),
         ])  # fmt: skip
     first = rows[0]
     title = f"Other cells; tau {first.tau}, K {first.K}; ratio: the fastest peer's time by ours"
@@ -127,17 +135,18 @@ def _cells_table(rows: list[Measurement]) -> str:
 
 def _sweep_table(study: str, rows: list[Measurement]) -> str:
     names = list(dict.fromkeys(one.name for one in rows))
-    lines = [[study, *(f"{name}, us" for name in names), "rnn, characters/s"]]
+    lines = [[study, *(f"{name}, us" for name in names), "rnn, characters/s", "ratio"]]
     for value, group in groupby(rows, attrgetter(study)):
         found = {one.name: one for one in group}
         ours, columns = found.get(_OURS), map(found.get, names)
         lines.append([
             f"{value}", *(f"{one.median_us:,.1f}" if one else "" for one in columns),
-            f"{ours.characters_per_second:,.0f}" if ours else "",
+            f"{ours.characters_per_second:,.0f}" if ours else "", _fastest_peer(found),
         ])  # fmt: skip
     first = rows[0]
     rest = ", ".join(f"{name} {getattr(first, name)}" for name in SWEEPS if name != study)
-    return f"Cost of an update against {study}; {rest}\n\n{_aligned(lines)}"
+    title = f"Cost of an update against {study}; {rest}; ratio: the fastest peer's time by ours"
+    return f"{title}\n\n{_aligned(lines)}"
 
 
 def _aligned(rows: list[list[str]]) -> str:

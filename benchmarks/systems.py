@@ -18,7 +18,7 @@ import numpy as np
 
 from rnn import ROOT
 from rnn.errors import ReportError
-from rnn.kernels.compilation import SOURCE_DIGEST
+from rnn.kernels.compilation import SOURCE_DIGEST, VECTOR_BYTES
 
 #: The core that everything measured is pinned to; None where the system cannot pin.
 CORE = max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
@@ -56,11 +56,12 @@ class System:
         return f"{number} ({SOURCE_DIGEST[:8]})".strip() if self.package == "rnn" else number
 
 
+_JAX = 2.4 if VECTOR_BYTES == 64 else 2.0
 SYSTEMS = (
     System("one-hot", "NumPy, one-hot loop", "one_hot", "numpy", "float64", 25.0),
     System("pytorch", "PyTorch, eager", "pytorch_eager", "torch", "float32", 20.0),
     System("numpy", "NumPy, careful", "careful_numpy", "numpy", "float32"),
-    System("jax", "JAX, loop compiled", "jax_compiled", "jax", "float32", 1.6),
+    System("jax", "JAX, loop compiled", "jax_compiled", "jax", "float32", _JAX),
     System("rnn-float64", "this project", "engine", "rnn", "float64"),
     System("rnn", "this project", "engine", "rnn", "float32"),
 )

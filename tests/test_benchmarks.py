@@ -3,6 +3,7 @@
 import importlib
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,11 @@ from rnn.errors import ReportError
 
 UPDATES = 40
 SIZE = {"m": 9, "tau": 7, "K": 20}
+MEASURED: dict[str, Any] = {
+    "study": "peers", "title": "this project", "name": "rnn", "version": "1", "dtype": "float32",
+    "m": 16, "tau": 10, "K": 81, "batch": 1, "cell": "vanilla", "layers": 1, "updates": 5,
+    "difference": 0.0,
+}  # fmt: skip
 
 
 def losses_of(system, **size):
@@ -133,15 +139,17 @@ def test_the_same_training_is_compiled_for_several_processors(tmp_path, capsys):
     assert len({one["hash"] for one in found.values()}) == 1
 
 
+def test_a_ratio_is_taken_within_each_turn() -> None:
+    slow, fast = (
+        Measurement(**MEASURED, repetitions_us=times) for times in ([30.0, 10.0, 9.0], [10.0, 5.0])
+    )
+    assert slow.ratio_to(fast) == 2.5
+    assert fast.ratio_to(fast) == 1
+
+
 def test_ctrl_c_keeps_what_was_measured(tmp_path, monkeypatch, capsys):
     def interrupted(study, plan, results, done):
-        sizes = {"m": 16, "tau": 10, "K": 81, "batch": 1, "cell": "vanilla", "layers": 1}
-        results.append(
-            Measurement(
-                study=study, title="this project", name="rnn", version="1", dtype="float32",
-                **sizes, updates=5, difference=0.0, repetitions_us=[60.0],
-            )
-        )  # fmt: skip
+        results.append(Measurement(**MEASURED | {"study": study}, repetitions_us=[60.0]))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "times", interrupted)
