@@ -50,12 +50,13 @@ class Measurement:
         return float(np.median(self.repetitions_us))
 
     def ratio_to(self, other: "Measurement") -> float:
-        """Return how many times longer this took: the median of the turns, each by itself.
+        """Return how many times as long as another this took: the median of the turns' ratios.
 
         A machine that others use changes its speed between turns more than within one.
         """
+        # The last turn may have been interrupted.
         turns = zip(self.repetitions_us, other.repetitions_us, strict=False)
-        return float(np.median([ours / theirs for ours, theirs in turns]))
+        return float(np.median([this / that for this, that in turns]))
 
     @property
     def characters_per_second(self) -> float:

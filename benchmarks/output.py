@@ -60,7 +60,7 @@ def _ratios(results: list[Measurement]) -> dict[str, float]:
     return {name: one.ratio_to(ours) for name, one in peers.items()} if ours else {}
 
 
-def _fastest_peer(found: dict[str, Measurement]) -> str:
+def _ratio_of_fastest_peer(found: dict[str, Measurement]) -> str:
     """Divide the time of the fastest other system by this project's."""
     ours = found.get(_OURS)
     ratios = [one.ratio_to(ours) for name, one in found.items() if ours and name != _OURS]
@@ -111,9 +111,9 @@ def _peers_table(peers: list[Measurement]) -> str:
     head = ["", "version", "type", "us per update", "from to", "characters/s", "ratio", "goal"]
     title = (
         f"One update on one core: m {first.m}, tau {first.tau}, K {first.K}, batch {first.batch}; "
-        f"medians of {len(first.repetitions_us)}\nturns; ratio: to the last one, turn by turn; "
-        f"difference: of the losses of the check\n(eta {CHECK_ETA:g}), at most {TOLERANCE:g} is "
-        "allowed"
+        f"medians of {len(first.repetitions_us)}\nturns; ratio: to this project in float32, the "
+        f"median of the turns'; difference: of the\nlosses of the check (eta {CHECK_ETA:g}), at "
+        f"most {TOLERANCE:g} is allowed"
     )
     return f"{title}\n\n{_aligned([[*head, 'difference'], *rows])}"
 
@@ -126,7 +126,7 @@ def _cells_table(rows: list[Measurement]) -> str:
         columns = map(found.get, names)
         lines.append([
             *map(str, network), *(f"{one.median_us:,.1f}" if one else "" for one in columns),
-            _fastest_peer(found),
+            _ratio_of_fastest_peer(found),
         ])  # fmt: skip
     first = rows[0]
     title = f"Other cells; tau {first.tau}, K {first.K}; ratio: the fastest peer's time by ours"
@@ -141,7 +141,7 @@ def _sweep_table(study: str, rows: list[Measurement]) -> str:
         ours, columns = found.get(_OURS), map(found.get, names)
         lines.append([
             f"{value}", *(f"{one.median_us:,.1f}" if one else "" for one in columns),
-            f"{ours.characters_per_second:,.0f}" if ours else "", _fastest_peer(found),
+            f"{ours.characters_per_second:,.0f}" if ours else "", _ratio_of_fastest_peer(found),
         ])  # fmt: skip
     first = rows[0]
     rest = ", ".join(f"{name} {getattr(first, name)}" for name in SWEEPS if name != study)

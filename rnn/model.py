@@ -171,7 +171,7 @@ def hidden_states(parameters, segment, h):
             for s in range(B):
                 for i in range(first):
                     others[s, i] = now[s, gates + i]
-            # h_{t-1} is read from where it was computed, if it can be, not from the copy just made
+            # Read number by number, h_{t-1} would have to wait if it was copied just now.
             before = H_before[t] if t == 0 or fresh.size else H[t - 1]
             multiply(before, WT, products, reverse=t % 2 == 1, plus=now[:, :gates])
             step(t, Z, H_before, C_before, H, C)

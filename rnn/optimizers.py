@@ -163,7 +163,7 @@ class Descent(NamedTuple):
     counts: Any  # the first is the number of the step
     begin: Any  # where the matrices' parameters are in theta ...
     shape: Any  # ... (rows, columns) of each
-    room: Any  # of `room_for`
+    buffers: Any  # of `empty_buffers`
     matrix: Any = 0  # which of them
 
     def take(self, A: np.ndarray, B: np.ndarray) -> None:
@@ -175,30 +175,26 @@ class Descent(NamedTuple):
         return self._replace(matrix=n)
 
 
-def room_for(P: int, N: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Make the room of a `Descent` for products that are sums of P and have N columns.
-
-    It is for some rows of the product, and for those of its first factor.
-    """
+def empty_buffers(P: int, N: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Make room for some rows of a product (M, P) (P, N), and for those of its first factor."""
     return np.empty((_ROWS, N), dtype), np.empty((P, _ROWS), dtype)
 
 
 @separate
 def _take(A, B, descent):
-    optimizer, theta, memory, counts, begin, (M, N), (room, near), matrix = descent
+    optimizer, theta, memory, counts, begin, (M, N), (products, factors), matrix = descent
     begin += matrix * M * N
     P = A.shape[1]
     for i in range(0, M, _ROWS):
         n = min(_ROWS, M - i)
-        rows, gradient = A[i : i + n], room[:n]
+        rows, gradient = A[i : i + n], products[:n]
         if P > _ROWS:
             # Long sums are read again and again: bring together what lies far apart in memory.
             for p in range(P):
                 for r in range(n):
-                    near[p, r] = rows[r, p]
-            multiply(near.T[:n], B, gradient)
-        else:
-            multiply(rows, B, gradient)
+                    factors[p, r] = rows[r, p]
+            rows = factors.T[:n]
+        multiply(rows, B, gradient)
         update_parameters(optimizer, theta, gradient.reshape(-1), memory, counts[0], begin + i * N)
 
 
@@ -215,7 +211,7 @@ def _getitem(matrices, n):
         return None
 
     def of_descent(matrices, n):
-        optimizer, theta, memory, counts, begin, shape, room, _ = matrices
-        return Descent(optimizer, theta, memory, counts, begin, shape, room, n)
+        optimizer, theta, memory, counts, begin, shape, buffers, _ = matrices
+        return Descent(optimizer, theta, memory, counts, begin, shape, buffers, n)
 
     return of_descent

@@ -24,7 +24,7 @@ from rnn.model import (
     empty_segment,
     forward,
 )
-from rnn.optimizers import OPTIMIZERS, Descent, room_for, skips_zeros, update_parameters
+from rnn.optimizers import OPTIMIZERS, Descent, empty_buffers, skips_zeros, update_parameters
 from rnn.sampling import synthesize
 from rnn.settings import Schedule, Settings
 from rnn.state import MOST_WAITING, TrainingState
@@ -47,7 +47,7 @@ class Network(NamedTuple):
     optimizer: Any
     segment: Segment
     dropout: Any  # the rate, and the key that the masks follow from
-    room: Any  # for the characters seen, for those read, and for the state after a segment
+    buffers: Any  # (K,) whether characters occur in a segment, (K,) those that do, the state after
 
     @classmethod
     def of(
@@ -57,11 +57,11 @@ class Network(NamedTuple):
         """Name the parts of the state's `theta`, which `optimizer` is to change."""
         parameters, begins = architecture.parameters(state.theta), architecture.begins
         progress = state.theta, state.memory, state.counts
-        room = room_for(segment.x.size, architecture.m, state.theta.dtype)
+        buffers = empty_buffers(segment.x.size, architecture.m, state.theta.dtype)
         gradients = {
             name: np.zeros_like(part)
             if name in ("b", "c", "U")
-            else Descent(optimizer, *progress, getattr(begins, name), part.shape[-2:], room)
+            else Descent(optimizer, *progress, getattr(begins, name), part.shape[-2:], buffers)
             for name, part in parameters._asdict().items()
         }
         K = architecture.K
@@ -116,7 +116,7 @@ def train_segments(network, state, reading, etas, mean, history_every, history):
     width = parameters.U.shape[1]
     weight = theta.dtype.type(1.0 / (B * tau) if mean else 1.0 / B)
     rows = 0
-    seen[:] = False
+    seen[:] = False  # a call that stopped at a loss that is not finite left marks behind
     best_is_current = False
     finite = True
     flushed = flush_subnormals(True)

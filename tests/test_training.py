@@ -25,6 +25,7 @@ from rnn.state import MOST_WAITING, first_state, require_memory
 from rnn.text.corpus import Corpus, load_corpus
 from rnn.text.segments import document_marks
 
+ROOT = Path(__file__).resolve().parents[1]
 UPDATES = 120
 
 
@@ -41,6 +42,23 @@ def rows_of_history_at_every_second_update(monkeypatch: pytest.MonkeyPatch) -> N
 def settings(**given: Any) -> Settings:
     small = {"m": 6, "seq_length": 5, "max_updates": UPDATES, "epochs": 50, "chunks": 5}
     return Settings(**small | {"dtype": "float64", "sig": 0.3, "snapshot_length": 5} | given)
+
+
+def test_uncompiled_training_is_that_of_compiled_code(book: Corpus, tmp_path: Path) -> None:
+    given = {"m": 17, "seq_length": 9, "batch_size": 7, "layers": 2, "max_updates": 6}
+    script = f"""
+import numba
+from rnn.runs.driver import train
+from rnn.settings import Settings
+from rnn.text.corpus import load_corpus
+assert numba.config.DISABLE_JIT
+s = Settings(**{given}, dtype="float64", sig=0.3, snapshot_length=5)
+train(load_corpus({str(book.path)!r}), s, progress=False).state.theta.tofile("theta")
+"""
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True)
+    compiled = train(book, settings(**given), progress=False).state.theta
+    np.testing.assert_allclose(np.fromfile(tmp_path / "theta"), compiled, rtol=1e-9, atol=1e-12)
 
 
 def positions(book: Corpus, s: Settings) -> Any:

@@ -83,11 +83,11 @@ _options = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrap
 compiled = numba.njit(_nrt=True, **_options)
 
 #: The same for a small function: Numba makes it a part of the function that calls it.
-inlined = numba.njit(inline="always", **_options)
+inlined = numba.njit(inline="always", _nrt=False, **_options)
 
 #: For arithmetic on numbers, entry by entry, and loops of it: LLVM makes it a part of the function
 #: that calls it, so that a loop over it becomes one over vectors.
-pointwise = numba.njit(forceinline=True, **_options)
+pointwise = numba.njit(forceinline=True, _nrt=False, **_options)
 
 
 def of_class(name: str) -> Callable[[Any], Any]:
@@ -108,14 +108,15 @@ _separate: dict[str, Any] = {}  # by name: the compiled function
 
 
 def separate(function: Callable[..., Any]) -> Any:
-    """Compile a large function once for all that call it, also for other compiled functions.
+    """Compile a large function once for all that call it, Python or other compiled functions.
 
     A function that calls a `compiled` one contains it, and is compiled with it: what ten others
     call is compiled ten times more.  A separate one is called by the address of its machine code,
     which is looked up at the first call.
 
-    It must not make arrays of its own: so references to those that it is given, and to parts of
-    them, need not be counted, which takes longer than a step of a small network.
+    It takes its arguments by position, and must not make arrays of its own: so references to those
+    that it is given, and to parts of them, need not be counted, which takes longer than a step of a
+    small network.
     """
     if numba.config.DISABLE_JIT:
         return function

@@ -1,7 +1,7 @@
 r"""Elementary functions with the same bits on every processor.
 
 Those of the C library and of NumPy differ in the last place from version to version and from
-processor to processor.  Here each is a series after an exact reduction, in additions,
+processor to processor.  Here each is a polynomial after an exact reduction, in additions,
 multiplications, divisions, square roots and fused multiply-adds, all of which IEEE 754 defines to
 the last bit.  They take one number; a compiled loop over an array of them is one over vectors.
 They are within three units of the last place over the whole range (`sigmoid` where it is not
@@ -134,7 +134,8 @@ _D2, _D3, _D4, _D5, _D6, _D7, _D8, _D9, _D10, _D11, _D12, _D13 = (
 )
 _ONE, _TWO = np.float32(1), np.float32(2)
 
-# Adding one of these rounds to a whole number, by which the bits have grown.
+# Adding one of these to a number rounds it to a whole n: the bits of the sum, as an integer, are
+# those of the constant plus n.
 _SHIFT32, _SHIFT64 = np.float32(1.5 * 2**23), np.float64(1.5 * 2**52)
 _SHIFT32_BITS, _SHIFT64_BITS = _SHIFT32.view(np.int32), _SHIFT64.view(np.int64)
 
@@ -335,9 +336,10 @@ _C3, _C5, _C7, _C9, _C11, _C13, _C15, _C17 = (1 / math.factorial(k) for k in ran
 _C4, _C6, _C8, _C10, _C12, _C14, _C16 = (1 / math.factorial(k) for k in range(4, 17, 2))
 
 
-# 1/sqrt(x) = y / sqrt(1 - r) with a guess y of half the exponent, right to some 3%, and
-# r = 1 - x y^2.  In float32 the polynomial of degree 4 that is nearest to 1/sqrt(1 - r) for
-# |r| <= 0.07 follows; in float64 Newton's method, each step of which squares the error.
+# 1/sqrt(x) = y / sqrt(1 - r), where y is a guess with half the exponent, right to 3.5%, and
+# r = 1 - x y^2.  In float32 a polynomial of degree 4 takes the place of 1/sqrt(1 - r), the one with
+# the smallest largest error (2.4e-8) for |r| < 0.07 among those that are 1 at r = 0; in float64
+# Newton's method follows, each step of which squares the error.
 _R1, _R2, _R3, _R4 = map(np.float32, (0.49999835, 0.37500169, 0.31393306, 0.27364157))
 
 

@@ -87,6 +87,7 @@ def lay_out(B: np.ndarray, room: np.ndarray, transpose: bool) -> None:
 # -- From here on for compiled code: calls of the kernels, ...
 
 
+# Inlined: a function in between would be given its arrays by way of memory, at every step.
 @overload(multiply, {"forceinline": True})
 def _multiply(A, B, C, reverse=False, plus=None):
     if not isinstance(C, types.Array):
@@ -105,9 +106,11 @@ def _multiply(A, B, C, reverse=False, plus=None):
                     C[i, j] += plus[min(i, plus.shape[0] - 1), j]
 
     def by_tiles(A, B, C, reverse=False, plus=None):
-        more, more_row = first_of(C), 0
+        more, more_row = first_of(C), 0  # not read unless it `adds`
         if adds:
-            more, more_row = first_of(plus), plus.strides[0] // size if plus.shape[0] > 1 else 0
+            more = first_of(plus)
+            if plus.shape[0] > 1:  # else the one row is added to every row
+                more_row = plus.strides[0] // size
         if in_panels:
             panels, panel, b_row = B.shape[0], B.strides[0] // size, B.shape[2]
         else:
