@@ -23,7 +23,7 @@ _HOLE = 0.08  # of a page's height: a smaller one does no harm
 _TROUBLE = 0.12  # faults of a page that are smaller are left alone
 _FAR = 0.03  # a fault: a page between a figure and its place in the text
 _STRAY = {1: 2.0, 2: 0.15}  # a fault: to stand outside the section, by the level of its heading
-_BROKEN = 0.1  # a fault: a table that goes on overleaf
+_BROKEN = 0.1  # a fault: a table that goes on overleaf; a greater one below which a float stands
 _ORDER = 0.5  # a fault: to stand after the next of its kind
 _PAGE = 0.2  # how much a page less is worth
 _TRIES = 60  # how often pages are set, at most
@@ -60,7 +60,10 @@ class Layout(NamedTuple):
             asked, placed = ((one[at]["page"], one[at]["y"]) for at in ("asked", "placed"))
             page = min(placed[0], len(found)) - 1
             found[page] += _FAR * max(placed[0] - asked[0], 0) ** 2
-            found[page] += _BROKEN * (one["ended"]["page"] > placed[0] and not one["fixed"])
+            if one["ended"]["page"] > placed[0] and not one["fixed"]:
+                others = (other["placed"] for other in self.facts["floats"])
+                below = any(at["page"] == placed[0] and at["y"] > placed[1] for at in others)
+                found[page] += _BROKEN * (1 + below)
             for level, weight in _STRAY.items():
                 starts = [at[:2] for at in headings if at[2] <= level]
                 if any(placed < at <= asked or asked < at < placed for at in starts):

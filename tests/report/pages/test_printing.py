@@ -2,12 +2,15 @@
 
 import random
 from itertools import count
+from typing import Any
 
 import pytest
 import typst
 from nbformat import NotebookNode
 from pages import code, notebook, prose, sample, shown, to_pdf
 from printed import Printed
+
+from rnn.report.pages.placing import Layout
 
 WORDS = (
     "the network reads a character and predicts what follows while its loss falls slowly from one "
@@ -76,6 +79,21 @@ def test_pages_of_any_report_are_full_and_nothing_leaves_its_section(made: dict[
     printed = Printed(to_pdf(report(2, **made)))
     assert printed.pages >= 3
     assert printed.faults() == []
+
+
+@pytest.mark.parametrize(("y", "fault"), [(100, 0.1), (500, 0.2)])
+def test_a_table_that_goes_on_overleaf_had_better_be_the_last_on_its_page(
+    y: int, fault: float
+) -> None:
+    def one(kind: str, y: int, ended: int) -> dict[str, Any]:
+        place = {"page": 1, "y": y}
+        return {
+            "kind": kind, "asked": place, "placed": place, "ended": {"page": ended}, "fixed": False
+        }  # fmt: skip
+
+    floats = [one("table", 300, 2), one("figure", y, 1)]
+    facts = {"parts": [{"page": 1}, {"page": 2}], "headings": [], "floats": floats}
+    assert Layout([b"", b""], facts, 1.0).faults() == [fault, 0]
 
 
 CRUDE = """
