@@ -21,6 +21,8 @@ _PLACES = {"figure": ("here", "bottom", "top"), "table": ("here", "bottom", "top
 _GAP = 32.0  # points; more white than that between two things belongs to a hole
 _HOLE = 0.08  # of a page's height: a smaller one does no harm
 _TROUBLE = 0.12  # faults of a page that are smaller are left alone
+_EMPTY = 0.85  # of a page's height: the white of a page that has only a few lines
+_REST = 0.15  # a fault: such a page at the end of a part
 _FAR = 0.03  # a fault: a page between a figure and its place in the text
 _STRAY = {1: 2.0, 2: 0.15}  # a fault: to stand outside the section, by the level of its heading
 _BROKEN = 0.1  # a fault: a table that goes on overleaf; a greater one below which a float stands
@@ -51,10 +53,15 @@ class Layout(NamedTuple):
     def faults(self) -> list[float]:
         """Return how much of each page a careful reader would find fault with."""
         ends = {part["page"] - 1 for part in self.facts["parts"]} | {len(self.pictures)}
-        found = [
-            0.0 if page in ends else max(self._white(picture) - _HOLE, 0) * 3
-            for page, picture in enumerate(self.pictures, start=1)
-        ]  # but for the last page of a part, which may end where it likes
+        found = []
+        for page, picture in enumerate(self.pictures, start=1):
+            if page not in ends:
+                found.append(max(self._white(picture) - _HOLE, 0) * 3)
+            elif page > 1 and page - 1 not in ends:
+                # The last page of a part may end where it likes, if it is worth a page.
+                found.append(_REST if self._white(picture) > _EMPTY else 0.0)
+            else:
+                found.append(0.0)
         headings = [(at["page"], at["y"], at["level"]) for at in self.facts["headings"]]
         for one in self.facts["floats"]:
             asked, placed = ((one[at]["page"], one[at]["y"]) for at in ("asked", "placed"))

@@ -1,13 +1,16 @@
 """The PDF is set as by a careful printer: full pages, floats in their sections, no widows."""
 
+import io
 import random
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 import typst
 from nbformat import NotebookNode
 from pages import code, notebook, prose, sample, shown, to_pdf
+from PIL import Image
 from printed import Printed
 
 from rnn.report.pages.placing import Layout
@@ -94,6 +97,23 @@ def test_a_table_that_goes_on_overleaf_had_better_be_the_last_on_its_page(
     floats = [one("table", 300, 2), one("figure", y, 1)]
     facts = {"parts": [{"page": 1}, {"page": 2}], "headings": [], "floats": floats}
     assert Layout([b"", b""], facts, 1.0).faults() == [fault, 0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "faults"), [((100, 5), [0, 0.15]), ((100, 40), [0, 0]), ((5,), [0])]
+)
+def test_a_part_had_better_not_end_in_a_page_of_a_few_lines(
+    lines: tuple[int, ...], faults: list[float]
+) -> None:
+    pictures = []
+    for inked in lines:
+        rows = np.full((100, 10, 3), 255, np.uint8)
+        rows[:inked] = 0
+        file = io.BytesIO()
+        Image.fromarray(rows).save(file, "png")
+        pictures.append(file.getvalue())
+    facts = {"parts": [], "headings": [], "floats": [], "above": 0, "below": 0}
+    assert Layout(pictures, facts, 1.0).faults() == faults
 
 
 CRUDE = """
