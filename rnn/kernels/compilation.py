@@ -82,11 +82,11 @@ _options = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrap
 
 compiled = numba.njit(_nrt=True, **_options)
 
-#: The same for a small function: Numba makes it a part of the function that calls it.
+#: The same for a small function that makes no arrays: Numba makes it a part of what calls it.
 inlined = numba.njit(inline="always", _nrt=False, **_options)
 
 #: For arithmetic on numbers, entry by entry, and loops of it: LLVM makes it a part of the function
-#: that calls it, so that a loop over it becomes one over vectors.
+#: that calls it, so that a loop over it becomes one over vectors.  It makes no arrays, either.
 pointwise = numba.njit(forceinline=True, _nrt=False, **_options)
 
 

@@ -57,11 +57,9 @@ class Layout(NamedTuple):
         for page, picture in enumerate(self.pictures, start=1):
             if page not in ends:
                 found.append(max(self._white(picture) - _HOLE, 0) * 3)
-            elif page > 1 and page - 1 not in ends:
-                # The last page of a part may end where it likes, if it is worth a page.
-                found.append(_REST if self._white(picture) > _EMPTY else 0.0)
-            else:
-                found.append(0.0)
+            else:  # the last page of a part may end where it likes, if it is worth a page
+                several = page > 1 and page - 1 not in ends
+                found.append(_REST * (several and self._white(picture) > _EMPTY))
         headings = [(at["page"], at["y"], at["level"]) for at in self.facts["headings"]]
         for one in self.facts["floats"]:
             asked, placed = ((one[at]["page"], one[at]["y"]) for at in ("asked", "placed"))
