@@ -241,8 +241,9 @@ def hidden_states_back(parameters, segment, gradients):
         for t in range(tau - 1, -1, -1):
             # da_t, dc_{t-1} = derivative of the step, for dh_t = V^T do_t + dh
             step_back(t, dZ, H_before, C_before, H, C, dH, dh, dc)
-            # dh_{t-1} = W^T da_t + what does not pass through a_t
-            multiply(dZ[t][:, :gates], W, before, reverse=t % 2 == 1, plus=dh)
+            # dh_{t-1} = W^T da_t + what does not pass through a_t; none leaves the segment
+            if t > 0:
+                multiply(dZ[t][:, :gates], W, before, reverse=t % 2 == 1, plus=dh)
             dh, before = before, dh
             if fresh.size:
                 _clear(fresh[t], dh, dc)
