@@ -64,7 +64,7 @@ render   = $(run) rnn.report.pages.render $(out) --title="$$TITLE" --author="$$A
 
 ## make the report: reports/RUN/report.pdf and report.html
 report:
-	@$(pipeline) report "$(MAKE)" pages
+	@$(pipeline) report "$(MAKE)" $(jobs) pages
 ## compare the runs named in RUNS: reports/COMPARISON/report.pdf and report.html
 compare:
 	@$(pipeline) compare "$(MAKE)" compared $(if $(titled),,TITLE="Runs compared")

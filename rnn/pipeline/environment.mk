@@ -4,6 +4,8 @@
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
+# The gradient check runs beside the training, unless make was told how many jobs to have.
+jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 
 # What was said on the command line.  It reaches the steps as environment variables, never as
 # shell text, and $ is not make's in it.

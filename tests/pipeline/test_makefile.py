@@ -114,8 +114,8 @@ class Project:
         )
 
     def report(self, *words: str, **environment: str) -> list[str]:
-        """Make the report; return the steps that were run."""
-        return self.steps("report", *words, **environment)
+        """Make the report, one step at a time; return the steps that were run."""
+        return self.steps("report", "-j1", *words, **environment)
 
     def compare(self, *words: str) -> list[str]:
         """Compare the runs a and b, unless others are named; return the steps that were run."""
@@ -355,10 +355,13 @@ def test_deleted_page_is_made_again(project: Project) -> None:
     assert (project.run / "report.html").exists()
 
 
-def test_two_steps_may_run_side_by_side(project: Project) -> None:
-    steps = project.report("-j2")
-    assert sorted(steps[:2]) == [CHECK, TRAINING]
-    assert steps[2:] == [SAMPLE, RENDER]
+@pytest.mark.parametrize(("jobs", "begun"), [((), True), (("-j3",), True), (("-j1",), False)])
+def test_training_begins_beside_the_gradient_check_unless_make_has_one_job(
+    project: Project, jobs: tuple[str, ...], begun: bool
+) -> None:
+    assert project.make("report", *jobs, FAILING=CHECK).returncode != 0
+    assert (TRAINING in (project.folder / "steps").read_text().split()) == begun
+    assert SAMPLE not in (project.folder / "steps").read_text().split()
 
 
 def test_dry_run_names_the_steps_and_runs_none(project: Project) -> None:
