@@ -7,7 +7,7 @@ what stands near a hole, and the best are kept.
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,15 +92,15 @@ def best_placements(lay_out: Callable[[Placements], Layout]) -> dict[str, str]:
         if not troubled:
             break
         page = troubled[0]
-        settled = page  # unless something better is found
-        for placements in _around(layout, page, chosen):
+        for placements in islice(_around(layout, page, chosen), tries):
             trial = lay_out(placements)
             found = trial.faults()
             tries -= 1
             if _cost(found, page) < _cost(faults, page):
-                chosen, layout, faults, settled = placements, trial, found, page - 1
-            if tries == 0 or max(faults[:page]) <= _TROUBLE:
+                chosen, layout, faults = placements, trial, found
                 break
+        else:
+            settled = page  # nothing better is found
     return chosen
 
 
@@ -110,8 +110,15 @@ def _cost(faults: Sequence[float], page: int) -> float:
 
 
 def _around(layout: Layout, page: int, chosen: Placements) -> Iterator[dict[str, str]]:
-    """Yield other places for what stands on a page or was to stand there, the last first."""
-    for one in reversed(layout.facts["floats"]):
+    """Yield other places for what stands on a page or was to stand there, the last first.
+
+    What stands on a page beside it comes after that.
+    """
+    floats = sorted(
+        reversed(layout.facts["floats"]),
+        key=lambda one: page not in (one["asked"]["page"], one["placed"]["page"]),
+    )
+    for one in floats:
         first = min(one["asked"]["page"], one["placed"]["page"])
         if not one["fixed"] and first - 1 <= page <= one["placed"]["page"] + 1:
             for place in _PLACES[one["kind"]]:
