@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 #: From the label of a figure or table to one of `_PLACES`; the style sheet knows the usual ones.
 Placements = Mapping[str, str]
 
 #: In the text, floating to the bottom or to the top of a page, or in the text over two pages.
 _PLACES = {"figure": ("here", "bottom", "top"), "table": ("here", "bottom", "top", "broken")}
+_WHITE = 243  # of 255; from here on a pixel counts as white
 _GAP = 32.0  # points; more white than that between two things belongs to a hole
 _HOLE = 0.08  # of a page's height: a smaller one does no harm
 _TROUBLE = 0.12  # faults of a page that are smaller are left alone
@@ -40,13 +42,11 @@ class Layout(NamedTuple):
     points: float  # of a pixel
 
     def _white(self, picture: bytes) -> float:
-        # Only a page with figures needs it, and it is slow to import.
-        from matplotlib.image import imread
-
-        rows: NDArray[Any] = imread(io.BytesIO(picture), format="png")[..., :3].min(axis=(1, 2))
+        with Image.open(io.BytesIO(picture)) as opened:
+            rows: NDArray[Any] = np.asarray(opened.convert("RGB")).min(axis=(1, 2))
         above, below = (round(self.facts[side] / self.points) for side in ("above", "below"))
         height = len(rows) - above - below
-        inked = np.flatnonzero(rows[above : above + height] < 0.95)
+        inked = np.flatnonzero(rows[above : above + height] < _WHITE)
         gaps = np.diff(inked, prepend=-1, append=height) - 1
         return float(gaps[gaps * self.points > _GAP].sum() / height)
 
