@@ -3,7 +3,7 @@
 import calendar
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -84,8 +84,9 @@ class Book:
         self._grams: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     @classmethod
+    @lru_cache(maxsize=1)
     def of(cls, corpus: Corpus) -> "Book":
-        """Take the text from a corpus."""
+        """Take the text from a corpus; of the same one it is the same book, counted once."""
         return cls(corpus.decode(corpus.ids[:_READ]))
 
     @cached_property

@@ -130,6 +130,7 @@ class _Engine(NBClientEngine):
             stderr_file=Terminal(sys.stderr),
             startup_timeout=options.get("start_timeout", 60),
             record_timing=False,
+            shutdown_kernel="immediate",  # all that it was to write is written when its cells end
             # An idle kernel that is shut down would say, on the terminal, that it was interrupted.
             extra_arguments=["--log-level=50"],
             # Newer ones would warn there of a connection that others on this machine can read.
