@@ -194,7 +194,7 @@ class Book:
         A stretch is looked for only if the hashes of all its short ones are there.
         """
         repeated, other = bool(others), others or self.text
-        for k in (8, 4, 2, 1):
+        for k in (12, 8, 4, 2, 1):
             known, own = self._known(k)[repeated], _hashes(text, k)
             if not known.size:
                 continue
