@@ -105,6 +105,8 @@ class _Client(PapermillNotebookClient):
                 stop.kernel = getattr(getattr(self.km, "provisioner", None), "pid", None)
                 try:
                     yield
+                    # Else Python looks through all that was imported before it ends.
+                    self.kc.execute("import gc; gc.freeze()", silent=True)
                 finally:
                     stop.kernel = None
                     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -130,7 +132,6 @@ class _Engine(NBClientEngine):
             stderr_file=Terminal(sys.stderr),
             startup_timeout=options.get("start_timeout", 60),
             record_timing=False,
-            shutdown_kernel="immediate",  # all that it was to write is written when its cells end
             # An idle kernel that is shut down would say, on the terminal, that it was interrupted.
             extra_arguments=["--log-level=50"],
             # Newer ones would warn there of a connection that others on this machine can read.
