@@ -15,7 +15,7 @@ from rnn.errors import ReportError, shown
 from rnn.runs.storage import read_arrays
 
 _FIGURE = re.compile(r'<figure id="([^"]*)">\s*<img[^>]* src="(data:image/[^"]*)"')
-_PROVENANCE = re.compile(r'show\("[\w.]*\bprovenance"')
+_OTHERWISE = "the same values, written otherwise"
 _NONE = object()  # what is not there
 _TOO_DEEP = (RecursionError, csv.Error)
 
@@ -26,21 +26,20 @@ def first_difference(there: Path, again: Path) -> str:
     It is a place, with both values where they fit into a line: a key of JSON, a row and column of
     CSV, the index of an array, a cell of a notebook, a figure or a line of a page, a byte of any
     other file.  It is empty where the bytes are the same, and for notebooks where they differ in no
-    more than messages and the reader's table of provenance, neither of which gets onto the pages.
+    more than messages, which do not get onto the pages.
     Whatever is in the file is read as data; of one that cannot be read so, that is said.
     """
-    if there.read_bytes() == again.read_bytes():
-        return ""
-    differ = _BY_SUFFIX.get(there.suffix, _bytes)
     try:
-        return differ(there, again)
-    except (ReportError, ValueError, TypeError, LookupError, AttributeError, *_TOO_DEEP):
+        if there.read_bytes() == again.read_bytes():
+            return ""
+        return _BY_SUFFIX.get(there.suffix, _bytes)(there, again)
+    except (ReportError, OSError, ValueError, TypeError, LookupError, AttributeError, *_TOO_DEEP):
         return f"expected a {there.suffix[1:]} file that the project wrote, got another"
 
 
 def _json(there: Path, again: Path) -> str:
     found = _values(*(json.loads(path.read_bytes()) for path in (there, again)))
-    return found or "the same values, written otherwise"
+    return found or _OTHERWISE
 
 
 def _csv(there: Path, again: Path) -> str:
@@ -52,7 +51,7 @@ def _csv(there: Path, again: Path) -> str:
             column, (one, other) = next((i, pair) for i, pair in cells if pair[0] != pair[1])
             name = heads[column] if column < len(heads) else f"{column + 1}"
             return f"row {number}, column {name}: {_both(one, other)}"
-    return "the same values, written otherwise"
+    return _OTHERWISE
 
 
 def _arrays(there: Path, again: Path) -> str:
@@ -73,7 +72,10 @@ def _arrays(there: Path, again: Path) -> str:
 
 
 def _notebook(there: Path, again: Path) -> str:
-    first, second = (_shown_on_pages(json.loads(path.read_bytes())) for path in (there, again))
+    first, second = (json.loads(path.read_bytes()) for path in (there, again))
+    if first == second:
+        return _OTHERWISE
+    first, second = map(_without_messages, (first, second))
     for number, cells in enumerate(zip_longest(first.pop("cells"), second.pop("cells")), start=1):
         if None in cells:
             return f"cell {number}: {'one more' if cells[0] else 'one less'} than made again"
@@ -88,18 +90,15 @@ def _notebook(there: Path, again: Path) -> str:
     return _values(first, second)
 
 
-def _shown_on_pages(notebook: Any) -> Any:
-    """Leave out of an executed notebook what depends on how it came about.
-
-    Messages tell of interruptions; the provenance that is for a reader of the one notebook depends
-    on which step was run again last.
-    """
+def _without_messages(notebook: Any) -> Any:
+    """Leave out of an executed notebook its messages, which tell of interruptions."""
     for cell in notebook["cells"]:
-        standalone = "standalone" in cell["metadata"].get("tags", [])
-        if standalone and _PROVENANCE.match("".join(cell["source"])):
-            cell["outputs"] = []
         if "outputs" in cell:
-            cell["outputs"] = [out for out in cell["outputs"] if out.get("name") != "stderr"]
+            cell["outputs"] = [
+                output
+                for output in cell["outputs"]
+                if (output["output_type"], output.get("name")) != ("stream", "stderr")
+            ]
     return notebook
 
 
@@ -114,7 +113,7 @@ def _page(there: Path, again: Path) -> str:
     for label, drawing in figures[1].items():
         if figures[0].get(label, drawing) != drawing:
             return f"{label} is drawn otherwise"
-    return _lines(first, second)
+    return _lines(first, second) or "the same lines, written otherwise"
 
 
 def _bytes(there: Path, again: Path) -> str:
@@ -148,7 +147,7 @@ def _values(first: Any, second: Any, path: str = "") -> str:
             if found := _values(*pair, f"{path}.{key}" if path else str(key)):
                 return found
         return ""
-    if type(first) is type(second) and (first == second or first != first != second):
+    if type(first) is type(second) and (first == second or (first != first and second != second)):
         return ""
     if isinstance(first, str) and isinstance(second, str) and "\n" in first + second:
         return f"{path}, {_lines(first, second)}"

@@ -113,7 +113,7 @@ def _contents(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
 def _told(metadata: bytes) -> dict[str, str]:
     """Return the sha256 of every file that the metadata names."""
     graph = json.loads(metadata).get("@graph", [])
-    files = {one["@id"]: one.get("sha256", "") for one in graph if one["@type"] == "File"}
+    files = {str(one["@id"]): one.get("sha256", "") for one in graph if one["@type"] == "File"}
     if not files:
         raise ReportError(f"expected {METADATA} with the files of a run, got none")
     return files

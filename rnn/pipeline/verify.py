@@ -217,14 +217,25 @@ class Again:
                 told, differ = f"{found} ({reason or 'edited after it was made'})", differ + 1
             else:
                 whole = there.read_bytes() == again.read_bytes()
-                told = "same bytes" if whole else "same, but for messages and provenance"
+                told = "same bytes" if whole else "same, but for messages"
                 told += ", those of the project's default run" if name in default else ""
                 same += 1
             print(f"{name:<30}{printable(told)}")
+        for name in self._other_texts():
+            print(f"{name:<30}a text, but none that the run was made with")
+            names, differ = [*names, name], differ + 1
         print(f"verify: {len(names)} files, {same} the same, {differ} different", end="")
         left = len(names) - same - differ
         print(f", {left} not compared" if left else "")
         return DIFFERENT if differ else NOT_COMPARED if left else SAME
+
+    def _other_texts(self) -> list[str]:
+        """Return the texts in a zip that are not the run's, nor those of the run before it."""
+        training = self.results.get("training", {})
+        books = (one.get("book", {}) for one in (training, training.get("from_run", {})))
+        wanted = {book.get("sha256") for book in books}
+        texts = sorted(self.there.glob("data/*")) if self.foreign else []
+        return [f"data/{path.name}" for path in texts if sha256_of(path) not in wanted]
 
     def _of_default_values(self) -> dict[str, str]:
         """Return the sha256 by file of what the steps leave that were told the default values."""

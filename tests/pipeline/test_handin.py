@@ -382,6 +382,14 @@ def test_encrypted_file_is_refused(tmp_path: Path) -> None:
     assert "password" in refused(path, tmp_path)
 
 
+@pytest.mark.parametrize("name", [5, None, True])
+def test_names_in_the_metadata_that_are_no_texts_are_refused(tmp_path: Path, name: object) -> None:
+    files = [{"@type": "File", "@id": one, "sha256": ""} for one in ("history.csv", name)]
+    graph = json.dumps({"@graph": files}).encode()
+    path = zipped(tmp_path / "x.zip", {"history.csv": b"1", METADATA: graph}, told=False)
+    assert "repacked" in refused(path, tmp_path)
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_compression_is_refused(tmp_path: Path, method: int) -> None:
     info = zipfile.ZipInfo("history.csv")

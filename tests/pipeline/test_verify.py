@@ -1,6 +1,7 @@
 """A run that is made again, and what is found when the first one was changed afterwards."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from test_handin import notebook, zipped
 from rnn import ROOT
 from rnn.errors import ReportError
 from rnn.pipeline import verify
+from rnn.pipeline.differences import _values
 from rnn.pipeline.handin import pack
 from rnn.pipeline.unpack import METADATA
 from rnn.pipeline.verify import DIFFERENT, NOT_COMPARED, SAME, STOPPED, Again, main
@@ -250,19 +253,79 @@ def test_changed_sentence_is_named_by_its_line_and_a_missing_file_as_missing(com
     assert told["snapshots.json"].startswith("missing")
 
 
-def test_messages_and_the_reader_s_provenance_make_no_difference(compare) -> None:
+def with_output(cell: int, output: dict[str, Any]) -> Tamper:
+    """Put an output before those of a code cell of the training's notebook."""
+
     def tamper(folder: Path) -> None:
         path = folder / f"{TRAINING}.ipynb"
         notebook = json.loads(path.read_bytes())
-        message = {"output_type": "stream", "name": "stderr", "text": ["going on from update 7\n"]}
         codes = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        codes[2]["outputs"].insert(0, message)
-        codes[-1]["outputs"] = []
+        codes[cell]["outputs"].insert(0, output)
         path.write_text(json.dumps(notebook))
 
-    status, told = compare(tamper)
+    return tamper
+
+
+def test_messages_make_no_difference(compare) -> None:
+    message = {"output_type": "stream", "name": "stderr", "text": ["going on from update 7\n"]}
+    status, told = compare(with_output(2, message))
     assert status == SAME
     assert told[f"{TRAINING}.ipynb"].startswith("same, but for messages")
+
+
+@pytest.mark.parametrize("cell", [2, -1], ids=["called a message", "with the provenance"])
+def test_made_up_output_is_a_difference(compare, cell: int) -> None:
+    data = {"text/html": "<h1>Lowest smooth loss 1.0</h1>"}
+    output = {"output_type": "display_data", "name": "stderr", "metadata": {}, "data": data}
+    status, told = compare(with_output(cell, output))
+    assert status == DIFFERENT
+    assert told[f"{TRAINING}.ipynb"].startswith("cell ")
+
+
+def end_lines_otherwise(folder: Path) -> None:
+    page = folder / "report.html"
+    page.write_bytes(page.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def write_otherwise(folder: Path) -> None:
+    path = folder / "report.ipynb"
+    path.write_text(json.dumps(json.loads(path.read_bytes())))
+
+
+@pytest.mark.parametrize("tamper", [end_lines_otherwise, write_otherwise])
+def test_the_same_written_otherwise_is_a_difference_and_no_message(compare, tamper: Tamper) -> None:
+    status, told = compare(tamper)
+    assert status == DIFFERENT
+    (name,) = [name for name, words in told.items() if words != "same bytes"]
+    assert "written otherwise" in told[name]
+
+
+def test_what_is_not_a_number_is_not_like_any_number() -> None:
+    assert _values({"loss": math.nan}, {"loss": math.nan}) == ""
+    assert _values({"loss": math.nan}, {"loss": 1.5}) == "loss: nan, made again 1.5"
+
+
+def test_folder_in_the_place_of_a_file_is_told_in_a_line(compare) -> None:
+    def tamper(folder: Path) -> None:
+        (folder / "history.csv").unlink()
+        (folder / "history.csv").mkdir()
+
+    status, told = compare(tamper)
+    assert status == DIFFERENT and told["history.csv"].startswith("expected a csv file")
+
+
+def test_other_text_in_a_zip_is_named(
+    compare, again: Again, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tamper(folder: Path) -> None:
+        (folder / "data").mkdir()
+        shutil.copy(again.given[TRAINING]["corpus"], folder / "data" / "its own.txt")
+        (folder / "data" / "another.txt").write_text("Another text.")
+
+    monkeypatch.setattr(again, "foreign", True)
+    status, told = compare(tamper)
+    assert status == DIFFERENT
+    assert [name for name in told if name.startswith("data/")] == ["data/another.txt"]
 
 
 @pytest.mark.parametrize("content", [b"", b"[1", b"[" * 100_000, b"\xff\xfe", b"PK\x05\x06"])

@@ -42,14 +42,18 @@ def book(section: Section, folder: Path) -> None:
     section.table(section.rows("table", values), "tab-book", values, source="results.json")
 
 
-def provenance(section: Section, folder: Path) -> None:
-    """Show what a run's numbers come from.
+def provenance(section: Section, folder: Path, step: str = "") -> None:
+    """Show what a run's numbers come from; of one `step`, by its name in the results, or of all.
 
-    There is no time, path or machine, so two runs of the same inputs show the same.
+    There is no time, path or machine, so two runs of the same inputs show the same; and what one
+    step shows does not depend on which others were made before it.
     """
     results = read_results(folder)
+    if step:
+        results = {name: results[name] for name in ("provenance", step) if name in results}
     training, sampling = results.get("training", {}), results.get("sampling", {})
-    files = [folder / name for name in (*BEST_MODELS.values(), "history.csv")]
+    names = (*BEST_MODELS.values(), "history.csv") if step in ("", "training") else ()
+    files = [folder / name for name in names]
     values = {
         "source": dict.fromkeys(_SOURCE) | results.get("provenance", {}),
         "settings": dict(training.get("parameters", {})),
@@ -60,8 +64,9 @@ def provenance(section: Section, folder: Path) -> None:
     }
     values["seed"] = values["settings"].pop("seed", None)
     vocabulary = ""
-    with suppress(ReportError):  # without a model, no characters are known
-        vocabulary = load_model(files[0]).vocabulary
+    if files:
+        with suppress(ReportError):  # without a model, no characters are known
+            vocabulary = load_model(files[0]).vocabulary
     values["fonts"] = [font.name for font in borrowed_fonts(vocabulary, own_fonts())]
     section.table(section.rows("table", values), "tab-provenance", values, source="results.json")
 

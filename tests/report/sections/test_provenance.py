@@ -59,3 +59,13 @@ def test_line_ends_in_a_setting_do_not_break_the_row(run: Path, shown) -> None:
     change = json.dumps(RESULTS).replace('"document_end": ""', '"document_end": "\\n\\n| b"')
     (run / "results.json").write_text(change)
     assert "document_end = ↵↵| b, clip = none" in shown("results.provenance", run).texts[0]
+
+
+def test_what_a_step_shows_does_not_depend_on_the_steps_after_it(run: Path, shown) -> None:
+    def told(step: str) -> str:
+        return shown("results.provenance", run, step).texts[0]
+
+    assert len(told("gradient_check").splitlines()) == 3, "heads, commit, versions"
+    before = told("training")
+    (run / "results.json").write_text(json.dumps(RESULTS | {"sampling": {"seed": 4}}))
+    assert told("training") == before and "7 (training)" in before
