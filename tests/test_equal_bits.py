@@ -85,7 +85,7 @@ def test_a_short_run_gives_the_stored_bits_compiled_for(target: str, tmp_path: P
     assert found == STORED[str(updates)]
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (ARM.exists() and shutil.which("qemu-aarch64")),
     reason="expected a Python for 64-bit Arm, got none; install qemu-user and run .ci/arm",

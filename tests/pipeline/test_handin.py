@@ -382,6 +382,14 @@ def test_encrypted_file_is_refused(tmp_path: Path) -> None:
     assert "password" in refused(path, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["history.csv", "results.json", "report.ipynb", METADATA])
+def test_data_that_would_fill_the_memory_are_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:  # stored: no more than it seems
+        archive.writestr(name, b"[[]," + b"[]," * 24_000_000 + b"[]]")
+    assert "bytes in" in refused(path, tmp_path)
+
+
 @pytest.mark.parametrize("name", [5, None, True])
 def test_names_in_the_metadata_that_are_no_texts_are_refused(tmp_path: Path, name: object) -> None:
     files = [{"@type": "File", "@id": one, "sha256": ""} for one in ("history.csv", name)]
