@@ -7,7 +7,7 @@ what stands near a hole, and the best are kept.
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,15 +92,15 @@ def best_placements(lay_out: Callable[[Placements], Layout]) -> dict[str, str]:
         if not troubled:
             break
         page = troubled[0]
-        for placements in islice(_around(layout, page, chosen), tries):
+        settled = page  # unless something better is found
+        for placements in _around(layout, page, chosen):
             trial = lay_out(placements)
             found = trial.faults()
             tries -= 1
             if _cost(found, page) < _cost(faults, page):
-                chosen, layout, faults = placements, trial, found
+                chosen, layout, faults, settled = placements, trial, found, page - 1
+            if tries == 0 or max(faults[:page]) <= _TROUBLE:
                 break
-        else:
-            settled = page  # nothing better is found
     return chosen
 
 
