@@ -20,7 +20,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from rnn.errors import ReportError
 from rnn.pipeline import hold, refuse, set_up
+from rnn.pipeline.parameters import declared_parameters, refuse_unknown
 from rnn.text.files import altered_files, expanded
 
 _PAGE = {".pages.values": ("TITLE", "AUTHOR", "DATE", "FONTS")}
@@ -112,7 +114,7 @@ def main(python: str, verb: str, *command: str) -> None:
 def go_on(python: str, verb: str, folder: Path, *command: str) -> None:
     """Set up, hold the folder, write its stamps, and let make take this process's place."""
     flags = os.environ.get("MAKEFLAGS", "").split(" ")[0]
-    dry = "n" in flags and not set("-=") & set(flags)
+    dry = bool(set("nq") & set(flags)) and not set("-=") & set(flags)
     if dry and not set_up.is_ready(python):
         print("set-up: comes first")
         return
@@ -127,6 +129,8 @@ def go_on(python: str, verb: str, folder: Path, *command: str) -> None:
     said = {_SAID_BY_PARAMS[name]: str(value) for name, value in known.items()}
     os.environ |= said
     os.environ["NETWORK"] = network(os.environ["FROM"], told)
+    if verb == "report":
+        look_at_parameters(python)
     if not dry:
         fetch_text(python)
     changed = write_stamps(folder, _STAMPS[verb], dry)
@@ -188,6 +192,18 @@ def told_by(python: str, options: str) -> dict[str, Any]:
             told |= {name: value for option, name, value in given if option == kind}
         return told
     return {}
+
+
+def look_at_parameters(python: str) -> None:
+    """Refuse a name that no parameter of a step has, before any step begins."""
+    for step, variable in zip(_STEPS, ("CHECK_PARAMS", "PARAMS", "SAMPLE_PARAMS"), strict=True):
+        with suppress(OSError, ValueError, LookupError, TypeError):  # no notebook: the step says it
+            cells = json.loads(Path("notebooks", step).read_bytes())["cells"]
+            declared = declared_parameters("".join(cell["source"]) for cell in cells)
+            try:
+                refuse_unknown(told_by(python, os.environ[variable]), declared)
+            except ReportError as error:
+                sys.exit(f"{variable}: {error}")
 
 
 def _options(text: str) -> list[tuple[str, str, str]]:

@@ -288,14 +288,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop.listen()
     try:
         options = _papermill_options(words)
-        print(f"{name}: running", flush=True)
+        print(f"{name}: running\n", end="", flush=True)  # at once, as another step may print too
         execute(Path(source), Path(target), options)
     except ReportError as error:
+        _clear_line()
         print(f"{error}; run the same command again" if stop.requested else error, file=sys.stderr)
         return STOPPED if stop.requested else 1
-    clear = "\r\x1b[K" if sys.stdout.isatty() else ""  # the bar of a step beside this one
-    print(f"{clear}{name}: done in {time.monotonic() - started:.1f} s", flush=True)
+    _clear_line()
+    print(f"{name}: done in {time.monotonic() - started:.1f} s\n", end="", flush=True)
     return 0
+
+
+def _clear_line() -> None:
+    """Take away the bar of a step beside this one, which writes it anew below what comes."""
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

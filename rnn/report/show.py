@@ -18,7 +18,7 @@ from rnn.report.figures import svg
 from rnn.report.markup import html, on_paper
 from rnn.report.sentences import Sentences
 from rnn.report.shown import INTERACTIVE, Shown
-from rnn.runs.progress import is_interactive, terminal
+from rnn.runs.progress import CLEAR, is_interactive, terminal
 from rnn.text.characters import printable
 
 _NUMBER = re.compile(r"[-+−]?[\d.,]*(e[-+−]?\d+)?\s?%?|nan|–", re.IGNORECASE)
@@ -160,7 +160,7 @@ def show_folder(folder: Path) -> None:
     _display({mime: f"The results are in {name}." for mime, name in told.items()}, Shown("note"))
     screen = terminal()
     if screen and not is_interactive():
-        print(f"results are in {printable(name)}", file=screen, flush=True)
+        print(f"{CLEAR}results are in {printable(name)}", file=screen, flush=True)
 
 
 def _shares(figure: Figure, places: Iterable[tuple[float, float, str]]) -> list[Any]:

@@ -9,6 +9,9 @@ from tqdm import tqdm
 
 _WIDEST = 100  # characters
 
+#: Empties the line of a terminal that the cursor is in, where a bar may stand.
+CLEAR = "\r\x1b[K"
+
 
 def is_interactive() -> bool:
     """Tell whether this is a notebook in front of a user, who could be asked something.
@@ -38,7 +41,8 @@ def note(line: str) -> None:
     screen = terminal() or sys.stderr
     # What ends like a step of a bar is left out as one by `rnn.pipeline.execute`.  It is written at
     # once, as trainings side by side write too.
-    screen.write(f"{line}\r\n")
+    clear = CLEAR if screen.isatty() else "\r"
+    screen.write(f"{clear}{line}\r\n")
     screen.flush()
 
 
@@ -53,7 +57,7 @@ def bar(iterable: Iterable[Any] | None = None, *, shown: bool = True, **options:
         return notebook_bar(iterable, dynamic_ncols=True, **options)
     screen = terminal()
     if shown and screen and _kernel():
-        screen.write("\r\x1b[K")  # papermill's own bar may stand there
+        screen.write(CLEAR)  # papermill's own bar may stand there
     try:
         columns = os.get_terminal_size(screen.fileno()).columns if screen else 0
     except OSError:

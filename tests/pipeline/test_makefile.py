@@ -364,6 +364,25 @@ def test_training_begins_beside_the_gradient_check_unless_make_has_one_job(
     assert SAMPLE not in (project.folder / "steps").read_text().split()
 
 
+@pytest.mark.parametrize("variable", ["CHECK_PARAMS", "PARAMS", "SAMPLE_PARAMS"])
+def test_unknown_parameter_is_refused_before_any_step_begins(
+    project: Project, variable: str
+) -> None:
+    for name in NOTEBOOKS:
+        cell = {"cell_type": "code", "source": ["m: int = 100  # hidden units"]}
+        (project.folder / "notebooks" / f"{name}.ipynb").write_text(json.dumps({"cells": [cell]}))
+    told = one_line(project.make("report", f"{variable}=-p m 5 -p n 6"))
+    assert told.startswith(f"{variable}: n: expected a parameter of this notebook")
+    assert not (project.folder / "steps").exists()
+    assert project.report(f"{variable}=-p m 5")
+
+
+def test_question_whether_all_is_done_changes_nothing(project: Project) -> None:
+    project.report()
+    assert project.make("-q", "report", "PARAMS=-p m 5").returncode == 1
+    assert project.report() == []
+
+
 def test_dry_run_names_the_steps_and_runs_none(project: Project) -> None:
     project.report()
     plan = project.make("-n", "report", "SAMPLE_PARAMS=-p length 10")
