@@ -19,6 +19,7 @@ from rnn.report import show
 from rnn.report.escaping import escape
 from rnn.report.show import show_folder
 from rnn.report.shown import INTERACTIVE, Shown
+from rnn.runs.progress import CLEAR
 
 Make = Callable[..., show.Section]
 CURVE = {"caption": "Some *curve*", "alt": "It rises"}
@@ -202,7 +203,9 @@ def test_prose_is_markdown_with_what_was_computed(section: Make, outputs: list[A
     assert len(list(page.of("math"))) == 1
 
 
-@pytest.mark.parametrize(("looks_on", "told"), [(False, "results are in a_run\n"), (True, "")])
+@pytest.mark.parametrize(
+    ("looks_on", "told"), [(False, f"{CLEAR}results are in a_run\n"), (True, "")]
+)
 def test_folder_of_the_results_is_told_in_the_notebook_and_on_the_terminal_but_on_no_page(
     outputs: list[Any],
     tmp_path: Path,
