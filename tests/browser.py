@@ -165,8 +165,10 @@ class Lab:
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
         self._leaving = False
+        self._asked: list[Request] = []
+        self._left: list[Request] = []  # those that were under way when a page was left
         self.page.on("requestfailed", self._regret)
-        self.page.on("request", lambda asked: self._look_where(asked.url))
+        self.page.on("request", self._ask)
         self.page.on("websocket", lambda opened: self._look_where(opened.url))
         self.page.on(
             "response",
@@ -180,9 +182,15 @@ class Lab:
         if message.type == "error":
             self.complaints.append(f"console: {message.text}")
 
+    def _ask(self, asked: "Request") -> None:
+        self._asked.append(asked)
+        self._look_where(asked.url)
+
     def _regret(self, asked: "Request") -> None:
-        # Whoever leaves a page cuts off what it has under way; nothing else may be.
-        if not (self._leaving and asked.failure == "net::ERR_ABORTED"):
+        # Whoever leaves a page cuts off what it has under way, which may be told later; nothing
+        # else may be.
+        left = self._leaving or asked in self._left
+        if not (left and asked.failure == "net::ERR_ABORTED"):
             self.complaints.append(f"failed: {asked.url} ({asked.failure})")
 
     def _look_where(self, address: str) -> None:
@@ -223,7 +231,7 @@ class Lab:
         where = f"{self.server.address}lab/tree/{shown}?reset&token={self.server.token}"
         self._leaving = True
         self.page.goto(where)
-        self._leaving = False
+        self._left, self._leaving = [*self._asked], False
         self.notebook.locator(".jp-CodeCell").first.wait_for()
         # What is asked of a kernel that is not connected yet is silently not done.
         wait_until(lambda: self._is_connected(shown))
