@@ -16,6 +16,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,8 @@ def mend(folder: Path) -> None:
                 (folder / name).unlink(missing_ok=True)
 
 
-def told_by(python: str, options: str) -> dict[str, Any]:
+@cache
+def told_by(python: str, options: str) -> Mapping[str, Any]:
     """Return the parameters that options of papermill give, as it does; none if it refuses them."""
     with suppress(OSError, ValueError, TypeError):  # what is wrong a step says
         given = _options(options)

@@ -38,6 +38,7 @@ from traitlets.config import Config
 
 from rnn.errors import ReportError
 from rnn.pipeline.parameters import declared_parameters, refuse_unknown
+from rnn.runs.progress import CLEAR
 from rnn.text.files import lock, note_sum
 
 STOPPED = 130  # the exit status of a run that was told to stop, as a shell gives it for Ctrl-C
@@ -302,7 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _clear_line() -> None:
     """Take away the bar of a step beside this one, which writes it anew below what comes."""
     if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        print(CLEAR, end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -223,7 +223,8 @@ class Again:
             print(f"{name:<30}{printable(told)}")
         for name in self._other_texts():
             print(f"{name:<30}a text, but none that the run was made with")
-            names, differ = [*names, name], differ + 1
+            names.append(name)
+            differ += 1
         print(f"verify: {len(names)} files, {same} the same, {differ} different", end="")
         left = len(names) - same - differ
         print(f", {left} not compared" if left else "")
