@@ -144,13 +144,21 @@ def test_cosines_and_sines_are_within_two_units_of_the_last_place_of_one() -> No
 @pytest.mark.parametrize("dtype", TYPES)
 def test_special_numbers_have_the_values_that_they_should(dtype: Any) -> None:
     nan, inf = np.nan, np.inf
-    x = np.array([nan, inf, -inf, 0, -1, 1e4], dtype).repeat(33)
+    x = np.array([nan, inf, -inf, 0, -1, 1e4, -0.0], dtype).repeat(33)
     found = all_of(x).astype(np.float64)[:, ::33]
     np.testing.assert_array_equal(found[0, :4], [nan, inf, 0, 1])
     np.testing.assert_array_equal(found[1, :4], [nan, 1, -1, 0])
     np.testing.assert_array_equal(found[2, :5], [nan, inf, nan, -inf, nan])
     np.testing.assert_array_equal(found[3, :2], [nan, 0])
+    np.testing.assert_array_equal(found[4, :4], [nan, 1, 0, 0.5])
     assert found[0, 5] == inf
+    np.testing.assert_array_equal(found[:3, 6], [1, 0, -inf])
+
+
+@pytest.mark.parametrize("z", [complex(np.nan, 1), complex(1, np.nan), complex(np.nan, np.nan)])
+def test_complex_functions_keep_what_is_not_a_number(z: complex) -> None:
+    found = complex_of(np.array([z]))
+    assert (np.isnan(found.real) | np.isnan(found.imag)).all()
 
 
 def test_complex_functions_keep_a_derivative_however_small() -> None:
